@@ -1,0 +1,3 @@
+// Package hardware tells facts about this machine: cores, memory, processor
+// features. It gives no advice.
+package hardware
