@@ -1,0 +1,67 @@
+# Four daily targets: run, check, quick, fuzz. What is decided is decided in Go and in tools/prepare.
+GO         ?= go
+VERSION    ?= 0.1.0-dev
+CHECK_HOME ?= $(if $(filter 0,$(shell id -u)),/var/cache/abaton-check,$(HOME)/.cache/abaton-check)
+DATA       ?=
+
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
+# What tests are told: where the prepared engine and models are, and the program to drive.
+TELL  = ABATON_CHECK_HOME=$(CHECK_HOME)/own ABATON_CHECK_MODELS=$(CHECK_HOME)/own/models \
+        ABATON_CHECK_CACHE=$(CHECK_HOME)/cache ABATON_BIN=$(CURDIR)/bin/abaton DATA=$(DATA)
+REPORT = bin/slowest
+TOOL   = $(GO) tool -modfile=tools/go.mod
+
+.PHONY: build run check quick lint test race clients bench soak fuzz base release
+
+build:
+	@mkdir -p bin
+	@$(BUILD) -o bin/abaton ./cmd/abaton
+
+run: build ## build, fetch what is missing, chat
+	@bin/abaton pull --install-tools </dev/null
+	@bin/abaton chat
+
+check: build base bin/slowest ## every test: this is what CI runs
+	@$(MAKE) --no-print-directory lint
+	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
+	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
+	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./vault ./chat ./api/... ./gateway ./engine \
+	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./...
+
+quick: build ## for daily work: what changed, and the house
+	@$(GO) vet ./... && test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	@$(TELL) $(GO) test -timeout 4m ./...
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@$(GO) vet ./... && GOARCH=arm64 $(GO) vet ./... && GOOS=darwin $(GO) vet ./...
+	@$(GO) -C clients vet ./...
+	@$(GO) fix -diff ./...
+	@$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
+	@$(TOOL) staticcheck ./...
+
+base: build ## what tests need: compilers, clients' runtimes, the real engine, the real model
+	@tools/prepare $(CHECK_HOME)
+
+bin/slowest: tools/slowest/main.go
+	@$(GO) -C tools build -o ../bin/slowest ./slowest
+
+clients: build base
+	@$(TELL) $(GO) -C clients test -count=1 -timeout 30m -v ./...
+
+bench: build base ## both sides in one run, ratio printed
+	@$(TELL) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
+	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
+
+soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again
+	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
+
+FUZZTIME ?= 60s
+fuzz: ## each target for FUZZTIME
+	@$(GO) test -run '^$$' -fuzz FuzzCheck -fuzztime $(FUZZTIME) ./models/internal/gguf
+	@$(GO) test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./api/openai
+
+release: ## what we would hand out, byte-equal wherever it is built
+	@mkdir -p bin/release
+	@for a in amd64 arm64; do GOOS=linux GOARCH=$$a $(BUILD) -o bin/release/abaton-linux-$$a ./cmd/abaton; done
+	@cd bin/release && sha256sum abaton-* > SHA256SUMS && cat SHA256SUMS
