@@ -236,12 +236,12 @@ func drawing(house fs.FS, say func(string, ...any)) map[string][]string {
 	for line := range strings.Lines(block) {
 		line, _, _ = strings.Cut(line, "#")
 		rooms, to, _ := strings.Cut(line, "->")
-		for _, d := range strings.Fields(to) {
+		for d := range strings.FieldsSeq(to) {
 			if _, above := may[d]; !above && d != "*" {
 				say("ARCHITECTURE.md: %s points at %s, which is not drawn above it", strings.TrimSpace(rooms), d)
 			}
 		}
-		for _, room := range strings.Fields(rooms) {
+		for room := range strings.FieldsSeq(rooms) {
 			may[room] = strings.Fields(to)
 		}
 	}
