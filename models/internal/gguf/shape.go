@@ -1,0 +1,216 @@
+package gguf
+
+import (
+	"strings"
+)
+
+// A quantity is a number of the architecture that the engine allocates,
+// loops, indexes or divides by.
+type quantity struct {
+	least, most uint64
+	layers      bool // may also be an array with one number per layer
+}
+
+// quantities by their key less the architecture. Bounds are the engine's where
+// it has arrays or assertions, else far above every model known.
+var quantities = map[string]quantity{
+	"context_length":                       {1, maxInt32, false},
+	"embedding_length":                     {1, 1 << 20, false},
+	"embedding_length_out":                 {0, 1 << 20, false},
+	"embedding_length_per_layer_input":     {0, 1 << 20, false},
+	"features_length":                      {1, 1 << 20, false},
+	"block_count":                          {1, maxBlocks, false},
+	"decoder_block_count":                  {0, maxBlocks, false},
+	"nextn_predict_layers":                 {0, maxBlocks, false},
+	"hash_layer_count":                     {0, maxBlocks, false},
+	"n_deepstack_layers":                   {0, maxBlocks, false},
+	"posnet.block_count":                   {0, maxBlocks, false},
+	"posnet.embedding_length":              {1, 1 << 20, false},
+	"convnext.block_count":                 {0, maxBlocks, false},
+	"convnext.embedding_length":            {1, 1 << 20, false},
+	"feed_forward_length":                  {0, 1 << 24, true},
+	"expert_feed_forward_length":           {0, 1 << 24, true},
+	"expert_shared_feed_forward_length":    {0, 1 << 24, false},
+	"expert_chunk_feed_forward_length":     {0, 1 << 24, false},
+	"expert_count":                         {0, maxExperts, false},
+	"expert_used_count":                    {0, maxExperts, true},
+	"expert_shared_count":                  {0, maxExperts, false},
+	"expert_group_count":                   {0, maxExperts, false},
+	"expert_group_used_count":              {0, maxExperts, false},
+	"experts_per_group":                    {1, maxExperts, false},
+	"attention.head_count":                 {0, 8192, true},
+	"attention.head_count_kv":              {0, 8192, true},
+	"attention.key_length":                 {0, 1 << 16, false},
+	"attention.value_length":               {0, 1 << 16, false},
+	"attention.key_length_swa":             {0, 1 << 16, false},
+	"attention.value_length_swa":           {0, 1 << 16, false},
+	"attention.key_length_mla":             {0, 1 << 16, false},
+	"attention.value_length_mla":           {0, 1 << 16, false},
+	"attention.q_lora_rank":                {0, 1 << 20, false},
+	"attention.kv_lora_rank":               {0, 1 << 20, false},
+	"attention.sliding_window":             {0, maxInt32, false},
+	"attention.shared_kv_layers":           {0, maxBlocks, false},
+	"rope.dimension_count":                 {0, 1 << 16, false},
+	"rope.dimension_count_swa":             {0, 1 << 16, false},
+	"rope.scaling.original_context_length": {0, maxInt32, false},
+	"ssm.conv_kernel":                      {1, 1 << 16, false},
+	"ssm.inner_size":                       {1, 1 << 24, false},
+	"ssm.state_size":                       {1, 1 << 24, false},
+	"ssm.time_step_rank":                   {1, 1 << 24, false},
+	"ssm.group_count":                      {0, 1 << 24, false},
+	"wkv.head_size":                        {1, 1 << 16, false},
+	"token_shift_count":                    {0, 16, false},
+	"shortconv.l_cache":                    {0, 1 << 16, false},
+}
+
+// layered names further arrays with one element per layer, which the engine
+// copies into arrays of its own: flags, and numbers of any size.
+var layered = []string{
+	"attention.sliding_window_pattern", "attention.recurrent_layers", "attention.rope_pattern",
+	"attention.compress_ratios", "attention.indexer.types", "swiglu_clamp_exp", "swiglu_clamp_shexp",
+	"xielu.alpha_n", "xielu.alpha_p", "xielu.beta", "xielu.eps", "deepstack_mapping",
+}
+
+// sections is how rope dimensions are shared between up to four axes. The
+// engine divides by their sum.
+const sections = "rope.dimension_sections"
+
+// perLayer reports whether the elements of key are needed after reading. The
+// architecture, and so the prefix, is not known yet: it may hold dots, too.
+func perLayer(key string) bool {
+	for rest, ok := key, true; ok; {
+		if quantities[rest].layers || rest == sections {
+			return true
+		}
+		_, rest, ok = strings.Cut(rest, ".")
+	}
+	return false
+}
+
+// judgeShape checks the numbers of the architecture.
+func (c *checker) judgeShape() error {
+	h := &c.header
+	if h.Architecture == "" {
+		return nil
+	}
+	prefix := h.Architecture + "."
+	for _, key := range sorted(c.meta.types) {
+		name, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		if q, known := quantities[name]; known {
+			if err := c.judgeQuantity(key, q); err != nil {
+				return err
+			}
+		}
+	}
+	one := func(name string) uint64 { return c.meta.numbers[prefix+name].bits }
+	h.ContextLength, h.Blocks, h.Embedding = one("context_length"), one("block_count"), one("embedding_length")
+	h.SlidingWindow = one("attention.sliding_window")
+	if err := c.judgeLayers(prefix); err != nil {
+		return err
+	}
+	for _, name := range []string{"nextn_predict_layers", "posnet.block_count", "convnext.block_count", "attention.shared_kv_layers"} {
+		if one(name) > h.Blocks {
+			return refuse(prefix+name, "is %d, the model has %d blocks", one(name), h.Blocks)
+		}
+	}
+	if err := c.judgeExperts(prefix); err != nil {
+		return err
+	}
+	if err := c.judgeHeads(prefix); err != nil {
+		return err
+	}
+	return c.judgeRequired(prefix)
+}
+
+// judgeQuantity checks type and bounds of one number, or of one per layer. The
+// engine takes exactly u32; in arrays it copies i32 and bool as well.
+func (c *checker) judgeQuantity(key string, q quantity) error {
+	field, numbers := display(key), []number(nil)
+	if n, ok := c.meta.numbers[key]; ok {
+		if n.typ != typeUint32 {
+			return refuse(field, "is of type %v, must be u32", n.typ)
+		}
+		numbers = []number{n}
+	} else if l, ok := c.meta.lists[key]; ok && q.layers {
+		if l.element != typeUint32 && l.element != typeInt32 && l.element != typeBool {
+			return refuse(field, "is an array of %v, must be of u32 or i32", l.element)
+		}
+		numbers = l.numbers
+	} else {
+		return refuse(field, "is of type %v, must be u32", c.meta.types[key])
+	}
+	for _, n := range numbers {
+		if v, positive := n.uint(); !positive || v < q.least || v > q.most {
+			return refuse(field, "is %d, must be from %d to %d", int64(n.bits), q.least, q.most)
+		}
+	}
+	return nil
+}
+
+// judgeLayers wants one element per block in every array that is per layer.
+func (c *checker) judgeLayers(prefix string) error {
+	h := &c.header
+	for name, q := range quantities {
+		if l, ok := c.meta.lists[prefix+name]; ok && q.layers && l.length != h.Blocks {
+			return refuse(prefix+name, "has %d elements, the model has %d blocks", l.length, h.Blocks)
+		}
+	}
+	for _, name := range layered {
+		if l, ok := c.meta.lists[prefix+name]; ok && l.length > maxBlocks {
+			return refuse(prefix+name, "has %d elements, at most %d are allowed", l.length, maxBlocks)
+		}
+	}
+	l, ok := c.meta.lists[prefix+sections]
+	if !ok {
+		return nil
+	}
+	sum := uint64(0)
+	for _, n := range l.numbers {
+		v, positive := n.uint()
+		if !positive || v > 1<<16 {
+			return refuse(prefix+sections, "has a section of %d", int64(n.bits))
+		}
+		sum += v
+	}
+	if l.length > 4 || sum == 0 || !l.element.whole() {
+		return refuse(prefix+sections, "has %d sections of %v that sum to %d, must be up to 4 whole numbers above 0 together", l.length, l.element, sum)
+	}
+	return nil
+}
+
+// judgeExperts repeats what the engine asserts of mixtures of experts.
+func (c *checker) judgeExperts(prefix string) error {
+	experts := c.meta.numbers[prefix+"expert_count"].bits
+	for _, used := range c.layers(prefix + "expert_used_count") {
+		if experts > 1 && used > experts {
+			return refuse(prefix+"expert_used_count", "is %d of %d experts", used, experts)
+		}
+	}
+	groups := c.meta.numbers[prefix+"expert_group_count"].bits
+	if groups > 1 && (groups >= experts || experts%groups != 0) {
+		return refuse(prefix+"expert_group_count", "is %d, which does not divide %d experts", groups, experts)
+	}
+	if used := c.meta.numbers[prefix+"expert_group_used_count"].bits; groups > 1 && (used == 0 || used >= groups) {
+		return refuse(prefix+"expert_group_used_count", "is %d of %d groups", used, groups)
+	}
+	return nil
+}
+
+// layers gives the numbers of a quantity: one per layer, or the same one for all.
+func (c *checker) layers(key string) []uint64 {
+	numbers := c.meta.lists[key].numbers
+	if n, ok := c.meta.numbers[key]; ok {
+		numbers = make([]number, max(c.header.Blocks, 1))
+		for i := range numbers {
+			numbers[i] = n
+		}
+	}
+	values := make([]uint64, len(numbers))
+	for i, n := range numbers {
+		values[i] = n.bits
+	}
+	return values
+}
