@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"abaton.local/chat"
+	"abaton.local/engine"
+)
+
+// client talks to a running serve over its Unix socket, in the OpenAI dialect.
+// The kernel tells serve who we are; no token is needed.
+type client struct {
+	http *http.Client
+}
+
+// remoteError is what a running serve answered instead of an answer. Its
+// message was written for people.
+type remoteError struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+func (e *remoteError) Error() string { return e.Message }
+
+// largestError and largestEvent bound what is read from the other side.
+const (
+	largestError = 64 << 10
+	largestEvent = 1 << 20
+)
+
+// connect finds a running serve by its socket; nil when none is running. The
+// address may be relative, and must be for a process that is locked down.
+func connect(ctx context.Context, socket string) *client {
+	d := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil
+	}
+	conn.Close()
+	return newClient(socket)
+}
+
+func newClient(socket string) *client {
+	var d net.Dialer
+	return &client{http: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, "unix", socket)
+		},
+		Proxy:              nil, // never: the other side is on this machine
+		DisableCompression: true,
+	}}}
+}
+
+type requestBody struct {
+	Model    string        `json:"model,omitempty"`
+	Messages []messageBody `json:"messages"`
+	Stream   bool          `json:"stream"`
+	Options  struct {
+		Usage bool `json:"include_usage"`
+	} `json:"stream_options"`
+}
+
+type messageBody struct {
+	Role    engine.Role `json:"role"`
+	Content string      `json:"content"`
+}
+
+type eventBody struct {
+	Model   string `json:"model"`
+	Choices []struct {
+		Delta struct {
+			Content string `json:"content"`
+		} `json:"delta"`
+		Finish string `json:"finish_reason"`
+	} `json:"choices"`
+	Usage *struct {
+		Prompt int `json:"prompt_tokens"`
+		Answer int `json:"completion_tokens"`
+	} `json:"usage"`
+	Error *errorBody `json:"error"`
+}
+
+type errorBody struct {
+	Message string `json:"message"`
+	Code    any    `json:"code"`
+}
+
+func (e *errorBody) err(status int) error {
+	code, _ := e.Code.(string)
+	return &remoteError{status, code, cleanLine(e.Message)}
+}
+
+// Answer asks and yields the answer as it comes. Leaving the loop hangs up,
+// which stops the engine's turn.
+func (c *client) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		body, err := c.post(ctx, ask)
+		if err != nil {
+			yield(chat.Event{}, err)
+			return
+		}
+		defer body.Close()
+		for e, err := range events(body) {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			if !yield(e, err) || err != nil || e.Finish != "" {
+				return
+			}
+		}
+	}
+}
+
+func (c *client) post(ctx context.Context, ask chat.Ask) (io.ReadCloser, error) {
+	b := requestBody{Model: ask.Model, Stream: true}
+	b.Options.Usage = true
+	for _, m := range ask.Messages {
+		b.Messages = append(b.Messages, messageBody{m.Role, m.Content})
+	}
+	encoded, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/v1/chat/completions", bytes.NewReader(encoded))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, tell(fmt.Errorf("the running abaton serve cannot be reached (%w): is it still there? `abaton ask` starts the engine itself when it is not", err))
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	var e eventBody
+	raw, _ := io.ReadAll(io.LimitReader(resp.Body, largestError))
+	if json.Unmarshal(raw, &e) != nil || e.Error == nil || e.Error.Message == "" {
+		return nil, &remoteError{resp.StatusCode, "", fmt.Sprintf("the running abaton serve answered with HTTP status %d and no reason", resp.StatusCode)}
+	}
+	return nil, e.Error.err(resp.StatusCode)
+}
+
+// events decodes a stream of server-sent events. Its last event has Finish
+// set, with the usage that came after it.
+func events(body io.Reader) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		lines := bufio.NewScanner(body)
+		lines.Buffer(nil, largestEvent)
+		var last chat.Event
+		for lines.Scan() {
+			data, ok := strings.CutPrefix(lines.Text(), "data:")
+			if !ok {
+				continue
+			}
+			data = strings.TrimSpace(data)
+			if data == "[DONE]" {
+				if last.Finish != "" {
+					yield(last, nil)
+					return
+				}
+				break
+			}
+			var e eventBody
+			if err := json.Unmarshal([]byte(data), &e); err != nil {
+				yield(chat.Event{}, tell(fmt.Errorf("the running abaton serve sent something that is not its protocol: %w", err)))
+				return
+			}
+			if e.Error != nil {
+				yield(chat.Event{}, e.Error.err(http.StatusOK))
+				return
+			}
+			event := chat.Event{Model: e.Model}
+			if len(e.Choices) > 0 {
+				event.Text = e.Choices[0].Delta.Content
+				if f := e.Choices[0].Finish; f != "" {
+					last.Finish, last.Model = engine.Finish(f), e.Model
+				}
+			}
+			if e.Usage != nil {
+				last.Usage = engine.Usage{PromptTokens: e.Usage.Prompt, AnswerTokens: e.Usage.Answer}
+			}
+			if event.Text != "" && !yield(event, nil) {
+				return
+			}
+		}
+		err := lines.Err()
+		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = tell(errors.New("the running abaton serve hung up before the answer was whole; ask again"))
+		}
+		yield(chat.Event{}, err)
+	}
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// config is everything a person can set. This file is the only reader of
+// environment, flags and configuration file: flags beat ABATON_ variables,
+// which beat the file.
+type config struct {
+	Address        string   `toml:"address"`
+	Names          []string `toml:"names"`
+	Model          string   `toml:"model"`
+	Engine         string   `toml:"engine"`
+	Threads        int      `toml:"threads"`
+	Context        int      `toml:"context"`
+	KeepAlive      duration `toml:"keep_alive"`
+	MaxWaiting     int      `toml:"max_waiting"`
+	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
+	User           string   `toml:"user"`
+	Folders        folders  `toml:"folders"`
+
+	around surroundings
+}
+
+// surroundings are not settings of ours: conventions of the system that a
+// program is expected to follow.
+type surroundings struct {
+	proxy   string // HTTPS_PROXY, for the door out
+	caCerts string // SSL_CERT_FILE, for the door out
+	plain   bool   // NO_COLOR: no colours
+	dumb    bool   // a terminal that can do nothing but print
+}
+
+// duration is a time.Duration that a file and a variable can hold: "5m".
+type duration time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads; "-1" means for ever.
+func (d *duration) UnmarshalText(b []byte) error {
+	if string(b) == "-1" {
+		*d = duration(-1)
+		return nil
+	}
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 30s or 5m", b)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// A setting is one key of the file, its variable ABATON_NAME and its flag.
+type setting struct {
+	key   string // as in the file: "keep_alive"
+	value string // what the flag takes, for help; empty for a switch
+	help  string
+	in    func(*config) any // a *string, *int, *bool, *duration or *[]string
+}
+
+func (s setting) flag() string     { return strings.ReplaceAll(s.key, "_", "-") }
+func (s setting) variable() string { return "ABATON_" + strings.ToUpper(s.key) }
+
+// settings is the fixed table of what can be set, except for folders.
+var settings = []setting{
+	{"address", "HOST:PORT", "loopback address to listen on (127.0.0.1:8226)", func(c *config) any { return &c.Address }},
+	{"names", "NAME,…", "further host names that browsers may use for this server", func(c *config) any { return &c.Names }},
+	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
+	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
+	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
+	{"context", "TOKENS", "longest conversation (what the model and the memory allow)", func(c *config) any { return &c.Context }},
+	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
+	{"max_waiting", "N", "questions that may wait for the engine (64)", func(c *config) any { return &c.MaxWaiting }},
+	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
+	{"user", "NAME", "account to become when started as root (abaton)", func(c *config) any { return &c.User }},
+}
+
+// defaults is what holds when nobody says otherwise.
+func defaults() config {
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), MaxWaiting: 64, User: "abaton"}
+}
+
+// flagged collects the flags given, by key, so that they can be applied last.
+type flagged struct {
+	key    string
+	toggle bool
+	given  map[string]string
+}
+
+func (f flagged) String() string     { return "" }
+func (f flagged) IsBoolFlag() bool   { return f.toggle }
+func (f flagged) Set(s string) error { f.given[f.key] = s; return nil }
+
+// register adds the flags of the settings named to fs; what is given lands in
+// the map returned.
+func register(fs *flag.FlagSet, keys []string) map[string]string {
+	given := map[string]string{}
+	for _, s := range settings {
+		if slices.Contains(keys, s.key) {
+			fs.Var(flagged{s.key, s.value == "", given}, s.flag(), s.help)
+		}
+	}
+	return given
+}
+
+// readConfig reads file, environment and the flags given, in this order. A
+// configError says what is wrong and where it stands.
+func readConfig(given map[string]string) (config, error) {
+	c := defaults()
+	if u := os.Getenv("ABATON_USER"); u != "" {
+		c.User = u
+	}
+	if u := given["user"]; u != "" {
+		c.User = u
+	}
+	c.Folders = standardFolders(systemWide(c.User), os.Getenv)
+	origin, err := readFile(filepath.Join(c.Folders.Config, "abaton.toml"), &c)
+	if err != nil {
+		return c, err
+	}
+	for _, s := range settings {
+		if v, ok := os.LookupEnv(s.variable()); ok {
+			if err := assign(s.in(&c), v); err != nil {
+				return c, configError{fmt.Sprintf("%s: %v", s.variable(), err)}
+			}
+			origin[s.key] = s.variable()
+		}
+		if v, ok := given[s.key]; ok {
+			if err := assign(s.in(&c), v); err != nil {
+				return c, configError{fmt.Sprintf("--%s: %v", s.flag(), err)}
+			}
+			origin[s.key] = "--" + s.flag()
+		}
+	}
+	c.Folders.fill(os.Getenv)
+	c.around = surroundings{
+		proxy:   cmp.Or(os.Getenv("HTTPS_PROXY"), os.Getenv("https_proxy")),
+		caCerts: os.Getenv("SSL_CERT_FILE"),
+		plain:   os.Getenv("NO_COLOR") != "",
+		dumb:    os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "",
+	}
+	return c, c.check(origin)
+}
+
+// readFile reads the configuration file over c. No file is no error. The map
+// says for each key where its value stands.
+func readFile(path string, c *config) (map[string]string, error) {
+	origin := map[string]string{}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return origin, nil
+	}
+	if err != nil {
+		return nil, configError{fmt.Sprintf("cannot read the configuration: %v", err)}
+	}
+	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
+	err = d.Decode(c)
+	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
+		e := strict.Errors[0]
+		row, _ := e.Position()
+		key := strings.Join(e.Key(), ".")
+		hint := ""
+		if near := nearest(key, settingKeys()); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return nil, configError{fmt.Sprintf("%s line %d: no setting is called %q%s", path, row, key, hint)}
+	}
+	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+		row, col := e.Position()
+		key := strings.Join(e.Key(), ".")
+		if key != "" {
+			key = key + ": "
+		}
+		return nil, configError{fmt.Sprintf("%s line %d, column %d: %s%s", path, row, col, key, strings.TrimPrefix(e.Error(), "toml: "))}
+	}
+	if err != nil {
+		return nil, configError{fmt.Sprintf("%s: %v", path, err)}
+	}
+	for _, s := range settings {
+		origin[s.key] = s.key + " in " + path
+	}
+	return origin, nil
+}
+
+func settingKeys() []string {
+	keys := []string{"folders.data", "folders.state", "folders.cache", "folders.runtime", "folders.models", "folders.engines"}
+	for _, s := range settings {
+		keys = append(keys, s.key)
+	}
+	return keys
+}
+
+// assign parses s into what p points to.
+func assign(p any, s string) (err error) {
+	switch p := p.(type) {
+	case *string:
+		*p = s
+	case *int:
+		if *p, err = strconv.Atoi(s); err != nil {
+			return fmt.Errorf("%q is not a whole number", s)
+		}
+	case *bool:
+		if *p, err = strconv.ParseBool(s); err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+	case *duration:
+		return p.UnmarshalText([]byte(s))
+	case *[]string:
+		*p = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	return nil
+}
+
+// check refuses values out of range and says where each came from.
+func (c *config) check(origin map[string]string) error {
+	bad := func(key, why string) error {
+		return configError{fmt.Sprintf("%s: %s", cmp.Or(origin[key], key), why)}
+	}
+	host, port, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		return bad("address", fmt.Sprintf("%q is not an address such as 127.0.0.1:8226", c.Address))
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return bad("address", fmt.Sprintf("%q is not a port from 0 to 65535", port))
+	} else if ip := net.ParseIP(host); n > 65535 || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return bad("address", fmt.Sprintf("%s is not this machine alone; only a loopback address such as 127.0.0.1 or [::1] is allowed, "+
+			"for there are no TLS and no accounts yet", cmp.Or(host, "an empty host")))
+	}
+	switch {
+	case c.Threads < 0 || c.Threads > 1024:
+		return bad("threads", "from 1 to 1024, or 0 for as many as physical cores")
+	case c.Context < 0 || c.Context > 16<<20 || c.Context > 0 && c.Context < 64:
+		return bad("context", "from 64 to 16777216 tokens, or 0 for what fits")
+	case c.KeepAlive < -1:
+		return bad("keep_alive", "0 or more, or -1 for ever")
+	case c.MaxWaiting < 1 || c.MaxWaiting > 10000:
+		return bad("max_waiting", "from 1 to 10000")
+	case c.User == "" || c.User == "root":
+		return bad("user", "needs an account other than root")
+	}
+	return nil
+}

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+// become refuses: leaving root for good on all threads is tried on Linux only.
+func become(account) error {
+	return errors.New("leaving root is not known to be safe on this system: start as an ordinary account")
+}
