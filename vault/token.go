@@ -138,20 +138,12 @@ func (t *Tokens) First() (token Token, made bool, err error) {
 	if len(t.known) > 0 {
 		return Token{}, false, nil
 	}
-	token, err = t.replace()
+	token, err = t.make()
 	return token, err == nil, err
 }
 
-// Renew makes a new token and revokes all others, at once and for every
-// program that uses them.
-func (t *Tokens) Renew() (Token, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.replace()
-}
-
-// replace writes a new token over all known ones. The caller holds mu.
-func (t *Tokens) replace() (Token, error) {
+// make writes a new token to the disk, then knows it. The caller holds mu.
+func (t *Tokens) make() (Token, error) {
 	token := newToken()
 	known := []tokenRecord{{Digest: hex.EncodeToString(digestOf(token.Reveal())), Created: time.Now().UTC().Truncate(time.Second)}}
 	b, err := json.MarshalIndent(tokenDocument{Format: tokenFormat, Tokens: known}, "", "  ")

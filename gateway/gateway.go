@@ -1,0 +1,204 @@
+// Package gateway is the door in. It listens on this machine alone, on a
+// loopback address and on a Unix socket, and lets a request through to a
+// [Handler] only when it is meant for this server (host), made by no foreign
+// web page (origin), small enough, one of few enough, and made by somebody we
+// know. Loopback is no identity: a token or the kernel's word about a Unix
+// socket's peer is needed everywhere but at /health.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"abaton.local/vault"
+)
+
+// Handler serves a request of somebody we know.
+type Handler interface {
+	ServeSession(http.ResponseWriter, *http.Request, vault.Session)
+}
+
+// Config says where to listen and how much to bear. Zero limits become the
+// defaults; one of Address and Socket may be empty.
+type Config struct {
+	Address string   // loopback only: "127.0.0.1:8226", "[::1]:8226", "localhost:0"
+	Socket  string   // path of the Unix socket
+	Names   []string // further host names by which clients may call this server
+
+	MaxBody        int64         // bytes of a request's body (8 MiB)
+	MaxHeader      int           // bytes of a request's header (32 KiB)
+	MaxRequests    int           // at one time, all sources together (256)
+	MaxPerSource   int           // at one time, from one source (128): an account by socket, this machine by TCP
+	MaxConnections int           // at one time, by listener (1024)
+	HeaderTimeout  time.Duration // for a request's header (10 s)
+	BodyTimeout    time.Duration // for a request's body (60 s)
+	WriteTimeout   time.Duration // for a response, where the handler sets no deadline of its own (30 s)
+	IdleTimeout    time.Duration // between two requests of a connection (2 min)
+	Grace          time.Duration // for running answers at the end (5 s)
+
+	Log *slog.Logger // nil discards
+}
+
+func (c *Config) fill() {
+	set(&c.MaxBody, 8<<20)
+	set(&c.MaxHeader, 32<<10)
+	set(&c.MaxRequests, 256)
+	set(&c.MaxPerSource, 128)
+	set(&c.MaxConnections, 1024)
+	set(&c.HeaderTimeout, 10*time.Second)
+	set(&c.BodyTimeout, time.Minute)
+	set(&c.WriteTimeout, 30*time.Second)
+	set(&c.IdleTimeout, 2*time.Minute)
+	set(&c.Grace, 5*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func set[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Gateway is a bound door. Between Listen and Serve connections queue up in
+// the kernel and nothing is read.
+type Gateway struct {
+	config  Config
+	hosts   hosts
+	tcp     net.Listener // nil without an address
+	unix    *socket      // nil without a path
+	crowd   crowd
+	wrong   bucket // refusals of tokens
+	notable bucket // lines of the log about refusals
+}
+
+// Listen binds, and does nothing else, so that the process can be locked down
+// before it reads a byte.
+func Listen(c Config) (*Gateway, error) {
+	c.fill()
+	g := &Gateway{
+		config:  c,
+		crowd:   crowd{most: c.MaxRequests, mostEach: c.MaxPerSource},
+		wrong:   bucket{size: 20, every: time.Second},
+		notable: bucket{size: 10, every: 10 * time.Second},
+	}
+	if c.Address == "" && c.Socket == "" {
+		return nil, errors.New("nothing to listen on: name an address such as 127.0.0.1:8226, or a socket")
+	}
+	var err error
+	if g.hosts, err = newHosts(c.Names); err != nil {
+		return nil, err
+	}
+	if c.Socket != "" {
+		if g.unix, err = listenUnix(c.Socket); err != nil {
+			return nil, err
+		}
+	}
+	if c.Address != "" {
+		if g.tcp, err = listenTCP(c.Address); err != nil {
+			return nil, errors.Join(err, g.Close())
+		}
+	}
+	return g, nil
+}
+
+// Addr is the TCP address that is listened on, nil where there is none.
+func (g *Gateway) Addr() net.Addr {
+	if g.tcp == nil {
+		return nil
+	}
+	return g.tcp.Addr()
+}
+
+// Close unbinds a gateway that is not served. Serve does it by itself.
+func (g *Gateway) Close() error {
+	var errs []error
+	if g.tcp != nil {
+		if err := g.tcp.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if g.unix != nil {
+		errs = append(errs, g.unix.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Serve lets requests through to h until ctx ends. Then it takes no new ones,
+// gives running answers Config.Grace to end, cancels the others, and returns
+// when every request and connection is gone and the socket is removed. A
+// Gateway serves once.
+func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) error {
+	if tokens == nil || h == nil {
+		return errors.Join(errors.New("a gateway without tokens or handler opens for nobody"), g.Close())
+	}
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	d := &desk{Gateway: g, tokens: tokens, next: h, uid: os.Geteuid()}
+	server := &http.Server{
+		Handler:                      d,
+		ReadHeaderTimeout:            g.config.HeaderTimeout,
+		WriteTimeout:                 g.config.WriteTimeout,
+		IdleTimeout:                  g.config.IdleTimeout,
+		MaxHeaderBytes:               g.config.MaxHeader,
+		DisableGeneralOptionsHandler: true,
+		Protocols:                    new(http.Protocols),
+		BaseContext:                  func(net.Listener) context.Context { return base },
+		ConnContext:                  withPeer,
+		// What net/http would log here is about broken clients and may quote
+		// their bytes; panics are caught and logged by desk.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	server.Protocols.SetHTTP1(true)
+
+	running, failed := errgroup.WithContext(ctx)
+	for _, l := range g.listeners() {
+		room := newRoom(l, g.config.MaxConnections)
+		g.config.Log.Info("listening", "network", l.Addr().Network(), "address", l.Addr().String())
+		running.Go(func() error {
+			defer room.wait()
+			if err := server.Serve(room); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("listening on %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	<-failed.Done()
+
+	server.SetKeepAlivesEnabled(false)
+	shutdown(server, g.config.Grace)
+	cancel() // running answers say that they were stopped
+	shutdown(server, time.Second)
+	server.Close()
+	g.crowd.empty()
+	return errors.Join(running.Wait(), g.Close())
+}
+
+func (g *Gateway) listeners() (ls []net.Listener) {
+	if g.tcp != nil {
+		ls = append(ls, g.tcp)
+	}
+	if g.unix != nil {
+		ls = append(ls, g.unix.UnixListener)
+	}
+	return ls
+}
+
+// shutdown closes the listeners and waits up to d for connections to end. That
+// it gave up is no error: the caller goes on to the next, harder means.
+func shutdown(server *http.Server, d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	_ = server.Shutdown(ctx)
+}

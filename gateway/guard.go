@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// hosts are the names by which this server may be called, beside loopback
+// addresses. A web page whose own name was made to resolve to 127.0.0.1 (DNS
+// rebinding) sends that name, and no comparison of Origin with Host can tell.
+// An IP literal cannot be rebound: the browser resolves nothing.
+type hosts map[string]bool
+
+// hostName is a DNS name in lower case, without a final dot.
+var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
+
+func newHosts(names []string) (hosts, error) {
+	h := hosts{"localhost": true}
+	for _, name := range names {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		if _, err := netip.ParseAddr(name); err == nil || !hostName.MatchString(name) || len(name) > 253 {
+			return nil, fmt.Errorf("%q is no host name: write names such as abaton.example, without port or star", name)
+		}
+		h[name] = true
+	}
+	return h, nil
+}
+
+// allow reports whether a request with this Host header is meant for us.
+func (h hosts) allow(host string) bool {
+	name, ok := splitHost(host)
+	if !ok {
+		return false
+	}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return addr.Zone() == "" && addr.Unmap().IsLoopback()
+	}
+	return h[strings.ToLower(strings.TrimSuffix(name, "."))]
+}
+
+// splitHost takes the port off a Host header, strictly: an empty name, an empty
+// port, brackets around anything but an IPv6 address are not understood.
+func splitHost(host string) (name string, ok bool) {
+	name, port, hasPort := host, "", false
+	if rest, found := strings.CutPrefix(host, "["); found {
+		inside, after, closed := strings.Cut(rest, "]")
+		addr, err := netip.ParseAddr(inside)
+		if !closed || err != nil || !addr.Is6() || (after != "" && after[0] != ':') {
+			return "", false
+		}
+		name, hasPort, port = inside, after != "", strings.TrimPrefix(after, ":")
+	} else if name, port, hasPort = strings.Cut(host, ":"); name == "" {
+		return "", false
+	}
+	if hasPort {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || len(port) > 5 {
+			return "", false
+		}
+	}
+	return name, true
+}
+
+// misdirected refuses requests that are meant for another server, and those
+// that take us for a proxy.
+func (h hosts) misdirected(r *http.Request) *refusal {
+	if r.URL.Host == "" && r.Method != http.MethodConnect && h.allow(r.Host) {
+		return nil
+	}
+	return &refusal{status: http.StatusMisdirectedRequest, kind: invalidRequest, code: "misdirected_request",
+		message: "This request was addressed to another host. Call Abaton by 127.0.0.1, [::1] or localhost, or declare the name you use: --names NAME."}
+}
+
+// foreign refuses requests made by a web page that is not ours. It is stricter
+// than http.CrossOriginProtection: an Origin must match in any method (a page of
+// another origin has no business reading either, and web sockets begin with a
+// GET), and matches by scheme too. Programs send none of these headers.
+func foreign(r *http.Request) *refusal {
+	origins := r.Header.Values("Origin")
+	sites := r.Header.Values("Sec-Fetch-Site")
+	ok := len(origins) <= 1 && len(sites) <= 1
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		ok = ok && err == nil && u.Scheme == "http" && u.User == nil && u.Path == "" && u.RawQuery == "" && strings.EqualFold(u.Host, r.Host)
+	}
+	for _, site := range sites {
+		ok = ok && (site == "same-origin" || site == "none")
+	}
+	if ok {
+		return nil
+	}
+	return &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "foreign_origin",
+		message: "This request was made by a web page of another origin. Abaton answers its own pages and programs only."}
+}

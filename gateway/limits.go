@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// crowd counts requests at work. The zero counts are ready to use.
+type crowd struct {
+	most, mostEach int
+
+	mu     sync.Mutex
+	all    int            // guarded by mu
+	each   map[string]int // by source; guarded by mu
+	closed bool           // guarded by mu
+	gone   chan struct{}  // made by empty, closed when all is 0; guarded by mu
+}
+
+// enter takes a place for a request from source; leave gives it back.
+func (c *crowd) enter(source string) *refusal {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "stopping", retry: true, message: "Abaton is stopping. Start it again, then ask again."}
+	case c.all >= c.most:
+		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "overloaded", retry: true, message: "Too many requests are at work. Wait a moment and ask again."}
+	case c.each[source] >= c.mostEach:
+		return &refusal{status: http.StatusTooManyRequests, kind: rateLimit, code: "rate_limit_exceeded", retry: true, message: "Too many of your requests are at work. Wait for one to end and ask again."}
+	}
+	if c.each == nil {
+		c.each = map[string]int{}
+	}
+	c.all++
+	c.each[source]++
+	return nil
+}
+
+func (c *crowd) leave(source string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all--
+	if c.each[source]--; c.each[source] == 0 {
+		delete(c.each, source)
+	}
+	if c.all == 0 && c.gone != nil {
+		close(c.gone)
+		c.gone = nil
+	}
+}
+
+// empty lets nobody in any more and returns when all have left.
+func (c *crowd) empty() {
+	c.mu.Lock()
+	c.closed = true
+	if c.all == 0 {
+		c.mu.Unlock()
+		return
+	}
+	gone := make(chan struct{})
+	c.gone = gone
+	c.mu.Unlock()
+	<-gone
+}
+
+// bucket allows size events at once and one more every so often. It is safe
+// for concurrent use.
+type bucket struct {
+	size  int
+	every time.Duration
+
+	mu   sync.Mutex
+	used int       // guarded by mu
+	last time.Time // when used last went down; guarded by mu
+}
+
+func (b *bucket) take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if back := int(now.Sub(b.last) / b.every); back > 0 {
+		b.used = max(0, b.used-back)
+		b.last = now
+	}
+	if b.used >= b.size {
+		return false
+	}
+	b.used++
+	return true
+}
+
+// bounded caps a request's body in bytes and in time. A body that says it is too
+// large is refused before it is read.
+func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request) *refusal {
+	most := g.config.MaxBody
+	if r.ContentLength > most {
+		return &refusal{status: http.StatusRequestEntityTooLarge, kind: invalidRequest, code: "request_too_large",
+			message: fmt.Sprintf("The request has %d bytes, the most is %d. Send a shorter one.", r.ContentLength, most)}
+	}
+	r.Body = &timedBody{ReadCloser: http.MaxBytesReader(w, r.Body, most), conn: http.NewResponseController(w), within: g.config.BodyTimeout}
+	return nil
+}
+
+// timedBody is a body that must arrive within a time. The deadline is lifted at
+// its end, for after that net/http watches the connection for a client that
+// hangs up, and a deadline would look like one.
+type timedBody struct {
+	io.ReadCloser
+	conn   *http.ResponseController
+	within time.Duration
+	begun  bool
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	if !b.begun {
+		b.begun = true
+		if err := b.conn.SetReadDeadline(time.Now().Add(b.within)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}

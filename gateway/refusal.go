@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// refusal is why a request does not pass, in the shape in which programs that
+// speak the OpenAI dialect expect errors.
+type refusal struct {
+	status  int
+	kind    string
+	code    string
+	message string
+	retry   bool // later may be better
+}
+
+// Kinds of refusals.
+const (
+	invalidRequest = "invalid_request_error"
+	rateLimit      = "rate_limit_error"
+	serverError    = "server_error"
+)
+
+func (no *refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if no.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="abaton"`)
+	}
+	if no.retry {
+		h.Set("Retry-After", "1")
+	}
+	type object struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Param   *string `json:"param"`
+		Code    string  `json:"code"`
+	}
+	b, err := json.Marshal(map[string]object{"error": {no.message, no.kind, nil, no.code}})
+	if err != nil {
+		b = []byte(`{"error":{"message":"internal error","type":"server_error","param":null,"code":null}}`)
+	}
+	w.WriteHeader(no.status)
+	w.Write(append(b, '\n'))
+}
+
+// hardenHeader sets what every response carries: nothing is stored, sniffed,
+// framed, fetched along or read by a page of another origin.
+func hardenHeader(h http.Header, id string) {
+	h.Set("X-Request-Id", id)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}

@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// room is a listener with a fixed number of seats. Who comes when all are taken
+// is told so and shown out, rather than left waiting before the door.
+type room struct {
+	net.Listener
+	seats   chan struct{}
+	ushers  chan struct{} // connections being shown out
+	leaving sync.WaitGroup
+}
+
+const (
+	mostUshers = 128
+	goodbye    = 2 * time.Second // for showing out
+	// fullHouse is a whole response, for no request is read.
+	fullHouse = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 135\r\n\r\n" +
+		`{"error":{"message":"Too many connections are open. Close some, or try again.","type":"server_error","param":null,"code":"overloaded"}}`
+)
+
+func newRoom(l net.Listener, seats int) *room {
+	return &room{Listener: l, seats: make(chan struct{}, seats), ushers: make(chan struct{}, mostUshers)}
+}
+
+// Accept gives the next connection that finds a seat.
+func (r *room) Accept() (net.Conn, error) {
+	for {
+		c, err := r.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case r.seats <- struct{}{}:
+			return &seat{Conn: c, free: sync.OnceFunc(func() { <-r.seats })}, nil
+		default:
+			r.showOut(c)
+		}
+	}
+}
+
+// showOut answers and closes without cutting off the answer: what the client
+// has sent is read for a moment, or else the kernel would reset the connection.
+func (r *room) showOut(c net.Conn) {
+	select {
+	case r.ushers <- struct{}{}:
+	default:
+		c.Close()
+		return
+	}
+	r.leaving.Go(func() {
+		defer func() { <-r.ushers }()
+		defer c.Close()
+		if c.SetDeadline(time.Now().Add(goodbye)) != nil {
+			return
+		}
+		if _, err := io.WriteString(c, fullHouse); err != nil {
+			return
+		}
+		if closeWrite(c) == nil {
+			io.CopyN(io.Discard, c, 1<<20)
+		}
+	})
+}
+
+// wait returns when everybody was shown out.
+func (r *room) wait() { r.leaving.Wait() }
+
+// seat is a connection that gives its place back when it is closed.
+type seat struct {
+	net.Conn
+	free func()
+}
+
+func (s *seat) Close() error {
+	defer s.free()
+	return s.Conn.Close()
+}
+
+// CloseWrite lets net/http end a response before it closes.
+func (s *seat) CloseWrite() error { return closeWrite(s.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if c, ok := c.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
