@@ -1,0 +1,56 @@
+package egress
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// traffic counts what one connection carried, TLS and headers included.
+type traffic struct {
+	in, out atomic.Int64 // bytes
+	near    atomic.Int32 // reach of the peer
+}
+
+// conn counts bytes and gives every read and write its own deadline, so that
+// a connection may last for hours but never stand still.
+type conn struct {
+	net.Conn
+	*traffic
+	stall time.Duration
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	c.in.Add(int64(n))
+	return n, err
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(b)
+	c.out.Add(int64(n))
+	return n, err
+}
+
+// dialer connects under a rule.
+func (t *traffic) dialer(r rule, stall time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	d := net.Dialer{Timeout: min(stall, 15*time.Second), Control: r.control}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && !r.proxied {
+			t.near.Store(int32(reachOf(ap.Addr())))
+		}
+		return &conn{c, t, stall}, nil
+	}
+}
