@@ -1,0 +1,181 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// An attempt is one act that a hostile program in the jail might try. It runs
+// for real, inside the real jail, in a child that is this very program: so what
+// is shown is what the kernel does, not what the rules are meant to do. A
+// missing or mistyped rule cannot hide, because every attempt is also made
+// outside, where it must succeed (its control).
+type attempt struct {
+	name string
+
+	// stops names every layer that alone is enough to refuse the act: with all
+	// of them removed it succeeds, with any one left it does not. The tests hold
+	// the jail to both halves.
+	stops []layer
+
+	// act tries. Nil means that it SUCCEEDED, an error that it was refused. It
+	// makes raw system calls, and leaves nothing behind outside.
+	act func(mission) error
+
+	// control says where the act can be seen to succeed.
+	control control
+}
+
+// control says what a process outside the jail needs so that the act succeeds.
+type control int
+
+const (
+	asAnyone   control = iota // an ordinary account, no privilege
+	asOwner                   // all capabilities in user and mount namespaces of its own
+	asRoot                    // the machine's root, in mount, UTS and IPC namespaces of its own
+	withSetUID                // an ordinary account, and a set-user-ID program that root has made
+)
+
+// mission holds what an attempt must be told about the outside: paths, process
+// numbers, addresses. The runner knows them, the jailed program does not.
+type mission map[string]string
+
+// number reads an unsigned number; 0 when it is not there.
+func (m mission) number(key string) uintptr {
+	var n uintptr
+	if _, err := fmt.Sscan(m[key], &n); err != nil {
+		return 0
+	}
+	return n
+}
+
+// attemptVerb is the first argument of a process that makes one attempt.
+const attemptVerb = "sandbox-attempt"
+
+// The lines that a process making an attempt writes on its standard output. A
+// refusal counts only after begun: a child that never got that far showed nothing.
+const (
+	sayBegun     = "begun"
+	sayRefused   = "refused: "
+	saySucceeded = "succeeded"
+)
+
+// isAttempt reports whether this process was started to make one attempt.
+func isAttempt() bool { return len(os.Args) > 2 && os.Args[1] == attemptVerb }
+
+// attemptArgs is the command line, after the program's name, of the process
+// that makes attempt a.
+func attemptArgs(a attempt, m mission) []string {
+	args := []string{attemptVerb, a.name}
+	for k, v := range m {
+		args = append(args, k+"="+v)
+	}
+	slices.Sort(args[2:])
+	return args
+}
+
+// runAttempt makes the attempt that the command line names and ends the process.
+func runAttempt() {
+	runtime.LockOSThread()
+	m := mission{}
+	for _, kv := range os.Args[3:] {
+		k, v, _ := strings.Cut(kv, "=")
+		m[k] = v
+	}
+	switch name := os.Args[2]; {
+	case name == executed, name == asUID0 && os.Geteuid() == 0:
+		tell(saySucceeded)
+		return
+	case name == asUID0:
+		tell(sayRefused + "executed, and not as root")
+		return
+	}
+	i := slices.IndexFunc(attempts, func(a attempt) bool { return a.name == os.Args[2] })
+	if i < 0 {
+		tell("no attempt named " + os.Args[2])
+		os.Exit(2)
+	}
+	tell(sayBegun)
+	if err := attempts[i].act(m); err != nil {
+		tell(sayRefused + err.Error())
+	} else {
+		tell(saySucceeded)
+	}
+	unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+}
+
+// tell writes one line without the runtime's poller, which some policies forbid.
+func tell(line string) {
+	b := []byte(line + "\n")
+	for len(b) > 0 {
+		n, err := unix.Write(1, b)
+		if err != nil {
+			return
+		}
+		b = b[n:]
+	}
+}
+
+// attempts is the whole list, in the order in which it is reported.
+var attempts = slices.Concat(
+	fileAttempts,
+	writeAttempts,
+	socketAttempts,
+	processAttempts,
+	execAttempts,
+	memoryAttempts,
+	limitAttempts,
+	adminAttempts,
+	kernelAttempts,
+	foreignAttempts,
+)
+
+// call makes one system call and gives back its result. The directive keeps
+// what the arguments point to alive and in place, as in package syscall.
+//
+//go:uintptrescapes
+func call(nr uintptr, a ...uintptr) (uintptr, error) {
+	var x [6]uintptr
+	copy(x[:], a)
+	r, _, errno := unix.RawSyscall6(nr, x[0], x[1], x[2], x[3], x[4], x[5])
+	if errno != 0 {
+		return 0, errno
+	}
+	return r, nil
+}
+
+// reached turns the errors that the kernel gives only to somebody who was let
+// in (the permission was checked and found) into success. It lets an act that
+// would harm the machine be tried with arguments that cannot.
+func reached(err error, in ...syscall.Errno) error {
+	for _, e := range in {
+		if errors.Is(err, e) {
+			return nil
+		}
+	}
+	return err
+}
+
+// second drops the result of call.
+func second(_ uintptr, err error) error { return err }
+
+// cstring is s as C has it, for raw system calls.
+func cstring(s string) *byte {
+	b := append([]byte(s), 0)
+	return &b[0]
+}
+
+// openRaw opens without the runtime's retries and poller.
+func openRaw(path string, flags int, mode uint32) (int, error) {
+	return unix.Openat(unix.AT_FDCWD, path, flags|unix.O_CLOEXEC, mode)
+}
+
+// atCWD is AT_FDCWD as a system call's argument.
+const atCWD = ^uintptr(99)

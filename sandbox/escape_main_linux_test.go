@@ -1,0 +1,18 @@
+package sandbox
+
+import (
+	"os"
+	"testing"
+)
+
+// TestMain lets the test binary be what the tests start: a process that makes
+// one attempt, one that is attacked, one that locks itself down.
+func TestMain(m *testing.M) {
+	if isAttempt() {
+		runAttempt()
+	}
+	if len(os.Args) > 1 && os.Args[1] == victimVerb {
+		runVictim()
+	}
+	os.Exit(m.Run())
+}
