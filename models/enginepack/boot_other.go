@@ -1,0 +1,6 @@
+//go:build !linux
+
+package enginepack
+
+// bootID is not to be had: nothing is remembered, every start hashes.
+func bootID() string { return "" }
