@@ -35,6 +35,10 @@ func (c *checker) judgeHeads(prefix string) error {
 			return refuse(prefix+"attention.key_length", "and value_length are %d and %d though there are %d heads", h.KeyLength, h.ValueLength, heads[0])
 		}
 	}
+	rope := c.meta.numbers[prefix+"rope.dimension_count"].bits
+	if rope%2 != 0 || h.KeyLength > 0 && rope > h.KeyLength {
+		return refuse(prefix+"rope.dimension_count", "is %d, must be even and at most the key length %d", rope, h.KeyLength)
+	}
 	for _, n := range kv {
 		h.HeadsKV = max(h.HeadsKV, n)
 		h.CacheElements += n * (h.KeyLength + h.ValueLength) // at most 2^13 * 2^17 * 2^9
@@ -46,7 +50,7 @@ func (c *checker) judgeHeads(prefix string) error {
 // Adapters, projectors for pictures and bare vocabularies have less.
 func (c *checker) judgeRequired(prefix string) error {
 	h := &c.header
-	if h.Kind != "model" || h.Architecture == "clip" || h.Split.No > 0 || c.tensors == 0 && h.Split.Count == 0 {
+	if h.Kind != "model" || h.Architecture == projector || h.Split.No > 0 || c.tensors == 0 && h.Split.Count == 0 {
 		return nil
 	}
 	for _, name := range []string{"block_count", "context_length", "embedding_length"} {

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -63,12 +64,15 @@ var quantities = map[string]quantity{
 	"shortconv.l_cache":                    {0, 1 << 16, false},
 }
 
-// layered names further arrays with one element per layer, which the engine
-// copies into arrays of its own: flags, and numbers of any size.
-var layered = []string{
-	"attention.sliding_window_pattern", "attention.recurrent_layers", "attention.rope_pattern",
-	"attention.compress_ratios", "attention.indexer.types", "swiglu_clamp_exp", "swiglu_clamp_shexp",
-	"xielu.alpha_n", "xielu.alpha_p", "xielu.beta", "xielu.eps", "deepstack_mapping",
+// layered are further arrays with one element per layer, which the engine
+// copies into arrays of its own. Layers that only predict may be left out.
+var layered = map[string][]valueType{
+	"attention.sliding_window_pattern": {typeBool, typeUint32, typeInt32},
+	"attention.recurrent_layers":       {typeBool, typeUint32, typeInt32},
+	"attention.rope_pattern":           {typeBool, typeUint32, typeInt32},
+	"attention.indexer.types":          {typeBool, typeUint32, typeInt32},
+	"swiglu_clamp_exp":                 {typeFloat32},
+	"swiglu_clamp_shexp":               {typeFloat32},
 }
 
 // sections is how rope dimensions are shared between up to four axes. The
@@ -99,11 +103,18 @@ func (c *checker) judgeShape() error {
 		if !ok {
 			continue
 		}
-		if q, known := quantities[name]; known {
+		q, known := quantities[name]
+		if h.Architecture == projector {
+			q, known = projectorQuantity(name)
+		}
+		if known {
 			if err := c.judgeQuantity(key, q); err != nil {
 				return err
 			}
 		}
+	}
+	if h.Architecture == projector {
+		return c.judgeProjector()
 	}
 	one := func(name string) uint64 { return c.meta.numbers[prefix+name].bits }
 	h.ContextLength, h.Blocks, h.Embedding = one("context_length"), one("block_count"), one("embedding_length")
@@ -153,14 +164,21 @@ func (c *checker) judgeQuantity(key string, q quantity) error {
 // judgeLayers wants one element per block in every array that is per layer.
 func (c *checker) judgeLayers(prefix string) error {
 	h := &c.header
-	for name, q := range quantities {
-		if l, ok := c.meta.lists[prefix+name]; ok && q.layers && l.length != h.Blocks {
-			return refuse(prefix+name, "has %d elements, the model has %d blocks", l.length, h.Blocks)
+	for _, key := range sorted(c.meta.lists) {
+		name, ours := strings.CutPrefix(key, prefix)
+		l := c.meta.lists[key]
+		if ours && quantities[name].layers && l.length != h.Blocks {
+			return refuse(display(key), "has %d elements, the model has %d blocks", l.length, h.Blocks)
 		}
-	}
-	for _, name := range layered {
-		if l, ok := c.meta.lists[prefix+name]; ok && l.length > maxBlocks {
-			return refuse(prefix+name, "has %d elements, at most %d are allowed", l.length, maxBlocks)
+		types := layered[name]
+		if !ours || types == nil {
+			continue
+		}
+		if !slices.Contains(types, l.element) {
+			return refuse(display(key), "is an array of %v, must be of %v", l.element, types[0])
+		}
+		if predicting := c.meta.numbers[prefix+"nextn_predict_layers"].bits; l.length > h.Blocks || l.length+predicting < h.Blocks {
+			return refuse(display(key), "has %d elements, the model has %d blocks", l.length, h.Blocks)
 		}
 	}
 	l, ok := c.meta.lists[prefix+sections]

@@ -23,24 +23,26 @@ const maxPieces = 1 << 28
 // vocabulary gathers what must agree between the arrays of the tokenizer.
 type vocabulary struct {
 	tokens  uint64
-	hexByte set    // tokens that read <0xNN>
-	isByte  set    // tokens whose type says that they stand for one byte
+	hexByte bitset // tokens that read <0xNN>
+	isByte  bitset // tokens whose type says that they stand for one byte
 	pieces  uint64 // sum of squared token lengths
 }
 
-// set holds small numbers, one bit each.
-type set []uint64
+// bitset holds small numbers, one bit each.
+type bitset []uint64
 
-func newSet(n uint64) set  { return make(set, (n+63)/64) }
-func (s set) add(i uint64) { s[i/64] |= 1 << (i % 64) }
-func (s set) lacks(t set) (uint64, bool) { // a member of t that s has not
+func newBitset(n uint64) bitset { return make(bitset, (n+63)/64) }
+
+func (s bitset) add(i uint64) { s[i/64] |= 1 << (i % 64) }
+
+// lacks finds a member of t that s has not.
+func (s bitset) lacks(t bitset) (uint64, bool) {
 	for i, w := range t {
-		var mine uint64
 		if i < len(s) {
-			mine = s[i]
+			w &^= s[i]
 		}
-		if missing := w &^ mine; missing != 0 {
-			return uint64(i*64 + bits.TrailingZeros64(missing)), true
+		if w != 0 {
+			return uint64(i*64 + bits.TrailingZeros64(w)), true
 		}
 	}
 	return 0, false
@@ -53,7 +55,7 @@ func (v *vocabulary) readTokens(in *stream, field string, n uint64) error {
 	if n == 0 || n > maxTokens {
 		return refuse(field, "has %d tokens, 1 to %d are allowed", n, maxTokens)
 	}
-	v.tokens, v.hexByte = n, newSet(n)
+	v.tokens, v.hexByte = n, newBitset(n)
 	seen := newFingerprints(n)
 	return eachText(in, field, n, maxToken, func(i uint64, b []byte) string {
 		if nul := bytes.IndexByte(b, 0); nul >= 0 {
@@ -83,7 +85,7 @@ func hexDigit(b byte) bool {
 }
 
 func (v *vocabulary) readTypes(in *stream, field string, n uint64) error {
-	v.isByte = newSet(n)
+	v.isByte = newBitset(n)
 	return eachValue(in, field, n, 4, func(i uint64, b []byte) string {
 		t := int32(binary.LittleEndian.Uint32(b))
 		if t < 0 || t > lastTokenType {
