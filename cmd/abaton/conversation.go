@@ -40,6 +40,7 @@ type reply struct {
 func (c *conversation) ask(ctx context.Context, question string, show func(string) error) (reply, error) {
 	var r reply
 	asked := engine.Message{Role: engine.User, Content: question}
+	before := c.turns
 	for {
 		err := c.once(ctx, asked, &r, show)
 		if tooLong(err) && len(c.turns) > 0 && r.text == "" {
@@ -47,6 +48,9 @@ func (c *conversation) ask(ctx context.Context, question string, show func(strin
 			c.turns = c.turns[n:]
 			r.dropped += n
 			continue
+		}
+		if tooLong(err) { // by itself: what was said before is not at fault
+			c.turns, r.dropped = before, 0
 		}
 		if r.text != "" {
 			c.turns = append(c.turns, asked, engine.Message{Role: engine.Assistant, Content: r.text})
