@@ -8,8 +8,11 @@ import (
 // TestMain lets the test binary be what the tests start: a process that makes
 // one attempt, one that is attacked, one that locks itself down.
 func TestMain(m *testing.M) {
-	if isAttempt() {
-		runAttempt()
+	if isStub() {
+		runStub(knobs())
+	}
+	if IsChild() {
+		Child()
 	}
 	if len(os.Args) > 1 && os.Args[1] == victimVerb {
 		runVictim()
