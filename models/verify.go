@@ -1,0 +1,228 @@
+package models
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// DamagedError says that a model is not what was pulled. It is not used.
+type DamagedError struct {
+	Name   string
+	Reason string
+	Fix    string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("model %s is not used: %s; %s", e.Name, e.Reason, e.Fix)
+}
+
+func fixOf(name string) string {
+	return fmt.Sprintf("`abaton models rm %s`, then pull it again", name)
+}
+
+// ChangedError says that a file changed while it was being read.
+type ChangedError struct{ Name string }
+
+func (e *ChangedError) Error() string {
+	return e.Name + " changed while it was read: who writes it? Try again when they are done"
+}
+
+// A verdict remembers that a file had its digest and a sound header.
+type verdict struct {
+	Stamp    stamp  `json:"stamp"`
+	Passport Digest `json:"passport_sha256"` // of the passport's bytes
+}
+
+// remembered is .verified.json: after a boot everything is hashed once more,
+// for the disk may have been in another machine.
+type remembered struct {
+	Boot   string             `json:"boot"`
+	Models map[Digest]verdict `json:"models"`
+}
+
+const verdictsName = ".verified.json"
+
+// Open gives a model's file, open for reading and verified: its mode and
+// owner, its digest, its header against the passport. The digest is computed
+// anew unless device, inode, size and times are those remembered in this boot.
+// It returns *DamagedError or *ChangedError when the file must not be used. The
+// caller gives the engine this very file, not its path.
+func (s *Shelf) Open(ctx context.Context, p Passport) (*os.File, error) {
+	return s.open(ctx, p, false)
+}
+
+// open hashes whatever is remembered when anew is set.
+func (s *Shelf) open(ctx context.Context, p Passport, anew bool) (*os.File, error) {
+	damaged := func(reason string) error {
+		return &DamagedError{Name: p.Name, Reason: reason, Fix: fixOf(p.Name)}
+	}
+	kept, text, err := s.passport(p.Digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &UnknownError{Name: p.Name, Where: "this machine"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.root.OpenFile(fileName(p.Digest), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, damaged("its file is gone")
+	case errors.Is(err, unix.ELOOP):
+		return nil, damaged("its file is a link")
+	case err != nil:
+		return nil, fmt.Errorf("model %s: %w", p.Name, err)
+	}
+	err = func() error {
+		at, g, err := stampOf(f)
+		if err != nil {
+			return err
+		}
+		if problem := g.problem(); problem != "" {
+			return damaged(problem)
+		}
+		if at.Size != kept.Size {
+			return damaged(fmt.Sprintf("its file has %d bytes, its passport says %d", at.Size, kept.Size))
+		}
+		now := verdict{at, sha256.Sum256(text)}
+		if !anew && s.recalls(p.Digest, now) {
+			return nil
+		}
+		if err := s.verify(ctx, f, kept, damaged); err != nil {
+			return err
+		}
+		after, _, err := stampOf(f)
+		if err != nil {
+			return err
+		}
+		if after != at {
+			return &ChangedError{Name: "model " + p.Name}
+		}
+		s.remember(p.Digest, now)
+		return nil
+	}()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// verify reads the whole file.
+func (s *Shelf) verify(ctx context.Context, f *os.File, p Passport, damaged func(string) error) error {
+	got, _, err := hashFile(ctx, f)
+	if err != nil {
+		return err
+	}
+	if got != p.Digest {
+		return damaged(fmt.Sprintf("its SHA-256 is %s…, not the one it was pulled with", got.String()[:12]))
+	}
+	h, err := checkModel("model "+p.Name, f, p.Size)
+	if err != nil {
+		return err
+	}
+	if !p.agrees(h) {
+		return damaged("its passport tells other facts than its header")
+	}
+	return nil
+}
+
+const hashBuffer = 1 << 20 // bytes
+
+// hashFile computes the digest of the whole file, wherever its offset is. It
+// runs at the speed of the processor's SHA instructions.
+func hashFile(ctx context.Context, f io.ReaderAt) (d Digest, size int64, err error) {
+	h := sha256.New()
+	buf := make([]byte, hashBuffer)
+	for {
+		if err := ctx.Err(); err != nil {
+			return d, size, err
+		}
+		n, err := f.ReadAt(buf, size)
+		h.Write(buf[:n])
+		size += int64(n)
+		if err == io.EOF {
+			return Digest(h.Sum(nil)), size, nil
+		}
+		if err != nil {
+			return d, size, err
+		}
+	}
+}
+
+// recalls reports whether v was found since the machine started.
+func (s *Shelf) recalls(d Digest, v verdict) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.verdicts[d] == v || s.read().Models[d] == v
+}
+
+func (s *Shelf) read() remembered {
+	none := remembered{Boot: bootID(), Models: make(map[Digest]verdict)}
+	b, err := s.root.ReadFile(verdictsName)
+	if err != nil {
+		return none
+	}
+	var r remembered
+	if json.Unmarshal(b, &r) != nil || r.Models == nil || r.Boot != none.Boot || r.Boot == "" {
+		return none
+	}
+	return r
+}
+
+// remember keeps a verdict. That it could not be written costs a second
+// hashing and nothing else, so it is not told.
+func (s *Shelf) remember(d Digest, v verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.verdicts[d] = v
+	r := s.read()
+	if r.Boot == "" {
+		return
+	}
+	r.Models[d] = v
+	if b, err := json.Marshal(r); err == nil {
+		s.write(verdictsName, b, 0o600)
+	}
+}
+
+func (s *Shelf) forget(d Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.verdicts, d)
+}
+
+// Shape tells what an engine needs to know of a model, from its verified file.
+func (s *Shelf) Shape(p Passport) (Shape, error) {
+	f, err := s.Open(context.Background(), p)
+	if err != nil {
+		return Shape{}, err
+	}
+	defer f.Close()
+	at, _, err := stampOf(f)
+	if err != nil {
+		return Shape{}, err
+	}
+	s.mu.Lock()
+	shape, ok := s.shapes[at]
+	s.mu.Unlock()
+	if ok {
+		return shape, nil
+	}
+	h, err := checkModel("model "+p.Name, f, at.Size)
+	if err != nil {
+		return Shape{}, err
+	}
+	shape = shapeOf(h)
+	s.mu.Lock()
+	s.shapes[at] = shape
+	s.mu.Unlock()
+	return shape, nil
+}
