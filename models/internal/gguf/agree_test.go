@@ -93,7 +93,7 @@ func compareTensors(c *checker, h Header, f *refFile, size int64, say func(strin
 		say("%d tensors in a header of %d, reference %d in %d", h.TensorCount, h.HeaderBytes, len(f.tensors), f.header)
 		return
 	}
-	names, parameters := map[string]struct{}{}, new(big.Int)
+	names, parameters := newFingerprints(uint64(len(f.tensors))), new(big.Int)
 	end := big.NewInt(h.DataOffset)
 	if h.DataOffset%f.align != 0 || h.DataOffset < h.HeaderBytes || h.DataOffset-h.HeaderBytes >= f.align {
 		say("data at %d behind a header of %d, alignment %d", h.DataOffset, h.HeaderBytes, f.align)

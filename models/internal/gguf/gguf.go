@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 )
 
 // Header is what a sound header says of its model. Zero means "not said".
@@ -144,11 +143,11 @@ func quote(name string) string {
 	return strconv.QuoteToASCII(name)
 }
 
-// display is quote without the marks where a name is plain, as keys are.
-func display(name string) string {
-	q := quote(name)
-	if q == `"`+name+`"` && !strings.ContainsAny(name, " ") {
-		return name
+// short cuts a name that plainKey has let through, and that is so safe to print.
+func short(name string) string {
+	const most = 64
+	if len(name) > most {
+		return name[:most] + "..."
 	}
-	return q
+	return name
 }

@@ -119,10 +119,10 @@ func (c *checker) judgeVocabulary() error {
 		}
 		n := c.meta.numbers[key]
 		if c.meta.types[key] != typeUint32 {
-			return refuse(display(key), "is of type %v, must be u32", c.meta.types[key])
+			return refuse(short(key), "is of type %v, must be u32", c.meta.types[key])
 		}
 		if n.bits >= size && n.bits != 1<<32-1 { // all ones: the engine's "none"
-			return refuse(display(key), "is %d, the vocabulary has %d tokens", n.bits, size)
+			return refuse(short(key), "is %d, the vocabulary has %d tokens", n.bits, size)
 		}
 	}
 	return nil

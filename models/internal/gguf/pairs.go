@@ -33,7 +33,7 @@ func (c *checker) readPair(i uint64) error {
 		return refuse(field, "is named %s: keys are printable ASCII without blanks", quote(string(raw)))
 	}
 	key := string(raw)
-	field = display(key)
+	field = short(key)
 	if _, twice := c.meta.types[key]; twice {
 		return refuse(field, "is there twice")
 	}

@@ -38,7 +38,7 @@ func TestAgreesOnDamage(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 14))
 	interesting := []byte{0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 16, 31, 32, 64, 127, 128, 255}
 	accepted := 0
-	for range 20000 {
+	for range 8000 {
 		damaged := append([]byte(nil), b...)
 		for range 1 + random.IntN(2) {
 			at := random.IntN(header)
@@ -58,10 +58,10 @@ func TestAgreesOnDamage(t *testing.T) {
 			t.Fatalf("damaged file: %q", damaged[:header])
 		}
 	}
-	if accepted < 500 {
+	if accepted < 400 {
 		t.Errorf("only %d damaged files were accepted: the property was hardly tried", accepted)
 	}
-	t.Logf("%d of 20000 accepted", accepted)
+	t.Logf("%d of 8000 accepted", accepted)
 }
 
 // FuzzCheck: whatever the bytes, Check returns, and what it accepts the

@@ -139,7 +139,7 @@ func (c *checker) judgeShape() error {
 // judgeQuantity checks type and bounds of one number, or of one per layer. The
 // engine takes exactly u32; in arrays it copies i32 and bool as well.
 func (c *checker) judgeQuantity(key string, q quantity) error {
-	field, numbers := display(key), []number(nil)
+	field, numbers := short(key), []number(nil)
 	if n, ok := c.meta.numbers[key]; ok {
 		if n.typ != typeUint32 {
 			return refuse(field, "is of type %v, must be u32", n.typ)
@@ -168,17 +168,17 @@ func (c *checker) judgeLayers(prefix string) error {
 		name, ours := strings.CutPrefix(key, prefix)
 		l := c.meta.lists[key]
 		if ours && quantities[name].layers && l.length != h.Blocks {
-			return refuse(display(key), "has %d elements, the model has %d blocks", l.length, h.Blocks)
+			return refuse(short(key), "has %d elements, the model has %d blocks", l.length, h.Blocks)
 		}
 		types := layered[name]
 		if !ours || types == nil {
 			continue
 		}
 		if !slices.Contains(types, l.element) {
-			return refuse(display(key), "is an array of %v, must be of %v", l.element, types[0])
+			return refuse(short(key), "is an array of %v, must be of %v", l.element, types[0])
 		}
 		if predicting := c.meta.numbers[prefix+"nextn_predict_layers"].bits; l.length > h.Blocks || l.length+predicting < h.Blocks {
-			return refuse(display(key), "has %d elements, the model has %d blocks", l.length, h.Blocks)
+			return refuse(short(key), "has %d elements, the model has %d blocks", l.length, h.Blocks)
 		}
 	}
 	l, ok := c.meta.lists[prefix+sections]

@@ -21,7 +21,7 @@ type tensor struct {
 // the last one or its padding. More behind it would be read by nobody, so it
 // has no place in a model: it is how a file is made to be two things at once.
 func (c *checker) readTensors() error {
-	names := make(map[string]struct{}, c.tensors)
+	names := newFingerprints(c.tensors)
 	weight := map[string]uint64{} // bytes by type
 	var end, padded uint64        // of the data so far
 	for i := range c.tensors {
@@ -64,7 +64,7 @@ func (c *checker) readTensors() error {
 func (c *checker) pad(n uint64) uint64 { return (n + c.alignment - 1) &^ (c.alignment - 1) }
 
 // readTensor reads one entry. The field names it in errors.
-func (c *checker) readTensor(i uint64, names map[string]struct{}) (field string, t tensor, err error) {
+func (c *checker) readTensor(i uint64, names *fingerprints) (field string, t tensor, err error) {
 	field = fmt.Sprintf("tensor %d", i)
 	raw, err := c.in.text(field, maxTensorName)
 	if err != nil {
@@ -73,12 +73,11 @@ func (c *checker) readTensor(i uint64, names map[string]struct{}) (field string,
 	if !plainKey(raw) {
 		return field, t, refuse(field, "is named %s: names are printable ASCII without blanks", quote(string(raw)))
 	}
-	t.name = string(raw)
-	field = "tensor " + display(t.name)
-	if _, twice := names[t.name]; twice {
+	field = "tensor " + string(raw)
+	t.name = field[len("tensor "):]
+	if !names.add(raw) {
 		return field, t, refuse(field, "is there twice")
 	}
-	names[t.name] = struct{}{}
 	dimensions, err := c.in.uint32(field)
 	if err != nil {
 		return field, t, err

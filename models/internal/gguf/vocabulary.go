@@ -153,7 +153,7 @@ type fingerprints struct {
 }
 
 func newFingerprints(n uint64) *fingerprints {
-	return &fingerprints{maphash.MakeSeed(), make([]uint64, uint64(1)<<bits.Len64(2*n))}
+	return &fingerprints{maphash.MakeSeed(), make([]uint64, uint64(1)<<bits.Len64(n+n/2))} // at most 2/3 full
 }
 
 // add reports whether b is new. At most the n texts promised may be added.
