@@ -81,9 +81,17 @@ func attemptArgs(a attempt, m mission) []string {
 	return args
 }
 
-// runAttempt makes the attempt that the command line names and ends the process.
+// runAttempt makes the attempt that the command line names. It never returns:
+// whoever called it would take up other work in a process meant for this alone.
 func runAttempt() {
 	runtime.LockOSThread()
+	tryAttempt()
+	for {
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+}
+
+func tryAttempt() {
 	m := mission{}
 	for _, kv := range os.Args[3:] {
 		k, v, _ := strings.Cut(kv, "=")
@@ -100,7 +108,7 @@ func runAttempt() {
 	i := slices.IndexFunc(attempts, func(a attempt) bool { return a.name == os.Args[2] })
 	if i < 0 {
 		tell("no attempt named " + os.Args[2])
-		os.Exit(2)
+		return
 	}
 	tell(sayBegun)
 	if err := attempts[i].act(m); err != nil {
@@ -108,7 +116,6 @@ func runAttempt() {
 	} else {
 		tell(saySucceeded)
 	}
-	unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 }
 
 // tell writes one line without the runtime's poller, which some policies forbid.
