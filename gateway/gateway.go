@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -101,7 +102,11 @@ func Listen(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	if c.Socket != "" {
-		if g.unix, err = listenUnix(c.Socket); err != nil {
+		// The process may change its folder before it removes the socket.
+		if g.config.Socket, err = filepath.Abs(c.Socket); err != nil {
+			return nil, fmt.Errorf("finding the socket's folder: %w", err)
+		}
+		if g.unix, err = listenUnix(g.config.Socket); err != nil {
 			return nil, err
 		}
 	}

@@ -45,9 +45,14 @@ func (r *room) Accept() (net.Conn, error) {
 	}
 }
 
-// showOut answers and closes without cutting off the answer: what the client
-// has sent is read for a moment, or else the kernel would reset the connection.
+// showOut answers and closes. A fresh connection has room for the few bytes of
+// the answer, so writing it does not hold up the next in line. What the client
+// has sent is read for a moment, or else the kernel would reset the connection
+// and could take the answer with it; where all ushers are busy that is risked.
 func (r *room) showOut(c net.Conn) {
+	if c.SetDeadline(time.Now().Add(goodbye)) == nil {
+		io.WriteString(c, fullHouse)
+	}
 	select {
 	case r.ushers <- struct{}{}:
 	default:
@@ -57,12 +62,6 @@ func (r *room) showOut(c net.Conn) {
 	r.leaving.Go(func() {
 		defer func() { <-r.ushers }()
 		defer c.Close()
-		if c.SetDeadline(time.Now().Add(goodbye)) != nil {
-			return
-		}
-		if _, err := io.WriteString(c, fullHouse); err != nil {
-			return
-		}
 		if closeWrite(c) == nil {
 			io.CopyN(io.Discard, c, 1<<20)
 		}
