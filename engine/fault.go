@@ -1,5 +1,14 @@
 package engine
 
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"abaton.local/sandbox"
+)
+
 // Kind says what went wrong with an engine, so that callers can branch.
 type Kind string
 
@@ -25,6 +34,106 @@ type Fault struct {
 	What   string // one sentence: what happened
 	Do     string // one sentence: what to do next
 	Detail string // for the log: exit status, signal, field name; never content
+
+	err error // of another room, where one is the reason
 }
 
 func (f *Fault) Error() string { return f.What + " " + f.Do }
+
+// Unwrap gives the error of another room that is the reason, or nil.
+func (f *Fault) Unwrap() error { return f.err }
+
+// again tells whether the same question may be asked once more by ourselves: a
+// generation has no effects but its answer.
+func (f *Fault) again() bool { return f.Kind == Crashed || f.Kind == Hung || f.Kind == NoMemory }
+
+// suspicious tells whether the question itself can be the reason.
+func (f *Fault) suspicious() bool { return f.Kind == Crashed || f.Kind == Hung }
+
+// failed tells whether the worker's end counts against restarting it.
+func (f *Fault) failed() bool {
+	return f.Kind == Crashed || f.Kind == Hung || f.Kind == NoMemory || f.Kind == PolicyHit || f.Kind == BadReply
+}
+
+// outOfRange is a BadRequest: field as the wire formats call it, and why in
+// words that hold nothing of its value.
+func outOfRange(field, why string) *Fault {
+	return &Fault{Kind: BadRequest, What: "The request's " + field + " cannot be used: " + why + ".", Do: "Change it and ask again.", Detail: field}
+}
+
+func badModel(last, detail string) *Fault {
+	what := "The engine refused to load the model."
+	if last != "" {
+		what = "The engine refused to load the model; it said: “" + last + "”."
+	}
+	return &Fault{Kind: BadModel, What: what, Do: "Choose another model, or pull this one again.", Detail: detail}
+}
+
+func noModel(err error) *Fault {
+	return &Fault{Kind: BadModel, What: fmt.Sprintf("The model cannot be opened: %v.", err), Do: "See `abaton models`; pull the model again if it is damaged.", err: err}
+}
+
+// unstarted is a worker that could not be started at all.
+func unstarted(err error) *Fault {
+	if _, ok := errors.AsType[*sandbox.NoJail](err); ok {
+		return &Fault{Kind: Unjailed, What: "This system gives no jail to run the engine in.", Do: "See `abaton audit` for what is missing.", Detail: err.Error(), err: err}
+	}
+	return &Fault{Kind: Crashed, What: fmt.Sprintf("The engine could not be started: %v.", err), Do: "Run `abaton audit`, which says what is missing.", err: err}
+}
+
+func crashed(detail string) *Fault {
+	return &Fault{Kind: Crashed, What: "The engine crashed while it answered.", Do: "Ask again; it starts anew by itself.", Detail: detail}
+}
+
+func hung(why string) *Fault {
+	return &Fault{Kind: Hung, What: "The engine stopped answering and was ended.", Do: "Ask again; it starts anew by itself.", Detail: why}
+}
+
+func noMemory(detail string) *Fault {
+	return &Fault{Kind: NoMemory, What: "The engine ran out of memory.", Do: "Ask again, shorter: it starts anew with half the context; or choose a smaller model.", Detail: detail}
+}
+
+func policyHit(detail string) *Fault {
+	return &Fault{Kind: PolicyHit, What: "The engine tried something that its jail forbids, and was ended.", Do: "Do not trust this model's file; choose another one, and see `abaton audit`.", Detail: detail}
+}
+
+func heldBack() *Fault {
+	return &Fault{Kind: PolicyHit, What: "This model's engine tried twice what its jail forbids, so it is not started any more.", Do: "Remove the model, or start abaton anew to try once more.", Detail: "held back"}
+}
+
+func poison(id [32]byte) *Fault {
+	return &Fault{Kind: Poison, What: "This very question has crashed the engine twice, so it is not asked again.", Do: "Change the question or its options.", Detail: hex.EncodeToString(id[:8])}
+}
+
+func tooLong(tokens, window int64) *Fault {
+	return &Fault{Kind: TooLong, What: fmt.Sprintf("The conversation has %d tokens, and the model was started for %d.", tokens, window), Do: "Shorten it, begin a new one, or set a larger context.", Detail: fmt.Sprintf("%d of %d tokens", tokens, window)}
+}
+
+func busy(n int) *Fault {
+	return &Fault{Kind: Busy, What: fmt.Sprintf("%d questions are waiting already.", n), Do: "Ask again in a moment.", Detail: "queue full"}
+}
+
+func closing() *Fault {
+	return &Fault{Kind: Busy, What: "The engine is being shut down.", Do: "Ask again when abaton runs again.", Detail: "closing"}
+}
+
+func circuitOpen(n int, wait time.Duration) *Fault {
+	return &Fault{Kind: Crashed, What: fmt.Sprintf("The engine crashed %d times in a short while, so it is not started for now.", n),
+		Do: fmt.Sprintf("Ask again in %s, or choose another model.", wait.Round(time.Second)), Detail: "circuit open"}
+}
+
+func badly(why string) *Fault {
+	return &Fault{Kind: BadReply, What: "The engine said something that is not its protocol, and was ended.", Do: "Ask again; if it happens again, choose another model.", Detail: why}
+}
+
+// refusedBy is the engine's own refusal of a request.
+func refusedBy(e *engineError) *Fault {
+	detail := fmt.Sprintf("status %d %s", e.Code, e.kind())
+	switch e.kind() {
+	case "exceed_context_size_error":
+		return tooLong(e.Prompt, e.Window)
+	case "invalid_request_error":
+		return &Fault{Kind: BadRequest, What: "The engine cannot use this request: most likely its JSON schema, or an order of roles that the model's template does not know.", Do: "Change it and ask again.", Detail: detail}
+	}
+	return &Fault{Kind: BadReply, What: "The engine could not answer this request.", Do: "Ask again; if it happens again, try another order of roles, or another model.", Detail: detail}
+}

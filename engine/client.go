@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// client speaks HTTP to one llama-server over its Unix socket. It sends no
+// header that a person chose and follows nothing. Each call has a connection of
+// its own: closing it is how a generation is stopped. Safe for concurrent use.
+type client struct{ http *http.Client }
+
+// newClient speaks over the connections that dial makes.
+func newClient(dial func(context.Context) (net.Conn, error)) *client {
+	return &client{&http.Client{
+		Transport: &http.Transport{
+			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+			DisableKeepAlives:      true,
+			DisableCompression:     true,
+			MaxResponseHeaderBytes: maxReplyHead,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// healthy tells whether the model is loaded: false without an error while the
+// engine still loads it.
+func (c *client) healthy(ctx context.Context) (bool, error) {
+	var v struct {
+		Status string `json:"status"`
+	}
+	err := c.call(ctx, http.MethodGet, "/health", nil, &v)
+	if e, ok := errors.AsType[*engineError](err); ok && e.Code == http.StatusServiceUnavailable {
+		return false, nil
+	}
+	return err == nil && v.Status == "ok", err
+}
+
+// alive asks the thread that computes, not the one that speaks HTTP: /slots is
+// answered from the queue of inference tasks.
+func (c *client) alive(ctx context.Context) error {
+	var v []struct {
+		ID *int `json:"id"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/slots", nil, &v); err != nil {
+		return err
+	}
+	if len(v) != 1 || v[0].ID == nil {
+		return &badReply{"another number of slots than one"}
+	}
+	return nil
+}
+
+// token is one token of a text as /tokenize gives it.
+type token struct {
+	ID    int             `json:"id"`
+	Piece json.RawMessage `json:"piece"` // a string, or bytes as numbers where it is not UTF-8
+}
+
+// tokenize splits texts, each by itself, into the numbers of their tokens. With
+// special, a text that spells a control token becomes that token, as it would
+// in a prompt.
+func (c *client) tokenize(ctx context.Context, texts []string, special bool) ([]int, error) {
+	var v struct {
+		Tokens []int `json:"tokens"`
+	}
+	err := c.split(ctx, texts, special, false, &v)
+	return v.Tokens, err
+}
+
+// pieces is tokenize with special, and with the text of each token.
+func (c *client) pieces(ctx context.Context, text string) ([]token, error) {
+	var v struct {
+		Tokens []token `json:"tokens"`
+	}
+	err := c.split(ctx, []string{text}, true, true, &v)
+	return v.Tokens, err
+}
+
+func (c *client) split(ctx context.Context, texts []string, special, pieces bool, v any) error {
+	body, err := json.Marshal(struct {
+		Content []string `json:"content"`
+		Special bool     `json:"parse_special"`
+		Pieces  bool     `json:"with_pieces"`
+	}{texts, special, pieces})
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodPost, "/tokenize", body, v)
+}
+
+// prompt gives the text that the model's template makes of messages.
+func (c *client) prompt(ctx context.Context, messages []Message) (string, error) {
+	body, err := encodeChat(messages, Options{})
+	if err != nil {
+		return "", err
+	}
+	var v struct {
+		Prompt string `json:"prompt"`
+	}
+	err = c.call(ctx, http.MethodPost, "/apply-template", body, &v)
+	return v.Prompt, err
+}
+
+// chat starts a generation. The caller closes the reply's body.
+func (c *client) chat(ctx context.Context, body []byte) (io.ReadCloser, error) {
+	return c.open(ctx, http.MethodPost, "/v1/chat/completions", body, "text/event-stream")
+}
+
+// call is one request whose reply is one JSON value.
+func (c *client) call(ctx context.Context, method, path string, body []byte, v any) error {
+	r, err := c.open(ctx, method, path, body, "application/json")
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(io.LimitReader(r, maxReplyBody+1))
+	if err != nil {
+		return err
+	}
+	if len(raw) > maxReplyBody {
+		return &badReply{"a reply that is too long"}
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return &badReply{"a reply that is not its JSON"}
+	}
+	return nil
+}
+
+// open sends a request. An error reply becomes an *engineError.
+func (c *client) open(ctx context.Context, method, path string, body []byte, kind string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://engine"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"abaton"}}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK && mediaType(resp.Header.Get("Content-Type")) == kind {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return nil, &badReply{"a reply of another type"}
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxLine))
+	if err != nil {
+		return nil, err
+	}
+	var v struct {
+		Error *engineError `json:"error"`
+	}
+	if json.Unmarshal(raw, &v) != nil || v.Error == nil {
+		return nil, &badReply{fmt.Sprintf("status %d without an error object", resp.StatusCode)}
+	}
+	v.Error.Code = resp.StatusCode
+	return nil, v.Error
+}
+
+func mediaType(header string) string {
+	kind, _, _ := strings.Cut(header, ";")
+	return strings.TrimSpace(kind)
+}

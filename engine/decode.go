@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strings"
+)
+
+// Caps of one reply. The engine read an untrusted file and may be anybody's by
+// now, so a reply is hostile input.
+const (
+	maxLine       = 1 << 20  // bytes of one event
+	maxAnswer     = 16 << 20 // bytes of text in one answer
+	maxReplyBody  = 96 << 20 // bytes of a reply that is not streamed: the token numbers of maxText
+	maxReplyHead  = 16 << 10 // bytes of status line and headers
+	eventsPerStep = 8        // events that one token or one batch of the prompt may make
+)
+
+// badReply says that bytes from the engine are not its protocol; why is one of
+// our own words.
+type badReply struct{ why string }
+
+func (e *badReply) Error() string { return e.why }
+
+// step is one event of a stream: a piece of text, a sign of life (nothing
+// set), or the end.
+type step struct {
+	text string
+	done bool // Finish and Usage are set
+	last Delta
+}
+
+// stream reads server-sent events of a chat completion. It is for one goroutine.
+type stream struct {
+	r      *bufio.Reader
+	events int // still allowed
+	text   int // bytes seen
+	finish Finish
+	usage  *Usage
+}
+
+// newStream reads from r at most what a context of so many tokens can make.
+func newStream(r io.Reader, context int) *stream {
+	return &stream{r: bufio.NewReaderSize(r, 16<<10), events: eventsPerStep*context + 1024}
+}
+
+// next gives the next step. Errors are *badReply, *engineError, or the reader's.
+func (s *stream) next() (step, error) {
+	for {
+		line, err := s.line()
+		if err != nil {
+			return step{}, err
+		}
+		if len(line) == 0 || line[0] == ':' { // between events; a ping
+			continue
+		}
+		if s.events--; s.events < 0 {
+			return step{}, &badReply{"more events than the context can make"}
+		}
+		data, ok := bytes.CutPrefix(line, []byte("data: "))
+		if !ok {
+			return step{}, &badReply{"a line that is no event"}
+		}
+		if bytes.Equal(data, []byte("[DONE]")) {
+			if s.finish == "" || s.usage == nil {
+				return step{}, &badReply{"an end without a reason or a count"}
+			}
+			return step{done: true, last: Delta{Finish: s.finish, Usage: *s.usage}}, nil
+		}
+		return s.event(data)
+	}
+}
+
+// line reads one line without its end, at most maxLine long.
+func (s *stream) line() ([]byte, error) {
+	line, err := s.r.ReadSlice('\n')
+	if err == nil {
+		return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
+	}
+	long := bytes.Clone(line)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if len(long) > maxLine {
+			return nil, &badReply{"a line that is too long"}
+		}
+		line, err = s.r.ReadSlice('\n')
+		long = append(long, line...)
+	}
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // a stream ends by [DONE] alone
+		}
+		return nil, err
+	}
+	return bytes.TrimSuffix(long[:len(long)-1], []byte("\r")), nil
+}
+
+// chunk is a chat.completion.chunk, as far as we look at it. Fields that a later
+// engine adds are passed over; nothing of them goes anywhere.
+type chunk struct {
+	Object  string `json:"object"`
+	Choices []struct {
+		Index  int     `json:"index"`
+		Finish *string `json:"finish_reason"`
+		Delta  struct {
+			Role      *string         `json:"role"`
+			Content   *string         `json:"content"`
+			ToolCalls json.RawMessage `json:"tool_calls"`
+		} `json:"delta"`
+	} `json:"choices"`
+	Usage *struct {
+		Prompt *int64 `json:"prompt_tokens"`
+		Answer *int64 `json:"completion_tokens"`
+	} `json:"usage"`
+	Error *engineError `json:"error"`
+}
+
+// event decodes one event and keeps what belongs to the end.
+func (s *stream) event(data []byte) (step, error) {
+	var c chunk
+	if err := json.Unmarshal(data, &c); err != nil {
+		return step{}, &badReply{"an event that is not its JSON"}
+	}
+	if c.Error != nil {
+		return step{}, c.Error
+	}
+	if c.Object != "chat.completion.chunk" || len(c.Choices) > 1 {
+		return step{}, &badReply{"an event of another kind"}
+	}
+	if c.Usage != nil {
+		u := c.Usage
+		if s.usage != nil || u.Prompt == nil || u.Answer == nil || !count(*u.Prompt) || !count(*u.Answer) {
+			return step{}, &badReply{"a count that cannot be"}
+		}
+		s.usage = &Usage{PromptTokens: int(*u.Prompt), AnswerTokens: int(*u.Answer)}
+	}
+	if len(c.Choices) == 0 {
+		return step{}, nil
+	}
+	choice := c.Choices[0]
+	switch {
+	case choice.Index != 0 || s.finish != "":
+		return step{}, &badReply{"an answer that was not asked for"}
+	case choice.Delta.Role != nil && *choice.Delta.Role != string(Assistant):
+		return step{}, &badReply{"a role that is not the assistant's"}
+	case choice.Delta.ToolCalls != nil:
+		return step{}, &badReply{"a call of a tool, and no tool was offered"}
+	}
+	var piece string
+	if choice.Delta.Content != nil {
+		piece = strings.ReplaceAll(*choice.Delta.Content, "\x00", "") // no text of ours holds NUL
+		if s.text += len(piece); s.text > maxAnswer {
+			return step{}, &badReply{"an answer that is too long"}
+		}
+	}
+	if choice.Finish != nil {
+		switch f := Finish(*choice.Finish); f {
+		case Stopped, Length:
+			s.finish = f
+		default:
+			return step{}, &badReply{"an end for a reason that is not known"}
+		}
+	}
+	return step{text: piece}, nil
+}
+
+func count(n int64) bool { return n >= 0 && n <= math.MaxInt32 }
+
+// engineError is the engine's error object without its message, which can quote
+// a person's text.
+type engineError struct {
+	Code   int    `json:"code"`
+	Type   string `json:"type"`
+	Prompt int64  `json:"n_prompt_tokens"`
+	Window int64  `json:"n_ctx"`
+}
+
+func (e *engineError) Error() string { return "the engine refused" }
+
+// kind gives the type if it is one that b11434 has, so that nothing else of the
+// engine's text is passed on.
+func (e *engineError) kind() string {
+	switch e.Type {
+	case "invalid_request_error", "authentication_error", "not_found_error", "server_error", "permission_error",
+		"not_supported_error", "unavailable_error", "exceed_context_size_error":
+		return e.Type
+	}
+	return "unknown"
+}

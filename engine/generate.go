@@ -1,0 +1,303 @@
+package engine
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"abaton.local/models"
+)
+
+// errLeft says that the caller left the loop.
+var errLeft = errors.New("nobody listens any more")
+
+// Generate answers p with the worker of its person and model. The sequence ends
+// with a delta that has Finish set, or with one error: a *Fault, or ctx's.
+// Leaving the loop, or ending ctx, stops the engine's work. A question whose
+// worker crashed before any text came is asked once more.
+func (e *Engine) Generate(ctx context.Context, p Prompt) iter.Seq2[Delta, error] {
+	return func(yield func(Delta, error) bool) {
+		err := e.generate(ctx, p, func(d Delta) bool { return yield(d, nil) })
+		if err != nil && !errors.Is(err, errLeft) {
+			yield(Delta{}, err)
+		}
+	}
+}
+
+func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	id, err := e.fingerprint(p)
+	if err != nil {
+		return err
+	}
+	if e.crashes(id) >= maxCrashes {
+		return poison(id)
+	}
+	s, err := e.sit(ctx, key{p.Model, p.Person})
+	if err != nil {
+		return err
+	}
+	defer e.rise(s)
+	for again := true; ; again = false {
+		sent := false
+		w, err := e.worker(ctx, s)
+		asked := err == nil
+		if asked {
+			sent, err = e.ask(ctx, w, p, yield)
+		}
+		if err == nil || errors.Is(err, errLeft) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		fault, ok := errors.AsType[*Fault](err)
+		if !ok {
+			return err
+		}
+		if asked && fault.suspicious() && e.crashed(id) >= maxCrashes {
+			e.cfg.Log.Warn("a question crashed the engine twice and is not asked again", "question", hex.EncodeToString(id[:8]))
+			return poison(id)
+		}
+		if sent || !again || !fault.again() {
+			return fault
+		}
+	}
+}
+
+// ask puts p to w. sent tells whether text reached the caller.
+func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+	defer e.turns.join(w.proc)()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var pulse pulse
+	pulse.wait(0)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		w.watch(ctx, &pulse, e.cfg.Patience, e.turns.share)
+	}()
+	defer func() { cancel(); <-watched }()
+
+	messages, tokens, err := w.scrub.clean(ctx, p.Messages)
+	if err != nil {
+		return false, w.broke(ctx, err)
+	}
+	if tokens >= w.context {
+		return false, tooLong(int64(tokens), int64(w.context))
+	}
+	body, err := e.encode(messages, p.Options)
+	if err != nil {
+		return false, err
+	}
+	pulse.wait(min(tokens, batch))
+	reply, err := w.client.chat(ctx, body)
+	if err != nil {
+		return false, w.broke(ctx, err)
+	}
+	defer reply.Close()
+	events := newStream(reply, w.context)
+	for {
+		step, err := events.next()
+		if err != nil {
+			return sent, w.broke(ctx, err)
+		}
+		if step.done {
+			pulse.rest()
+			if !yield(step.last) {
+				return sent, errLeft
+			}
+			return sent, nil
+		}
+		if step.text != "" {
+			pulse.rest() // the caller may take its time
+			sent = true
+			if !yield(Delta{Text: step.text}) {
+				return sent, errLeft
+			}
+			tokens = 0
+		}
+		pulse.wait(min(tokens, batch))
+	}
+}
+
+// broke puts a failed exchange into a fault. A worker that is not to be trusted
+// any more is ended, and its end awaited.
+func (w *worker) broke(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f
+	}
+	if refusal, ok := errors.AsType[*engineError](err); ok {
+		return refusedBy(refusal)
+	}
+	bad, protocol := errors.AsType[*badReply](err)
+	if !protocol {
+		// The connection broke: the engine is ending, or being ended.
+		t := time.NewTimer(goneWithin)
+		defer t.Stop()
+		select {
+		case <-w.gone:
+		case <-t.C:
+		}
+	}
+	w.stop(errBadReply)
+	<-w.gone
+	switch {
+	case w.fault == nil:
+		return closing()
+	case w.fault.Kind == BadReply && protocol:
+		return badly(bad.why)
+	}
+	return w.fault
+}
+
+// goneWithin is how long a process may take to end after its socket closed.
+const goneWithin = 2 * time.Second
+
+// pulse tells for how long the engine has been waited for. It is written by the
+// one who reads and read by watch.
+type pulse struct {
+	since  atomic.Int64 // nanoseconds; 0 while the caller is at work, not the engine
+	tokens atomic.Int64 // of the prompt that it may be computing
+}
+
+func (p *pulse) wait(tokens int) {
+	p.tokens.Store(int64(tokens))
+	p.since.Store(time.Now().UnixNano())
+}
+
+func (p *pulse) rest() { p.since.Store(0) }
+
+func (p *pulse) silent() time.Duration {
+	since := p.since.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
+}
+
+// watch ends a worker that hangs: one that neither answers /slots nor computes,
+// or that gives no sign of life for longer than a token, and the batch of the
+// prompt at hand, may take. A slow machine at work on a long prompt does not
+// answer /slots either, so that alone is not enough.
+func (w *worker) watch(ctx context.Context, pulse *pulse, p Patience, share func() int) {
+	tick := time.NewTicker(p.Probe)
+	defer tick.Stop()
+	misses, spent := 0, int64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.gone:
+			return
+		case <-tick.C:
+		}
+		silent, by := pulse.silent(), time.Duration(share())
+		if silent < p.Probe {
+			misses = 0
+			continue
+		}
+		if silent > by*(p.Silence+time.Duration(pulse.tokens.Load())*p.Token) {
+			w.stop(errHung)
+			return
+		}
+		now, known := cpuTime(w.proc.PID())
+		if misses == 0 {
+			spent = now
+		}
+		probe, cancel := context.WithTimeout(ctx, by*p.Probe)
+		err := w.client.alive(probe)
+		cancel()
+		if err == nil {
+			misses = 0
+			continue
+		}
+		misses++
+		if now, _ = cpuTime(w.proc.PID()); known && now != spent {
+			misses = 0
+			continue
+		}
+		if misses >= p.Misses && known {
+			w.stop(errHung)
+			return
+		}
+	}
+}
+
+// maxCrashes is how many workers one question may take with it.
+const maxCrashes = 2
+
+// maxSuspects bounds how many questions are remembered.
+const maxSuspects = 4096
+
+// fingerprint names a question without saying anything about it: a keyed hash,
+// whose key dies with this process.
+func (e *Engine) fingerprint(p Prompt) (id [32]byte, err error) {
+	body, err := encodeChat(p.Messages, p.Options)
+	if err != nil {
+		return id, err
+	}
+	h := hmac.New(sha256.New, e.hashKey[:])
+	h.Write(p.Model[:])
+	h.Write(body)
+	return [32]byte(h.Sum(nil)), nil
+}
+
+func (e *Engine) crashes(id [32]byte) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.suspect[id]
+}
+
+func (e *Engine) crashed(id [32]byte) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.suspect) >= maxSuspects {
+		clear(e.suspect)
+	}
+	e.suspect[id]++
+	return e.suspect[id]
+}
+
+// Warm starts the worker of a person and a model before it is asked.
+func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {
+	s, err := e.sit(ctx, key{model, person})
+	if err != nil {
+		return err
+	}
+	defer e.rise(s)
+	_, err = e.worker(ctx, s)
+	return err
+}
+
+// WorkerInfo is one running engine process.
+type WorkerInfo struct {
+	PID     int
+	Model   models.Digest
+	Person  Person
+	Context int // tokens
+	Busy    bool
+}
+
+// Workers lists the processes that run now.
+func (e *Engine) Workers() []WorkerInfo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var infos []WorkerInfo
+	for _, s := range e.seats {
+		if w := s.worker; w != nil && w.up() {
+			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0})
+		}
+	}
+	return infos
+}

@@ -1,0 +1,37 @@
+package engine
+
+import "syscall"
+
+// why puts the end of a worker into a fault. by is our own reason for ending it.
+func (w *worker) why(by error, loaded bool) *Fault {
+	exit := w.proc.Exit()
+	last := w.said.last()
+	detail := exit.String()
+	if exit.Killed && exit.Signal == syscall.SIGKILL {
+		switch by {
+		case errHung:
+			return hung("it did not answer any more")
+		case errTooSlow:
+			return hung("it was not ready in time")
+		case errBadReply:
+			return badly("")
+		}
+		return nil
+	}
+	if loaded && last != "" {
+		detail += " at " + last
+	}
+	switch {
+	case exit.PolicyHit:
+		return policyHit(detail)
+	case exit.Signal == syscall.SIGKILL:
+		return noMemory(detail)
+	case !loaded && (w.said.said("failed to allocate") || w.said.said("unable to allocate") || w.said.said("bad_alloc")):
+		return noMemory(detail)
+	case exit.Signal == syscall.SIGILL:
+		return &Fault{Kind: Crashed, What: "The engine was built for another processor than this one.", Do: "Run `abaton pull engine` to build or fetch one for this machine.", Detail: detail}
+	case !loaded:
+		return badModel(last, detail)
+	}
+	return crashed(detail)
+}

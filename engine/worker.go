@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"abaton.local/models"
+)
+
+// key is a security context: tokens of two keys never meet in one process.
+type key struct {
+	model  models.Digest
+	person Person
+}
+
+// worker is one engine process. One goroutine (Engine.bring) writes its fields;
+// others read what is set before a channel is closed after it closed.
+type worker struct {
+	key  key
+	life context.Context         // ends when the worker is to end
+	stop context.CancelCauseFunc // ends life; the cause says why
+
+	ready   chan struct{} // closed when it can be asked, or never will be
+	failed  bool          // set before ready: it never will be
+	proc    process       // set before ready, if it started at all
+	client  *client       // set before ready
+	scrub   *scrubber     // set before ready
+	said    *tail         // set before ready
+	context int           // tokens; set before ready
+	gone    chan struct{} // closed when the process has ended and nothing is left of it
+	fault   *Fault        // set before gone: why it ended, nil when we wanted it to
+}
+
+// Why a worker is ended by us.
+var (
+	errDone     = errors.New("it is not needed any more")
+	errHung     = errors.New("it stopped answering")
+	errTooSlow  = errors.New("it took too long to load")
+	errBadReply = errors.New("it broke its protocol")
+)
+
+// up tells whether the worker can be asked.
+func (w *worker) up() bool {
+	select {
+	case <-w.gone:
+		return false
+	default:
+	}
+	select {
+	case <-w.ready:
+		return !w.failed
+	default:
+		return false
+	}
+}
+
+// run is the worker's whole life, from start to clean-up. It returns why it
+// ended, nil when that was wanted.
+func (w *worker) run(e *Engine) *Fault {
+	ctx := w.life
+	if fault := w.start(ctx, e); fault != nil {
+		return fault
+	}
+	err := w.load(ctx, e.cfg.Patience)
+	if err == nil {
+		w.said.seal()
+		close(w.ready)
+		select {
+		case <-ctx.Done():
+		case <-w.proc.Done():
+		}
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	select {
+	case <-w.proc.Done():
+	default:
+		_ = w.proc.Kill() // an error here means that it is just gone
+		<-w.proc.Done()
+	}
+	<-w.said.done
+	loaded := w.up()
+	return w.why(err, loaded)
+}
+
+// start puts the engine into its jail and sets proc, said and client.
+func (w *worker) start(ctx context.Context, e *Engine) *Fault {
+	passport, err := e.cfg.Shelf.Find(w.key.model.String())
+	if err != nil {
+		return noModel(err)
+	}
+	shape, err := e.cfg.Shelf.Shape(passport)
+	if err != nil {
+		return noModel(err)
+	}
+	model, err := e.cfg.Shelf.Open(ctx, passport)
+	if err != nil {
+		return noModel(err)
+	}
+	defer model.Close()
+	if shape.ContextLength > 0 && uint64(w.context) > shape.ContextLength {
+		w.context = int(shape.ContextLength)
+	}
+	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, extra: e.extra}
+	memory := e.memory
+	if memory == 0 {
+		memory = memoryLimit(shape, passport.Size, f)
+	}
+	r, out, err := os.Pipe()
+	if err != nil {
+		return unstarted(err)
+	}
+	defer out.Close() // the engine has its own
+	spec := jailSpec(e.cfg.Pack, e.cfg.Shelf.Path(w.key.model), model, f, memory)
+	spec.Stderr = out
+	if w.proc, err = e.launch(ctx, spec); err != nil {
+		r.Close()
+		return unstarted(err)
+	}
+	w.said = newTail(r)
+	dir := w.proc.RunDir()
+	w.client = newClient(func(ctx context.Context) (net.Conn, error) {
+		return e.links.dial(ctx, dir, filepath.Base(socketInside))
+	})
+	return nil
+}
+
+// load waits until the model is loaded and learns its control tokens. It
+// returns early when the process ends.
+func (w *worker) load(ctx context.Context, p Patience) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.Load, errTooSlow)
+	defer cancel()
+	tick := time.NewTicker(p.Poll)
+	defer tick.Stop()
+	for {
+		ok, err := w.client.healthy(ctx)
+		if ok {
+			w.scrub, err = newScrubber(ctx, w.client)
+			if err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.proc.Done():
+			return errDone
+		case <-tick.C:
+		}
+		if err != nil && !unconnected(err) {
+			return errBadReply
+		}
+	}
+}
+
+// unconnected tells the errors of a socket that is not there yet, or of one
+// whose engine is just ending.
+func unconnected(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
+}
