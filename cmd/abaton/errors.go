@@ -112,6 +112,14 @@ func match[E error](say func(E) (string, int)) func(error) (string, int, bool) {
 // errStopped says that the person stopped it.
 var errStopped = errors.New("stopped")
 
+// stoppedOr is errStopped when the person stopped what led to err.
+func stoppedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errStopped
+	}
+	return err
+}
+
 // checksFailed says that checks ran and not all of them passed. The report was
 // printed, so there is nothing more to say.
 type checksFailed struct{}

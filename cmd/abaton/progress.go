@@ -96,7 +96,7 @@ func (m *meter) measure(done int64) {
 		return
 	}
 	dt := now.Sub(m.mark).Seconds()
-	if dt < 0.5 {
+	if dt < 1 {
 		return
 	}
 	current := float64(done-m.count) / dt
@@ -118,8 +118,8 @@ func (m *meter) draw(done, total int64, parts []string, last bool) {
 	if !last && now.Sub(m.drawn) < every {
 		return
 	}
-	if last && !m.live && m.drawn.IsZero() && now.Sub(m.begun) < plainEvery {
-		return // over before it was worth a line
+	if !m.live && now.Sub(m.begun) < plainEvery {
+		return // over before it is worth a line
 	}
 	m.drawn = now
 	if !m.live {

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+)
+
+// self is this very program, started once more with other arguments, whatever
+// has become of the name of its file. Its standard input is empty: what a
+// person types ahead stays for us.
+func self(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	path := "/proc/self/exe"
+	if runtime.GOOS != "linux" {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("cannot find this program's own file: %w", err)
+		}
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Args[0] = "abaton"
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return cmd, nil
+}
+
+// fetchMissing runs `abaton pull` for what is missing, as a process of its own
+// and before this one is locked down: it is the only one with a way out.
+func fetchMissing(ctx context.Context, p *program, what ...string) error {
+	cmd, err := self(ctx, append([]string{"pull", "--user", p.cfg.User}, what...)...)
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = p.screen.errs, p.screen.errs
+	err = cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return told{errors.New("`abaton pull` did not get what is missing: see above"), max(exit.ExitCode(), failed)}
+	}
+	return err
+}
