@@ -23,7 +23,7 @@ type command struct {
 }
 
 // niceness of a build: it yields to everything that people wait for.
-const niceness = 15
+const niceness = 10
 
 // confined runs a command to its end in new user, network and process
 // namespaces (clone(2)): it sees one network interface, loopback, which is

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 )
@@ -21,8 +22,8 @@ var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AA
 // openELF opens a file made for this machine.
 func openELF(path string) (*elf.File, error) {
 	f, err := elf.Open(path)
-	if format, ok := errors.AsType[*elf.FormatError](err); ok {
-		return nil, fmt.Errorf("%s: not an ELF program or library: %w", path, format)
+	if _, ok := errors.AsType[*elf.FormatError](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("%s: not an ELF program or library: %w", path, err)
 	}
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"abaton.local/egress"
 	"abaton.local/models"
 )
 
@@ -30,10 +31,17 @@ func (e *NoSpaceError) Unwrap() error { return e.Err }
 
 // space turns the system's words for a full disk into ours.
 func space(err error, dir string, need int64) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, egress.ErrNoSpace) {
 		return &NoSpaceError{Dir: dir, Need: need, Err: err}
 	}
 	return err
+}
+
+// full reports that the disk of a folder has no room left for a build's
+// smallest needs: some tools do not say so when they fail.
+func full(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && uint64(st.Bavail)*uint64(st.Bsize) < 1<<20
 }
 
 // fetched gives an archive's verified file, open for reading at its start. It

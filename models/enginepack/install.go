@@ -4,26 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"abaton.local/egress"
 	"abaton.local/hardware"
 )
 
-// Progress tells how many bytes there are of how many; total -1: unknown.
-type Progress func(done, total int64)
-
-// Fetcher gets a file from outside: appends to part, resuming what is there,
-// and verifies size (bytes, -1 unknown) and SHA-256 of the whole.
-type Fetcher interface {
-	Fetch(ctx context.Context, url string, part *os.File, want [32]byte, size int64, p Progress) error
-}
-
-// Index finds an archive of a Python package: its address, digest (zero when
-// the index tells none) and size (bytes, -1 unknown).
+// Index finds an archive of a Python package, as models.Pip does: its address,
+// SHA-256 and size (bytes, -1 unknown). It tells the door what the address
+// needs.
 type Index interface {
-	Resolve(ctx context.Context, door Fetcher, name, version, suffix string) (address string, digest [32]byte, size int64, err error)
+	Resolve(ctx context.Context, door *egress.Door, name, version, suffix string) (address string, digest [32]byte, size int64, err error)
 }
 
 // Options of an install.
@@ -31,8 +23,8 @@ type Options struct {
 	Prebuilt bool             // the ready-made archive, also where a compiler is
 	Archive  string           // path of the archive on this machine; it must be the pinned one. Nothing is fetched
 	BuildDir string           // folder for building, on a disk with 400 MB to spare; the store's own by default
-	Door     Fetcher          // nil: nothing can be fetched
-	Pip      Index            //
+	Door     *egress.Door     // nil: nothing can be fetched
+	Pip      Index            // nil: no package index
 	Machine  hardware.Machine // for the number of compilers at work
 	Progress func(Step)       // may be nil; called from one goroutine at a time
 }

@@ -105,7 +105,7 @@ func (b builder) command(ctx context.Context, name string, c command, log io.Wri
 	if _, isolation := errors.AsType[*IsolationError](err); err == nil || isolation || ctx.Err() != nil {
 		return err
 	}
-	if slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "No space left on device") }) {
+	if full(b.top) || slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "No space left on device") }) {
 		return &NoSpaceError{Dir: b.top, Need: buildSpace, Err: err}
 	}
 	return &BuildError{Step: name, Log: b.log, Last: strings.Join(lines, "\n"), Err: err}
