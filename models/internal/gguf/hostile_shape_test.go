@@ -61,6 +61,8 @@ func hostileShapes() []hostile {
 			f.Set("llama.attention.key_length", uint32(15))
 			f.Set("llama.rope.dimension_count", uint32(15))
 		}, "llama.rope.dimension_count"},
+		{"rope scaling of an unknown kind", set("llama.rope.scaling.type", "bogus"), "llama.rope.scaling.type"},
+		{"pooling of an unknown kind", set("llama.pooling_type", uint32(5)), "llama.pooling_type"},
 		{"rope sections five", set("llama.rope.dimension_sections", []int32{1, 1, 1, 1, 1}), "llama.rope.dimension_sections"},
 		{"rope sections that sum to 0", set("llama.rope.dimension_sections", []int32{0, 0, 0, 0}), "llama.rope.dimension_sections"},
 		{"rope section negative", set("llama.rope.dimension_sections", []int32{8, -8, 4, 4}), "llama.rope.dimension_sections"},

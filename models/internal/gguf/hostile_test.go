@@ -233,6 +233,17 @@ func hostileVocabularies() []hostile {
 		{"vocabulary size as u64", set("llama.vocab_size", uint64(6)), "llama.vocab_size"},
 		{"vocabulary size negative", set("llama.vocab_size", int32(-6)), "llama.vocab_size"},
 		{"token type count 2^31", set("tokenizer.ggml.token_type_count", uint32(1<<31)), "tokenizer.ggml.token_type_count"},
+		{"adapter token outside the vocabulary", set("llama.adapters.token_ids_substitute", []int32{1, 6}), "llama.adapters.token_ids_substitute[1]"},
+		{"adapter token negative", set("llama.adapters.token_ids_activate", []int32{-2}), "llama.adapters.token_ids_activate[0]"},
+		{"adapter tokens as floats", set("llama.adapters.token_ids_activate", []float32{1}), "llama.adapters.token_ids_activate"},
+		{"adapter tokens 513", set("llama.adapters.token_ids_activate", make([]int32, 513)), "llama.adapters.token_ids_activate"},
+		{"memory of 2^31-1 tokens for penalties", set("general.sampling.penalty_last_n", int32(math.MaxInt32)), "general.sampling.penalty_last_n"},
+		{"memory for penalties as text", set("general.sampling.penalty_last_n", "2147483647"), "general.sampling.penalty_last_n"},
+		{"memory for penalties as a float", set("general.sampling.penalty_last_n", float64(2147483647)), "general.sampling.penalty_last_n"},
+		{"memory for penalties of -2", set("general.sampling.penalty_last_n", int64(-2)), "general.sampling.penalty_last_n"},
+		{"choice among 2^40 tokens", set("general.sampling.top_k", uint64(1<<40)), "general.sampling.top_k"},
+		{"choice among 2^63 tokens", set("general.sampling.top_k", uint64(1<<63)), "general.sampling.top_k"},
+		{"temperature as text", set("general.sampling.temp", "nan"), "general.sampling.temp"},
 		{"flag as number", set("tokenizer.ggml.add_eos_token", uint32(1)), "tokenizer.ggml.add_eos_token"},
 	}
 }

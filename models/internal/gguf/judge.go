@@ -7,7 +7,7 @@ import (
 
 // judgePairs checks what needs more than one pair, and fills the header.
 func (c *checker) judgePairs() error {
-	for _, judge := range []func() error{c.judgeGeneral, c.judgeSplit, c.judgeArchitecture, c.judgeVocabulary, c.judgeShape} {
+	for _, judge := range []func() error{c.judgeGeneral, c.judgeSplit, c.judgeArchitecture, c.judgeVocabulary, c.judgeSampling, c.judgeShape} {
 		if err := judge(); err != nil {
 			return err
 		}
@@ -111,6 +111,18 @@ func (c *checker) judgeVocabulary() error {
 	}
 	if n, ok := c.meta.numbers["tokenizer.ggml.token_type_count"]; ok && n.bits > maxTokens {
 		return refuse("tokenizer.ggml.token_type_count", "is %d, at most %d are allowed", n.bits, maxTokens)
+	}
+	for _, name := range tokenLists {
+		key := c.header.Architecture + "." + name
+		l := c.meta.lists[key]
+		if l.length > maxBlocks || l.length != uint64(len(l.numbers)) {
+			return refuse(short(key), "is an array of %d %v, must be of at most %d i32", l.length, l.element, maxBlocks)
+		}
+		for i, n := range l.numbers {
+			if n.bits >= size && n.bits != 1<<64-1 { // -1: none
+				return element(refuse(short(key), "is %d, the vocabulary has %d tokens", int64(n.bits), size), short(key), uint64(i))
+			}
+		}
 	}
 	for _, key := range sorted(c.meta.types) {
 		id := strings.HasPrefix(key, "tokenizer.ggml.") && strings.HasSuffix(key, "_token_id")

@@ -95,6 +95,10 @@ func (c *checker) readText(key, field string) error {
 		c.header.ChatTemplate = slices.Clone(b)
 	case "general.architecture", "general.type", "general.name", "general.license", "tokenizer.ggml.model":
 		c.meta.texts[key] = string(b)
+	default:
+		if strings.HasSuffix(key, ropeScaling) && !slices.Contains(ropeScalings, string(b)) {
+			return refuse(field, "is %s, must be one of %s", quote(string(b)), strings.Join(ropeScalings, ", "))
+		}
 	}
 	return nil
 }
@@ -147,8 +151,8 @@ func (c *checker) readArray(key, field string) error {
 			}
 			return ""
 		})
-	case element == typeBool || element.whole() && n <= maxBlocks && perLayer(key):
-		keep := n <= maxBlocks && perLayer(key)
+	case element == typeBool || element.whole() && n <= maxBlocks && kept(key):
+		keep := n <= maxBlocks && kept(key)
 		err = eachValue(c.in, field, n, width, func(_ uint64, b []byte) string {
 			if element == typeBool && b[0] > 1 {
 				return fmt.Sprintf("is a bool of value %d", b[0])

@@ -61,6 +61,8 @@ var quantities = map[string]quantity{
 	"ssm.group_count":                      {0, 1 << 24, false},
 	"wkv.head_size":                        {1, 1 << 16, false},
 	"token_shift_count":                    {0, 16, false},
+	"pooling_type":                         {0, 4, false}, // LLAMA_POOLING_TYPE_RANK
+	"classifier.pooling_type":              {0, 4, false},
 	"shortconv.l_cache":                    {0, 1 << 16, false},
 }
 
@@ -75,15 +77,24 @@ var layered = map[string][]valueType{
 	"swiglu_clamp_shexp":               {typeFloat32},
 }
 
+// ropeScaling names how positions beyond the trained context are bent. The
+// engine aborts on a name that it does not know.
+const ropeScaling = ".rope.scaling.type"
+
+var ropeScalings = []string{"none", "linear", "yarn", "longrope"}
+
 // sections is how rope dimensions are shared between up to four axes. The
 // engine divides by their sum.
 const sections = "rope.dimension_sections"
 
-// perLayer reports whether the elements of key are needed after reading. The
+// tokenLists hold tokens that the engine puts in place of others.
+var tokenLists = []string{"adapters.token_ids_activate", "adapters.token_ids_substitute"}
+
+// kept reports whether the elements of key are needed after reading. The
 // architecture, and so the prefix, is not known yet: it may hold dots, too.
-func perLayer(key string) bool {
+func kept(key string) bool {
 	for rest, ok := key, true; ok; {
-		if quantities[rest].layers || rest == sections {
+		if quantities[rest].layers || rest == sections || slices.Contains(tokenLists, rest) {
 			return true
 		}
 		_, rest, ok = strings.Cut(rest, ".")
