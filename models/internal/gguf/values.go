@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
@@ -156,10 +157,5 @@ func plainKey(key []byte) bool {
 // plainText reports whether s is UTF-8 without NUL: the engine reads strings
 // up to the first NUL.
 func plainText(s []byte) bool {
-	for _, b := range s {
-		if b == 0 {
-			return false
-		}
-	}
-	return utf8.Valid(s)
+	return bytes.IndexByte(s, 0) < 0 && utf8.Valid(s)
 }
