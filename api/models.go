@@ -5,12 +5,16 @@ import (
 	"abaton.local/models"
 )
 
-// models lists what can be chatted with.
+// models lists what can be chatted with. A damaged passport hides its own model
+// only.
 func (a *API) models(x exchange) {
 	shelf, err := a.shelf.List()
-	if err != nil {
+	if err != nil && len(shelf) == 0 {
 		a.fail(x.w, err)
 		return
+	}
+	if err != nil {
+		a.log.Warn("some models cannot be listed; `abaton models` says why")
 	}
 	list := []openai.Model{}
 	for _, p := range shelf {

@@ -58,6 +58,8 @@ func (a *API) problem(w http.ResponseWriter, err error) openai.Problem {
 			Message: fmt.Sprintf("The request is larger than %d bytes. Send a shorter one.", tooBig.Limit)}
 	}
 	switch {
+	case errors.Is(err, models.ErrEmpty):
+		return openai.Problem{Status: 404, Type: openai.InvalidRequest, Code: "model_not_found", Param: "model", Message: "No chat model is on this machine. Run `abaton pull`: it fetches the one that fits."}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return openai.Problem{Status: 408, Type: openai.InvalidRequest, Code: "request_timeout", Message: "The request took too long to arrive. Send it again."}
 	case errors.Is(err, context.Canceled):

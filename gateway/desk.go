@@ -24,6 +24,9 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hardenHeader(w.Header(), id)
 	out := &watched{ResponseWriter: w}
 	defer d.recover(out, id)
+	if d.hurry(w, r) != nil {
+		panic(http.ErrAbortHandler) // the connection is gone
+	}
 	if no := d.admit(out, r); no != nil {
 		if d.notable.take() {
 			d.config.Log.Warn("refused a request", "reason", no.code, "status", no.status, "id", id)

@@ -92,38 +92,41 @@ func (b *bucket) take() bool {
 	return true
 }
 
-// bounded caps a request's body in bytes and in time. A body that says it is too
-// large is refused before it is read.
+// hurry sets a deadline for the request's body, whoever reads it: where nobody
+// does, net/http itself waits for its rest before it closes the connection.
+func (g *Gateway) hurry(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	conn := http.NewResponseController(w)
+	r.Body = &timedBody{r.Body, conn}
+	return conn.SetReadDeadline(time.Now().Add(g.config.BodyTimeout))
+}
+
+// timedBody lifts the deadline at the body's end, for after that net/http
+// watches the connection for a client that hangs up, and a deadline would look
+// like one. After any other error the deadline stays.
+type timedBody struct {
+	io.ReadCloser
+	conn *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// bounded caps the size of a request's body. One that says it is too large is
+// refused before it is read.
 func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request) *refusal {
 	most := g.config.MaxBody
 	if r.ContentLength > most {
 		return &refusal{status: http.StatusRequestEntityTooLarge, kind: invalidRequest, code: "request_too_large",
 			message: fmt.Sprintf("The request has %d bytes, the most is %d. Send a shorter one.", r.ContentLength, most)}
 	}
-	r.Body = &timedBody{ReadCloser: http.MaxBytesReader(w, r.Body, most), conn: http.NewResponseController(w), within: g.config.BodyTimeout}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	return nil
-}
-
-// timedBody is a body that must arrive within a time. The deadline is lifted at
-// its end, for after that net/http watches the connection for a client that
-// hangs up, and a deadline would look like one.
-type timedBody struct {
-	io.ReadCloser
-	conn   *http.ResponseController
-	within time.Duration
-	begun  bool
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
-		if err := b.conn.SetReadDeadline(time.Now().Add(b.within)); err != nil {
-			return 0, err
-		}
-	}
-	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.conn.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
