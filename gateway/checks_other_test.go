@@ -1,0 +1,7 @@
+//go:build !linux
+
+package gateway
+
+import "syscall"
+
+func namespaced() *syscall.SysProcAttr { return nil }
