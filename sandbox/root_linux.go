@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -78,6 +79,9 @@ func (o order) emptyRoot(without map[layer]bool) (view, error) {
 		return view{}, fmt.Errorf("mount a root: %w", err)
 	}
 	for i, f := range o.Files {
+		if o.given(f) {
+			continue
+		}
 		if err := bind(fds[i], scratch+f.Inside, f.Exec, without); err != nil {
 			return view{}, fmt.Errorf("bind %s: %w", f.Path, err)
 		}
@@ -96,6 +100,13 @@ func (o order) emptyRoot(without map[layer]bool) (view, error) {
 		return view{}, err
 	}
 	return v, nil
+}
+
+// given reports whether a folder that is shown whole holds f already.
+func (o order) given(f place) bool {
+	return slices.ContainsFunc(o.Files, func(dir place) bool {
+		return dir.Inside != f.Inside && below(f.Inside, dir.Inside)
+	})
 }
 
 // bind shows what fd names at target, read-only.

@@ -102,7 +102,7 @@ type Spec struct {
 
 	Memory   int64 // bytes of private memory (RLIMIT_DATA); 0 is unlimited
 	RunSize  int64 // bytes of the private writable /run; 0 is 1 MiB
-	FileSize int64 // bytes of the largest file it may write; 0 is none
+	FileSize int64 // bytes of the largest file it may write, output included if that is a file; 0 is none
 
 	// RunDirs names folders to make below /run in which the program may create,
 	// read and write files. In /run itself it may make sockets, if Native.
@@ -180,6 +180,14 @@ func (s Spec) check() error {
 			return bad("%s is named twice", f.Inside)
 		}
 		seen[f.Inside] = true
+	}
+	for _, f := range s.all() {
+		for _, dir := range s.all() {
+			rest, ok := strings.CutPrefix(f.Inside, dir.Inside+"/")
+			if ok && f.Path != path.Join(dir.Path, rest) {
+				return bad("%s lies in %s, which shows another file there", f.Inside, dir.Inside)
+			}
+		}
 	}
 	for _, d := range s.RunDirs {
 		if d == "" || d == "." || d == ".." || strings.ContainsAny(d, "/\x00") {
