@@ -216,6 +216,10 @@ func hostileData() []hostile {
 			f.Tensors[3].Data = nil
 			f.NoPadding = true
 		}, "data section"},
+		{"first tensor as long as the file", func(f *ggufgen.File) {
+			f.Tensors[3].Data, f.NoPadding = f.Tensors[3].Data[1:], true // not a multiple of the alignment
+			f.Tensors[0].Type, f.Tensors[0].Shape = 24, []uint64{uint64(len(f.Bytes()) - 1)}
+		}, "tensor token_embd.weight"},
 		{"no data at all", func(f *ggufgen.File) {
 			for i := range f.Tensors {
 				offset := uint64([]int{0, 416, 672, 704}[i])
