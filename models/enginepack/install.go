@@ -25,7 +25,7 @@ type Options struct {
 	BuildDir string           // folder for building, on a disk with 400 MB to spare; the store's own by default
 	Door     *egress.Door     // nil: nothing can be fetched
 	Pip      Index            // nil: no package index
-	Machine  hardware.Machine // for the number of compilers at work
+	Machine  hardware.Machine // for the number of compilers at work; this one when zero
 	Progress func(Step)       // may be nil; called from one goroutine at a time
 }
 
@@ -62,11 +62,11 @@ type Step struct {
 // says which way it goes. A failed build does not fall back: the person
 // decides. Whatever stops it, nothing half-made can be taken for a pack.
 func (s *Store) Install(ctx context.Context, o Options) (*Pack, error) {
+	m, err := s.machine()
+	if err != nil {
+		return nil, fmt.Errorf("which engine fits: %w", err)
+	}
 	if o.Machine.LogicalCores == 0 {
-		m, err := s.machine()
-		if err != nil {
-			return nil, err
-		}
 		o.Machine = m
 	}
 	lock, err := s.lock(ctx, func() { o.step(Step{Stage: Waiting, Text: "another install is at work; waiting for it"}) })
@@ -77,9 +77,9 @@ func (s *Store) Install(ctx context.Context, o Options) (*Pack, error) {
 	if err := s.sweep(); err != nil {
 		return nil, err
 	}
-	platform := o.Machine.OS + "/" + o.Machine.Arch
+	platform := m.OS + "/" + m.Arch
 	ready, hasReady := s.pins.readyMade[platform]
-	built := sourcePlan(s.pins.source, o.Machine)
+	built := sourcePlan(s.pins.source, m)
 
 	if o.Prebuilt {
 		if !hasReady {

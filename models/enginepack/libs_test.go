@@ -99,7 +99,7 @@ func TestLoaderConfig(t *testing.T) {
 }
 
 func TestHardening(t *testing.T) {
-	const text = "#include <stdio.h>\n#include <string.h>\nint main(int c, char **v) { char b[64]; strncpy(b, v[c - 1], 63); printf(\"%s\\n\", b); }\n"
+	const text = "#include <stdio.h>\n#include <string.h>\nint main(int c, char **v) { char b[64]; strncpy(b, v[c - 1], 63); printf(\"%d %s\\n\", c, b); }\n"
 	good := append(slices.Clone(compilerFlags), "-O2", "-pie", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack")
 	for _, c := range []struct {
 		name  string

@@ -37,7 +37,7 @@ func FromPath(path string) (*Pack, error) {
 	}
 	dir, server := filepath.Split(path)
 	p := &Pack{Dir: filepath.Clean(dir), Server: path, Layout: Static, Origin: path, Build: "unknown", Trust: TrustNamed,
-		When: time.Now(), Files: make(map[string]models.Digest), seen: make(map[string]stamp)}
+		When: time.Now(), Files: make(map[string]models.Digest)}
 	files := []string{server}
 	if runtime.GOOS == "linux" {
 		if files, err = p.link(server); err != nil {
@@ -50,20 +50,16 @@ func FromPath(path string) (*Pack, error) {
 	}
 	defer root.Close()
 	for _, name := range files {
-		now, mode, err := stampAt(filepath.Join(p.Dir, name))
+		_, mode, err := stampAt(filepath.Join(p.Dir, name))
 		if errors.Is(err, errNotPlain) {
 			continue // a link to a library that is listed by its own name
 		}
 		if err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
 		}
-		p.seen[name] = now
 		if p.Files[name], err = readDigest(context.Background(), root, name, mode&0o777); err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
+			return nil, fmt.Errorf("engine: %s: %w", filepath.Join(p.Dir, name), err)
 		}
-	}
-	if err := p.Unchanged(); err != nil {
-		return nil, err
 	}
 	p.Key = "named-" + p.Files[server].String()[:16]
 	return p, nil

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"abaton.local/models"
@@ -44,8 +45,8 @@ const serverName = "llama-server"
 // recordName is the file in a pack that tells what the others are.
 const recordName = "pack.json"
 
-// Pack is an engine that was checked and can be started. It is not changed
-// after it was made and may be used from several goroutines.
+// Pack is an engine that was checked and can be started. Its exported fields
+// are not changed after it was made; it may be used from several goroutines.
 type Pack struct {
 	Key      string                   // folder name: digest of source, flags, features and layout
 	Dir      string                   // absolute
@@ -61,7 +62,9 @@ type Pack struct {
 	When     time.Time                // of the install
 	Files    map[string]models.Digest // by name in Dir
 
-	seen map[string]stamp // of Files, at the time of the check
+	installed bool             // by a Store: what is in Dir is ours alone
+	mu        sync.Mutex       // guards seen
+	seen      map[string]stamp // of Files, when their digests were checked
 }
 
 // LibDirs lists the folders of Libs. Inside a jail there is no ld.so.cache: the

@@ -45,7 +45,7 @@ func (s *Store) commit(ctx context.Context, stage *os.Root, p plan, compiler str
 		return nil, err
 	}
 	for _, name := range all {
-		if err := sync(stage, name); err != nil {
+		if err := flush(stage, name); err != nil {
 			return nil, err
 		}
 		if rec.Files[name], err = readDigest(ctx, stage, name, installedMode(name)); err != nil {
@@ -62,7 +62,7 @@ func (s *Store) commit(ctx context.Context, stage *os.Root, p plan, compiler str
 	if err := stage.WriteFile(recordName, append(b, '\n'), modeFile); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(sync(stage, recordName), sync(stage, ".")); err != nil {
+	if err := errors.Join(flush(stage, recordName), flush(stage, ".")); err != nil {
 		return nil, err
 	}
 	if err := stage.Chmod(".", modeDir); err != nil {
@@ -141,9 +141,9 @@ func copyFile(stage *os.Root, name, from string, mode os.FileMode) error {
 	return errors.Join(err, out.Close())
 }
 
-// sync brings a file or folder to the disk before it becomes visible: after a
+// flush brings a file or folder to the disk before it becomes visible: after a
 // power cut a pack is whole or absent.
-func sync(stage *os.Root, name string) error {
+func flush(stage *os.Root, name string) error {
 	f, err := stage.Open(name)
 	if err != nil {
 		return err

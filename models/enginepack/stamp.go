@@ -101,8 +101,5 @@ func writeFile(path string, b []byte, mode fs.FileMode) error {
 	return err
 }
 
-// same compares all stamps of two checks.
-func same(a, b map[string]stamp) bool { return maps.Equal(a, b) }
-
 // names are a map's keys in order.
 func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -86,37 +86,6 @@ func (s *Store) Installed(ctx context.Context) (*Pack, error) {
 	return nil, ErrNone
 }
 
-// Recheck gives p itself while its files' inodes are as they were checked;
-// where one changed, the pack is read again, with the errors of Installed.
-func (s *Store) Recheck(ctx context.Context, p *Pack) (*Pack, error) {
-	if p.Unchanged() == nil {
-		return p, nil
-	}
-	if p.Trust == TrustNamed {
-		return FromPath(p.Server)
-	}
-	again, err := s.load(ctx, p.Key)
-	if errors.Is(err, ErrNone) {
-		return nil, &DamagedError{Dir: p.Dir, Reason: "the folder is gone"}
-	}
-	return again, err
-}
-
-// Unchanged compares the inodes of the pack's files with those that were
-// checked. It reads no file and changes nothing: cheap enough for every start.
-func (p *Pack) Unchanged() error {
-	for _, name := range names(p.seen) {
-		now, _, err := stampAt(filepath.Join(p.Dir, name))
-		if err != nil {
-			return &DamagedError{Dir: p.Dir, File: name, Reason: err.Error()}
-		}
-		if now != p.seen[name] {
-			return &DamagedError{Dir: p.Dir, File: name, Reason: "changed since it was checked"}
-		}
-	}
-	return nil
-}
-
 // lock keeps other installs out until the file is closed. waiting is called
 // once when somebody else holds it. The kernel lets go when the holder dies.
 func (s *Store) lock(ctx context.Context, waiting func()) (*os.File, error) {

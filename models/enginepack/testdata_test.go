@@ -45,7 +45,7 @@ func special(kind byte, name, target string) entry {
 }
 
 // tarball packs entries as they are, good or bad.
-func tarball(t *testing.T, entries ...entry) []byte {
+func tarball(t testing.TB, entries ...entry) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -121,6 +121,7 @@ func newStore(t *testing.T, dir string, source []byte) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { removeAll(dir) }) // before TempDir's own, which does not delete read-only folders
 	s.pins = pins{source: pin(source)}
 	return s
 }

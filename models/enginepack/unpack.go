@@ -207,7 +207,7 @@ func safeName(name string) (string, error) {
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == ".." {
-			return "", errors.New("a name with ..")
+			return "", errors.New("a name with .. in it")
 		}
 	}
 	return path.Clean(name), nil

@@ -74,76 +74,108 @@ func (s *Store) load(ctx context.Context, key string) (*Pack, error) {
 	if rec.key() != key {
 		return nil, damaged(recordName, "tells of a pack with another key, %s", rec.key())
 	}
-	// An unknown file matters: the engine loads libraries by listing its folder.
-	entries, err := folder.ReadDir(-1)
-	if err != nil {
-		return nil, fmt.Errorf("installed engine: %s: %w", dir, err)
+	old := s.remembered().Packs[key]
+	if old.Record != sum {
+		old.Seen = nil
 	}
-	for _, e := range entries {
-		if _, ok := rec.Files[e.Name()]; !ok && e.Name() != recordName {
-			return nil, damaged(e.Name(), "was not installed")
-		}
-	}
-
-	seen, err := s.check(ctx, root, rec, s.remembered().Packs[key], sum)
-	if reason, ok := errors.AsType[*fileError](err); ok {
-		return nil, damaged(reason.name, "%s", reason.reason)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("installed engine: %w", err)
-	}
-	s.remember(key, verdict{Record: sum, Seen: seen})
-
 	p := &Pack{Key: key, Dir: dir, Server: filepath.Join(dir, serverName), Layout: rec.Layout, Origin: rec.Origin, Build: rec.Build,
-		Trust: rec.Trust, Compiler: rec.Compiler, Flags: rec.Flags, Features: rec.Features, When: rec.When, Files: rec.Files, seen: seen}
+		Trust: rec.Trust, Compiler: rec.Compiler, Flags: rec.Flags, Features: rec.Features, When: rec.When, Files: rec.Files,
+		installed: true, seen: old.Seen}
+	if err := p.check(ctx, root); err != nil {
+		return nil, err
+	}
+	s.remember(key, verdict{Record: sum, Seen: p.seen})
 	if p.Libs, err = rec.Links.libs(); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// fileError is a reason to call one file damaged.
-type fileError struct{ name, reason string }
-
-func (e *fileError) Error() string { return e.name + ": " + e.reason }
-
-// check compares every file with its digest, or with what was remembered of it
-// in this boot.
-func (s *Store) check(ctx context.Context, root *os.Root, rec record, old verdict, sum [32]byte) (map[string]stamp, error) {
-	seen := make(map[string]stamp)
-	for _, name := range names(rec.Files) {
-		now, mode, err := stampAt(filepath.Join(root.Name(), name))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, &fileError{name, "missing"}
-		}
-		if errors.Is(err, errNotPlain) {
-			return nil, &fileError{name, "not a plain file"}
-		}
+// Unchanged makes sure that the pack is still what was checked. While no inode
+// changed it reads no file: cheap enough for every start of an engine. Where
+// one did (another program's check sets the server's mode for a moment), the
+// digests decide again. It is safe for concurrent use; an error is
+// *DamagedError or one of the system.
+func (p *Pack) Unchanged() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx := context.Background()
+	if p.installed {
+		folder, err := os.Open(p.Dir)
 		if err != nil {
-			return nil, err
+			return &DamagedError{Dir: p.Dir, Reason: err.Error()}
 		}
-		if mode&0o022 != 0 {
-			return nil, &fileError{name, "other accounts may write to it"}
+		defer folder.Close()
+		if err := flock(ctx, folder, nil); err != nil {
+			return err
 		}
-		want := installedMode(name)
-		if before, ok := old.Seen[name]; ok && old.Record == sum && before == now && mode == want {
+	}
+	root, err := os.OpenRoot(p.Dir)
+	if err != nil {
+		return &DamagedError{Dir: p.Dir, Reason: err.Error()}
+	}
+	defer root.Close()
+	return p.check(ctx, root)
+}
+
+// check compares every file with its digest, or with what was seen of it
+// before, and the folder's entries with the record. The folder is locked.
+func (p *Pack) check(ctx context.Context, root *os.Root) error {
+	damaged := func(name, reason string) error { return &DamagedError{Dir: p.Dir, File: name, Reason: reason} }
+	if p.installed {
+		// An unknown file matters: the engine loads libraries by listing its folder.
+		entries, err := fs.ReadDir(root.FS(), ".")
+		if err != nil {
+			return fmt.Errorf("engine: %s: %w", p.Dir, err)
+		}
+		for _, e := range entries {
+			if _, ok := p.Files[e.Name()]; !ok && e.Name() != recordName {
+				return damaged(e.Name(), "was not installed")
+			}
+		}
+	}
+	seen := make(map[string]stamp)
+	for _, name := range names(p.Files) {
+		path := filepath.Join(p.Dir, name)
+		now, mode, err := stampAt(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return damaged(name, "missing")
+		case errors.Is(err, errNotPlain):
+			return damaged(name, "not a plain file")
+		case err != nil:
+			return fmt.Errorf("engine: %w", err)
+		}
+		want := mode & fs.ModePerm // a named engine stays as it is
+		if p.installed {
+			if want = installedMode(name); mode&0o022 != 0 {
+				return damaged(name, "other accounts may write to it")
+			}
+		}
+		if before, ok := p.seen[name]; ok && before == now && mode&fs.ModePerm == want {
 			seen[name] = now
 			continue
 		}
 		digest, err := readDigest(ctx, root, name, want)
+		if errors.Is(err, errChanging) {
+			return damaged(name, err.Error())
+		}
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("engine: %s: %w", path, err)
 		}
-		if digest != rec.Files[name] {
-			return nil, &fileError{name, "its content has another digest than when it was installed"}
+		if digest != p.Files[name] {
+			return damaged(name, "its content has another digest than when it was "+map[bool]string{true: "installed", false: "named"}[p.installed])
 		}
-		if now, _, err = stampAt(filepath.Join(root.Name(), name)); err != nil {
-			return nil, err
+		if now, _, err = stampAt(path); err != nil {
+			return fmt.Errorf("engine: %w", err)
 		}
 		seen[name] = now
 	}
-	return seen, nil
+	p.seen = seen
+	return nil
 }
+
+var errChanging = errors.New("changed while it was read")
 
 // readDigest hashes a file that even its owner may not read, by allowing it for
 // the moment of opening. Whatever happens, it leaves the mode that is wanted: a
@@ -180,7 +212,7 @@ func readDigest(ctx context.Context, root *os.Root, name string, want fs.FileMod
 		return d, err
 	}
 	if before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
-		return d, &fileError{name, "changed while it was read"}
+		return d, errChanging
 	}
 	return models.Digest(h.Sum(nil)), nil
 }
