@@ -13,6 +13,8 @@ type chatRequest struct {
 	ReturnProgress   bool            `json:"return_progress"` // a sign of life after each batch of the prompt
 	Slot             int             `json:"id_slot"`
 	CachePrompt      bool            `json:"cache_prompt"`
+	Continue         bool            `json:"continue_final_message,omitempty"`
+	GenerationMark   *bool           `json:"add_generation_prompt,omitempty"`
 	MaxTokens        int             `json:"max_tokens,omitempty"`
 	Temperature      *float64        `json:"temperature,omitempty"`
 	TopP             *float64        `json:"top_p,omitempty"`
@@ -53,6 +55,10 @@ func encodeChat(messages []Message, o Options) ([]byte, error) {
 	}
 	for i, m := range messages {
 		r.Messages[i] = chatMessage(m)
+	}
+	if messages[len(messages)-1].Role == Assistant {
+		// Go on where the last answer ends, and give only what is new.
+		r.Continue, r.GenerationMark = true, new(false)
 	}
 	switch {
 	case o.JSONSchema != nil:

@@ -2,154 +2,156 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
-	"syscall"
+	"strings"
 	"testing"
 	"time"
 
+	"abaton.local/internal/ggufgen"
 	"abaton.local/models"
 	"abaton.local/models/enginepack"
 	"abaton.local/sandbox"
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
+)
+
+// The jail and what runs in it, made once for all tests.
+var (
+	jail  *sandbox.Jail
+	pack  *enginepack.Pack
+	shelf *models.Shelf
+	smol  models.Digest // SmolLM2-135M-Instruct
 )
 
 func TestMain(m *testing.M) {
+	if sandbox.IsChild() {
+		sandbox.Child()
+	}
+	goleak.VerifyTestMain(room{m})
+}
+
+// room runs the tests in a working directory of their own and looks whether
+// they leave something behind.
+type room struct{ m *testing.M }
+
+func (r room) Run() int {
 	dir, err := os.MkdirTemp("", "engine")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = furnish(dir)
+	}
+	if err == nil {
+		err = os.Chdir(dir)
+	}
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	if err := os.Chdir(dir); err != nil {
-		panic(err)
+	code := r.m.Run()
+	if err := jail.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		left, _ := os.ReadDir(".")
-		for _, f := range left {
-			println("left behind in the working directory:", f.Name())
-			code = 1
+	_ = shelf.Close()
+	left, _ := filepath.Glob("e*")
+	jails, _ := filepath.Glob("jail-*")
+	if left = append(left, jails...); len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "left behind in the working directory:", left)
+		code = 1
+	}
+	return code
+}
+
+func furnish(dir string) (err error) {
+	ctx := context.Background()
+	home := os.Getenv("ABATON_CHECK_HOME")
+	if home == "" {
+		if err := furnishFrom(dir, os.Getenv("ABATON_TEST_SERVER"), os.Getenv("ABATON_TEST_MODEL")); err != nil {
+			return err
 		}
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}))
-}
-
-type plain struct {
-	cmd  *exec.Cmd
-	dir  *os.File
-	done chan struct{}
-	mu   sync.Mutex
-	kill bool
-}
-
-func (p *plain) PID() int              { return p.cmd.Process.Pid }
-func (p *plain) RunDir() *os.File      { return p.dir }
-func (p *plain) Stop() error           { return p.cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *plain) Continue() error       { return p.cmd.Process.Signal(syscall.SIGCONT) }
-func (p *plain) Done() <-chan struct{} { return p.done }
-func (p *plain) Kill() error {
-	p.mu.Lock()
-	p.kill = true
-	p.mu.Unlock()
-	return p.cmd.Process.Kill()
-}
-func (p *plain) Exit() sandbox.Exit {
-	s := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	x := sandbox.Exit{Code: -1, Killed: p.kill}
-	if s.Signaled() {
-		x.Signal, x.PolicyHit = s.Signal(), s.Signal() == syscall.SIGSYS
 	} else {
-		x.Code = s.ExitStatus()
-	}
-	return x
-}
-
-func startPlain(_ context.Context, s sandbox.Spec) (process, error) {
-	dir, err := os.MkdirTemp("/tmp", "run")
-	if err != nil {
-		return nil, err
-	}
-	_ = os.Mkdir(dir+"/slots", 0o700)
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	at := func(p string) string {
-		if rest, ok := cutPrefix(p, "/run"); ok {
-			return dir + rest
+		store, err := enginepack.Open(filepath.Join(home, "engines"))
+		if err != nil {
+			return err
 		}
-		for _, f := range s.Files {
-			if f.Inside == p {
-				return f.Path
-			}
+		if pack, err = store.Installed(ctx); err != nil {
+			return err
 		}
-		return p
+		if shelf, err = models.OpenShelf(filepath.Join(home, "models")); err != nil {
+			return err
+		}
 	}
-	cmd := exec.Command(s.Program.Path, s.Args(at)...)
-	cmd.Env, cmd.Stderr = s.Env, s.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: uint64(s.Memory), Max: uint64(s.Memory)}, nil)
-	p := &plain{cmd: cmd, dir: d, done: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait()
-		d.Close()
-		os.RemoveAll(dir)
-		close(p.done)
-	}()
-	return p, nil
-}
-
-func cutPrefix(s, p string) (string, bool) {
-	if len(s) >= len(p) && s[:len(p)] == p {
-		return s[len(p):], true
-	}
-	return s, false
-}
-
-type shelf map[models.Digest]string
-
-func (s shelf) Find(name string) (models.Passport, error) {
-	d, err := models.ParseDigest(name)
+	p, err := shelf.Default()
 	if err != nil {
-		return models.Passport{}, err
+		return err
 	}
-	info, err := os.Stat(s[d])
+	smol = p.Digest
+	state := filepath.Join(dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		return err
+	}
+	jail, err = sandbox.Open(ctx, sandbox.Config{StateDir: state, RuntimeDir: dir})
+	return err
+}
+
+func furnishFrom(dir, server, model string) (err error) {
+	if server == "" || model == "" {
+		return errors.New("run `make check`, which prepares the engine and the model")
+	}
+	if pack, err = enginepack.FromPath(server); err != nil {
+		return err
+	}
+	if shelf, err = models.OpenShelf(filepath.Join(dir, "models")); err != nil {
+		return err
+	}
+	ref, err := models.ParseRef("file:" + model)
 	if err != nil {
-		return models.Passport{}, err
+		return err
 	}
-	return models.Passport{Digest: d, Size: info.Size()}, nil
+	_, err = models.NewPuller(shelf, nil, models.PullerConfig{}).Pull(context.Background(), ref, nil)
+	return err
 }
-func (s shelf) Shape(models.Passport) (models.Shape, error) {
-	return models.Shape{ContextLength: 8192, Layers: 30, Embedding: 576, HeadsKV: 3, KeyLen: 64, ValueLen: 64, Vocab: 49152, CacheElements: 30 * 3 * 128}, nil
-}
-func (s shelf) Open(_ context.Context, p models.Passport) (*os.File, error) {
-	return os.Open(s[p.Digest])
-}
-func (s shelf) Path(d models.Digest) string { return s[d] }
 
-var smol = models.Digest{1}
-
-func quick() Patience {
-	return Patience{Probe: 60 * time.Millisecond, Silence: 20 * time.Second, Slice: 10 * time.Millisecond,
-		Backoff: []time.Duration{time.Millisecond}, Crashes: 5, Within: time.Minute}
+// tiny puts a model with random weights on a shelf of its own, as edit leaves it.
+func tiny(t testing.TB, edit func(*ggufgen.File)) (*models.Shelf, models.Digest) {
+	t.Helper()
+	dir := t.TempDir()
+	f := ggufgen.TinyLlama(1)
+	if edit != nil {
+		edit(f)
+	}
+	path := filepath.Join(dir, "tiny.gguf")
+	if err := os.WriteFile(path, f.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := models.OpenShelf(filepath.Join(dir, "models"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	ref, err := models.ParseRef("file:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := models.NewPuller(s, nil, models.PullerConfig{}).Pull(t.Context(), ref, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, p.Digest
 }
 
 // start makes an engine whose processes are gone when the test ends.
 func start(t testing.TB, change func(*Config)) *Engine {
 	t.Helper()
-	server, model := os.Getenv("ABATON_TEST_SERVER"), os.Getenv("ABATON_TEST_MODEL")
-	if server == "" || model == "" {
-		t.Fatal("run `make check`, which prepares the engine and the model")
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
-	dir, _ := os.Getwd()
-	c := Config{Pack: &enginepack.Pack{Server: server, Dir: filepath.Dir(server), Layout: enginepack.Static}, Shelf: shelf{smol: model},
-		ContextTokens: 1024, Patience: quick(), LinkDir: dir, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	c := Config{Jail: jail, Pack: pack, Shelf: shelf, Threads: 1, ContextTokens: 1024, Patience: Patience{Backoff: []time.Duration{time.Millisecond}}, LinkDir: dir,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	if change != nil {
 		change(&c)
 	}
@@ -157,7 +159,6 @@ func start(t testing.TB, change func(*Config)) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.launch = startPlain
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- e.Run(ctx) }()
@@ -173,6 +174,48 @@ func start(t testing.TB, change func(*Config)) *Engine {
 func ask(text string, max int) Prompt {
 	zero, seed := 0.0, int64(1)
 	return Prompt{Person: "anna", Model: smol, Messages: []Message{{User, text}}, Options: Options{MaxTokens: max, Temperature: &zero, Seed: &seed}}
+}
+
+// startTiny makes an engine for a tiny model, and a question for it.
+func startTiny(t testing.TB, edit func(*ggufgen.File), change func(*Config)) (*Engine, func(string, int) Prompt) {
+	t.Helper()
+	s, d := tiny(t, edit)
+	e := start(t, func(c *Config) {
+		c.Shelf = s
+		if change != nil {
+			change(c)
+		}
+	})
+	return e, func(text string, max int) Prompt {
+		p := ask(text, max)
+		p.Model = d
+		return p
+	}
+}
+
+// faultOf is the fault that err must be.
+func faultOf(t testing.TB, err error, k Kind) *Fault {
+	t.Helper()
+	var f *Fault
+	if !errors.As(err, &f) || f.Kind != k {
+		t.Fatalf("want a fault of kind %s, got %v", k, err)
+	}
+	if !strings.HasSuffix(f.What, ".") || !strings.HasSuffix(f.Do, ".") {
+		t.Errorf("not sentences: %q %q", f.What, f.Do)
+	}
+	return f
+}
+
+// workerOf gives the living worker of p.
+func workerOf(t testing.TB, e *Engine, p Prompt) *worker {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.seats[key{p.Model, p.Person}]
+	if s == nil || s.worker == nil {
+		t.Fatal("there is no worker")
+	}
+	return s.worker
 }
 
 // collect gives the whole answer.

@@ -26,11 +26,24 @@ func (l *links) dial(ctx context.Context, dir *os.File, name string) (net.Conn, 
 	if len(link) > maxLink {
 		return nil, fmt.Errorf("the link %s is too long for an address", link)
 	}
-	_ = os.Remove(link) // of a dead process that had our number
-	if err := os.Symlink(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), name), link); err != nil {
-		return nil, fmt.Errorf("linking to the engine's socket in the working directory: %w", err)
+	raw, err := dir.SyscallConn()
+	if err != nil {
+		return nil, err
 	}
-	defer os.Remove(link)
-	var d net.Dialer
-	return d.DialContext(ctx, "unix", link)
+	var conn net.Conn
+	// Within Control the descriptor stays open, so its number means this folder.
+	cerr := raw.Control(func(fd uintptr) {
+		_ = os.Remove(link) // of a dead process that had our number
+		if err = os.Symlink(fmt.Sprintf("/proc/self/fd/%d/%s", fd, name), link); err != nil {
+			err = fmt.Errorf("linking to the engine's socket in the working directory: %w", err)
+			return
+		}
+		defer os.Remove(link)
+		var d net.Dialer
+		conn, err = d.DialContext(ctx, "unix", link)
+	})
+	if cerr != nil {
+		return nil, cerr
+	}
+	return conn, err
 }

@@ -46,7 +46,7 @@ type Config struct {
 // each model and person. It is safe for concurrent use.
 type Engine struct {
 	cfg    Config
-	launch func(context.Context, sandbox.Spec) (process, error)
+	launch func(context.Context, sandbox.Spec) (*sandbox.Process, error)
 	encode func([]Message, Options) ([]byte, error)
 	extra  []string // flags; tests of faults set these three
 	memory int64    // bytes of each worker; 0 computes them
@@ -78,8 +78,8 @@ type seat struct {
 
 // New makes an Engine. Nothing runs until somebody asks.
 func New(c Config) (*Engine, error) {
-	if c.Pack == nil || c.Shelf == nil || c.Log == nil {
-		return nil, errors.New("an engine needs a pack, a shelf and a log")
+	if c.Jail == nil || c.Pack == nil || c.Shelf == nil || c.Log == nil {
+		return nil, errors.New("an engine needs a jail, a pack, a shelf and a log")
 	}
 	if err := inWorkingDir(c.LinkDir); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func New(c Config) (*Engine, error) {
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.life, e.end = context.WithCancel(context.Background())
-	e.launch = func(ctx context.Context, s sandbox.Spec) (process, error) { return c.Jail.Start(ctx, s) }
+	e.launch = c.Jail.Start
 	return e, nil
 }
 

@@ -71,7 +71,8 @@ func (t *tail) add(b []byte) {
 	}
 	t.kept = append(t.kept, b...)
 	if len(t.kept) > tailKept {
-		t.kept = bytes.Clone(t.kept[len(t.kept)-tailKept:])
+		t.kept = t.kept[len(t.kept)-tailKept:]
+		t.kept = bytes.Clone(t.kept[bytes.IndexByte(t.kept, '\n')+1:]) // whole lines
 	}
 }
 

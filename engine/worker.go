@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"abaton.local/models"
+	"abaton.local/sandbox"
 )
 
 // key is a security context: tokens of two keys never meet in one process.
@@ -25,15 +26,15 @@ type worker struct {
 	life context.Context         // ends when the worker is to end
 	stop context.CancelCauseFunc // ends life; the cause says why
 
-	ready   chan struct{} // closed when it can be asked, or never will be
-	failed  bool          // set before ready: it never will be
-	proc    process       // set before ready, if it started at all
-	client  *client       // set before ready
-	scrub   *scrubber     // set before ready
-	said    *tail         // set before ready
-	context int           // tokens; set before ready
-	gone    chan struct{} // closed when the process has ended and nothing is left of it
-	fault   *Fault        // set before gone: why it ended, nil when we wanted it to
+	ready   chan struct{}    // closed when it can be asked, or never will be
+	failed  bool             // set before ready: it never will be
+	proc    *sandbox.Process // set before ready, if it started at all
+	client  *client          // set before ready
+	scrub   *scrubber        // set before ready
+	said    *tail            // set before ready
+	context int              // tokens; set before ready
+	gone    chan struct{}    // closed when the process has ended and nothing is left of it
+	fault   *Fault           // set before gone: why it ended, nil when we wanted it to
 }
 
 // Why a worker is ended by us.
@@ -85,17 +86,17 @@ func (w *worker) run(e *Engine) *Fault {
 		<-w.proc.Done()
 	}
 	<-w.said.done
+	_ = w.proc.RunDir().Close() // waits for a dial in progress
 	loaded := w.up()
 	return w.why(err, loaded)
 }
 
 // start puts the engine into its jail and sets proc, said and client.
 func (w *worker) start(ctx context.Context, e *Engine) *Fault {
-	passport, err := e.cfg.Shelf.Find(w.key.model.String())
-	if err != nil {
-		return noModel(err)
+	if err := e.cfg.Pack.Unchanged(); err != nil {
+		return unstarted(err)
 	}
-	shape, err := e.cfg.Shelf.Shape(passport)
+	passport, err := e.cfg.Shelf.Find(w.key.model.String())
 	if err != nil {
 		return noModel(err)
 	}
@@ -104,6 +105,10 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		return noModel(err)
 	}
 	defer model.Close()
+	shape, err := e.cfg.Shelf.Shape(passport)
+	if err != nil {
+		return noModel(err)
+	}
 	if shape.ContextLength > 0 && uint64(w.context) > shape.ContextLength {
 		w.context = int(shape.ContextLength)
 	}

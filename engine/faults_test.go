@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"abaton.local/internal/ggufgen"
+)
+
+// journal is a log that can be read.
+type journal struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.String()
+}
+
+func (j *journal) log() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+// The engine's grammar parser recurses, so a grammar that nests deep enough
+// ends it (llama.cpp issue 26600). No caller can send one; these tests do.
+const deadly = "crash"
+
+func encodeDeadly(messages []Message, o Options) ([]byte, error) {
+	body, err := encodeChat(messages, o)
+	if err != nil || !strings.Contains(messages[len(messages)-1].Content, deadly) {
+		return body, err
+	}
+	const deep = 60000
+	grammar, err := json.Marshal("root ::= " + strings.Repeat("(", deep) + `"a"` + strings.Repeat(")", deep))
+	return append(append(append(body[:len(body)-1], `,"grammar":`...), grammar...), '}'), err
+}
+
+func TestBadModel(t *testing.T) {
+	e, ask := startTiny(t, func(f *ggufgen.File) { // sound, but not whole
+		f.Tensors = slices.DeleteFunc(f.Tensors, func(t ggufgen.Tensor) bool { return t.Name == "output_norm.weight" })
+	}, nil)
+	_, _, err := collect(t.Context(), e, ask("x", 1))
+	f := faultOf(t, err, BadModel)
+	if !strings.Contains(f.What, "output_norm.weight") {
+		t.Errorf("the engine's last line is not told: %s", f)
+	}
+	if len(e.Workers()) != 0 {
+		t.Error("a worker is left")
+	}
+	_, _, err = collect(t.Context(), e, Prompt{Person: "a", Model: smol, Messages: []Message{{User, "x"}}})
+	faultOf(t, err, BadModel) // not on this shelf
+}
+
+func TestCrashAndPoison(t *testing.T) {
+	var log journal
+	e, ask := startTiny(t, nil, func(c *Config) { c.Log = log.log() })
+	e.encode = encodeDeadly
+	_, _, err := collect(t.Context(), e, ask("CANARY "+deadly, 4))
+	f := faultOf(t, err, Poison)
+	e.mu.Lock()
+	for _, s := range e.seats {
+		if n := len(s.circuit.crashes); n != 2 {
+			t.Errorf("%d crashes, want one and one of the second try", n)
+		}
+	}
+	e.mu.Unlock()
+	if len(e.Workers()) != 0 {
+		t.Error("a worker is left")
+	}
+	// Asked again, it is refused without starting anything; others are answered.
+	if _, _, err = collect(t.Context(), e, ask("CANARY "+deadly, 4)); err == nil || len(e.Workers()) != 0 {
+		t.Errorf("%v, %d workers", err, len(e.Workers()))
+	}
+	faultOf(t, err, Poison)
+	if _, _, err := collect(t.Context(), e, ask("bado", 4)); err != nil {
+		t.Errorf("another question: %v", err)
+	}
+	said := log.String()
+	if !strings.Contains(said, f.Detail) || !strings.Contains(said, "kind=crashed") {
+		t.Errorf("the log lacks the question's hash or the crashes: %s", said)
+	}
+	if strings.Contains(said+f.Error()+f.Detail, "CANARY") {
+		t.Errorf("a person's text got out: %s %v", said, f)
+	}
+}
+
+// A worker that dies before any text came is replaced, and nobody notices.
+func TestCrashIsRetried(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	tries := 0
+	e.encode = func(m []Message, o Options) ([]byte, error) {
+		if tries++; tries == 1 {
+			return encodeDeadly([]Message{{User, deadly}}, o)
+		}
+		return encodeChat(m, o)
+	}
+	text, _, err := collect(t.Context(), e, ask("bado", 4))
+	if err != nil || text == "" || tries != 2 {
+		t.Errorf("%q %v after %d tries", text, err, tries)
+	}
+}
+
+// After text came the answer ends with a fault: what was said stays said.
+func TestCrashAfterText(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 0)
+	text, err := "", error(nil)
+	for d, derr := range e.Generate(t.Context(), p) {
+		text, err = text+d.Text, derr
+		if derr == nil && text == d.Text { // once
+			body, eerr := encodeDeadly([]Message{{User, deadly}}, Options{})
+			if eerr != nil {
+				t.Fatal(eerr)
+			}
+			w := workerOf(t, e, p)
+			if r, cerr := w.client.chat(t.Context(), body); cerr == nil {
+				r.Close()
+			}
+			<-w.gone
+		}
+	}
+	if text == "" {
+		t.Error("no text came")
+	}
+	f := faultOf(t, err, Crashed)
+	if !strings.Contains(f.Detail, "signal") {
+		t.Errorf("the signal is not told: %q", f.Detail)
+	}
+}
+
+func TestCircuit(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.Patience.Crashes = 2 })
+	e.encode = encodeDeadly
+	_, _, err := collect(t.Context(), e, ask(deadly, 4))
+	faultOf(t, err, Poison)
+	_, _, err = collect(t.Context(), e, ask("bado", 4))
+	if f := faultOf(t, err, Crashed); f.Detail != "circuit open" {
+		t.Errorf("%q", f.Detail)
+	}
+	// Another person's worker is not concerned.
+	p := ask("bado", 4)
+	p.Person = "bela"
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHang(t *testing.T) {
+	var log journal
+	e, ask := startTiny(t, nil, func(c *Config) {
+		c.Log = log.log()
+		c.Patience.Probe = 50 * time.Millisecond
+	})
+	p := ask("bado", 0)
+	if err := e.Warm(t.Context(), p.Person, p.Model); err != nil {
+		t.Fatal(err)
+	}
+	// Before any text: it is ended, and the question asked of a new one.
+	first := workerOf(t, e, p)
+	if err := first.proc.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if text, _, err := collect(t.Context(), e, ask("bado", 4)); err != nil || text == "" {
+		t.Errorf("%q %v", text, err)
+	}
+	<-first.gone
+	faultOf(t, first.fault, Hung)
+	if !strings.Contains(log.String(), "kind=hung") {
+		t.Errorf("not in the log: %s", log.String())
+	}
+	// In the middle of an answer.
+	text, err := "", error(nil)
+	for d, derr := range e.Generate(t.Context(), p) {
+		if err = derr; err == nil && text == "" {
+			if err := workerOf(t, e, p).proc.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text += d.Text
+	}
+	faultOf(t, err, Hung)
+	if text == "" {
+		t.Error("what was said is lost")
+	}
+}
+
+// A caller who reads slowly is not taken for an engine that hangs.
+func TestSlowReader(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) {
+		c.Patience.Probe, c.Patience.Silence = 5*time.Millisecond, 10*time.Millisecond
+		c.Patience.Token = 5 * time.Second
+	})
+	n := 0
+	for _, err := range e.Generate(t.Context(), ask("bado", 5)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 1 {
+			<-time.After(100 * time.Millisecond) // far longer than Silence
+			e.cfg.Patience.Silence = time.Minute
+		}
+	}
+}
+
+func TestNoMemory(t *testing.T) {
+	var log journal
+	e := start(t, func(c *Config) { c.ContextTokens, c.Log = 8192, log.log() })
+	// Enough for 4096 tokens of keys and values (94 MB), not for 8192.
+	e.memory = 300 << 20
+	text, _, err := collect(t.Context(), e, ask("Name the capital of France.", 0))
+	if err != nil || !strings.Contains(text, "Paris") {
+		t.Errorf("%q %v", text, err)
+	}
+	if !strings.Contains(log.String(), "ran out of memory") || e.Workers()[0].Context != 4096 {
+		t.Errorf("%+v: %s", e.Workers(), log.String())
+	}
+	e = start(t, func(c *Config) { c.ContextTokens = 1024 })
+	e.memory = 110 << 20
+	_, _, err = collect(t.Context(), e, ask("x", 1))
+	faultOf(t, err, NoMemory)
+}
+
+// The kernel's killer of processes sends a signal that we did not.
+func TestKilledByTheSystem(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 0)
+	var err error
+	killed := false
+	for _, derr := range e.Generate(t.Context(), p) {
+		if err = derr; err == nil && !killed {
+			killed = true
+			kill(t, workerOf(t, e, p).proc.PID())
+		}
+	}
+	if f := faultOf(t, err, NoMemory); !strings.Contains(f.Detail, "killed") {
+		t.Errorf("%q", f.Detail)
+	}
+	if _, _, err := collect(t.Context(), e, ask("bado", 4)); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestPolicyHit(t *testing.T) {
+	var log journal
+	e, ask := startTiny(t, nil, func(c *Config) { c.Log = log.log() })
+	// A real call that the filter does not know: the engine makes a folder.
+	e.extra = []string{"--log-prompts-dir", "/run/slots/prompts"}
+	for range maxPolicyHits {
+		_, _, err := collect(t.Context(), e, ask("x", 1))
+		faultOf(t, err, PolicyHit)
+	}
+	if strings.Count(log.String(), "jail forbids") != 2 {
+		t.Errorf("not in the log: %s", log.String())
+	}
+	e.extra = nil
+	_, _, err := collect(t.Context(), e, ask("x", 1))
+	if f := faultOf(t, err, PolicyHit); f.Detail != "held back" {
+		t.Errorf("the model is started a third time: %v", f)
+	}
+}
