@@ -49,15 +49,18 @@ func (s *Store) build(ctx context.Context, p plan, a archive, o Options) (pack *
 			return nil, fmt.Errorf("folder for building: %w", err)
 		}
 	}
-	if err := s.unpackSource(ctx, a, filepath.Join(top, "source"), o); err != nil {
-		return nil, err
-	}
-	b := builder{top: top, log: filepath.Join(base, "engine-build.log"), options: o}
-	compiler, err := b.run(ctx, p)
+	w := builder{top: top, log: filepath.Join(base, "engine-build.log"), options: o}
+	compiler, err := w.ready(ctx) // before 37 MB are fetched for nothing
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(b.log)
+	if err := s.unpackSource(ctx, a, filepath.Join(top, "source"), o); err != nil {
+		return nil, err
+	}
+	if err := w.run(ctx, p); err != nil {
+		return nil, err
+	}
+	defer os.Remove(w.log)
 
 	o.step(Step{Stage: Checking, Text: serverName})
 	stage, err := s.stage(p)

@@ -20,13 +20,13 @@ import (
 const perCompiler = 1200 << 20
 
 // IsolationError says that a program cannot be run without a network here.
-type IsolationError struct{ Err error }
+type IsolationError struct {
+	Err error // not unwrapped: "no space" means namespaces here, not a disk
+}
 
 func (e *IsolationError) Error() string {
 	return fmt.Sprintf("the engine is only built inside an empty network namespace, and this system does not allow one (%v). Allow user namespaces (Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0, Debian: kernel.unprivileged_userns_clone=1, container: its seccomp profile), or take the ready-made engine: abaton pull engine --prebuilt", e.Err)
 }
-
-func (e *IsolationError) Unwrap() error { return e.Err }
 
 // BuildError says that a build failed, with the last lines of what it printed.
 type BuildError struct {
@@ -49,48 +49,60 @@ type builder struct {
 	options Options
 }
 
-// run leaves objects/bin/llama-server and gives the compiler's name.
-func (b builder) run(ctx context.Context, p plan) (compiler string, err error) {
-	tools, err := findTools()
-	if err != nil {
-		return "", err
-	}
-	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("build log: %w", err)
-	}
-	defer log.Close()
-	source, objects, home := filepath.Join(b.top, "source"), filepath.Join(b.top, "objects"), filepath.Join(b.top, "home")
-	env := []string{
-		"PATH=" + tools.path(), "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
+// tools finds what a build needs, and the environment it gets: nothing of the
+// person's.
+func (b builder) tools() (tools, []string, error) {
+	t, err := findTools()
+	home := filepath.Join(b.top, "home")
+	return t, []string{
+		"PATH=" + t.path(), "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
 		"NINJA_STATUS=[%f/%t] ",
 		"SOURCE_DATE_EPOCH=1", // the same bytes from the same source
-	}
-	configure := append([]string{tools.cmake, "-S", source, "-B", objects, "-G", "Ninja",
-		"-DCMAKE_MAKE_PROGRAM=" + tools.ninja, "-DCMAKE_C_COMPILER=" + tools.cc, "-DCMAKE_CXX_COMPILER=" + tools.cxx},
-		withoutPaths(p.Flags, b.top)...)
+	}, err
+}
 
-	b.options.step(Step{Stage: Preparing, Text: "cmake"})
-	if err := b.command(ctx, "cmake", command{argv: configure, dir: b.top, env: env}, log, nil); err != nil {
-		return "", err
-	}
-	jobs := compilers(b.options.Machine)
-	target := []string{tools.ninja, "-C", objects, "-j", fmt.Sprint(jobs), serverName}
-	err = b.command(ctx, "ninja", command{argv: target, dir: b.top, env: env}, log, func(line string) {
-		var done, total int64
-		if n, err := fmt.Sscanf(line, "[%d/%d]", &done, &total); err == nil && n == 2 && done <= total {
-			b.options.step(Step{Stage: Building, Text: "llama-server", Done: done, Total: total})
-		}
-	})
+// ready makes sure that a build can start, without a network, and gives the
+// compiler's name.
+func (b builder) ready(ctx context.Context) (compiler string, err error) {
+	t, env, err := b.tools()
 	if err != nil {
 		return "", err
 	}
 	var version strings.Builder
-	if err := confined(ctx, command{argv: []string{tools.cxx, "--version"}, dir: b.top, env: env, out: &version}); err != nil {
-		return "", err
+	if err := confined(ctx, command{argv: []string{t.cxx, "--version"}, dir: b.top, env: env, out: &version}); err != nil {
+		return "", fmt.Errorf("the compiler: %w", err)
 	}
 	first, _, _ := strings.Cut(version.String(), "\n")
 	return first, nil
+}
+
+// run leaves objects/bin/llama-server.
+func (b builder) run(ctx context.Context, p plan) error {
+	t, env, err := b.tools()
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("build log: %w", err)
+	}
+	defer log.Close()
+	source, objects := filepath.Join(b.top, "source"), filepath.Join(b.top, "objects")
+	configure := append([]string{t.cmake, "-S", source, "-B", objects, "-G", "Ninja",
+		"-DCMAKE_MAKE_PROGRAM=" + t.ninja, "-DCMAKE_C_COMPILER=" + t.cc, "-DCMAKE_CXX_COMPILER=" + t.cxx},
+		withoutPaths(p.Flags, b.top)...)
+
+	b.options.step(Step{Stage: Preparing, Text: "cmake"})
+	if err := b.command(ctx, "cmake", command{argv: configure, dir: b.top, env: env}, log, nil); err != nil {
+		return err
+	}
+	target := []string{t.ninja, "-C", objects, "-j", fmt.Sprint(compilers(b.options.Machine)), serverName}
+	return b.command(ctx, "ninja", command{argv: target, dir: b.top, env: env}, log, func(line string) {
+		var done, total int64
+		if n, err := fmt.Sscanf(line, "[%d/%d]", &done, &total); err == nil && n == 2 && done <= total {
+			b.options.step(Step{Stage: Building, Text: serverName, Done: done, Total: total})
+		}
+	})
 }
 
 // command runs one tool and turns its failure into a BuildError.

@@ -88,7 +88,7 @@ func TestSoakReadyMade(t *testing.T) {
 	}}
 	start := time.Now()
 	b := builder{top: top, log: filepath.Join(top, "log"), options: o}
-	if _, err := b.run(t.Context(), upstream); err != nil {
+	if err := b.run(t.Context(), upstream); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("shared layout built in %v", time.Since(start).Round(time.Second))
