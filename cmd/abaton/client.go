@@ -67,7 +67,10 @@ type requestBody struct {
 	Model    string        `json:"model,omitempty"`
 	Messages []messageBody `json:"messages"`
 	Stream   bool          `json:"stream"`
-	Options  struct {
+	// The options that verbs of this program set; nil leaves the engine's own.
+	Temperature   *float64 `json:"temperature,omitempty"`
+	TopP          *float64 `json:"top_p,omitempty"`
+	StreamOptions struct {
 		Usage bool `json:"include_usage"`
 	} `json:"stream_options"`
 }
@@ -124,8 +127,8 @@ func (c *client) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event,
 }
 
 func (c *client) post(ctx context.Context, ask chat.Ask) (io.ReadCloser, error) {
-	b := requestBody{Model: ask.Model, Stream: true}
-	b.Options.Usage = true
+	b := requestBody{Model: ask.Model, Stream: true, Temperature: ask.Options.Temperature, TopP: ask.Options.TopP}
+	b.StreamOptions.Usage = true
 	for _, m := range ask.Messages {
 		b.Messages = append(b.Messages, messageBody{m.Role, m.Content})
 	}

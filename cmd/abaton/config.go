@@ -28,6 +28,7 @@ type config struct {
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
 	Context        int      `toml:"context"`
+	Temperature    *float64 `toml:"temperature"`
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
@@ -68,7 +69,7 @@ type setting struct {
 	key   string // as in the file: "keep_alive"
 	value string // what the flag takes, for help; empty for a switch
 	help  string
-	in    func(*config) any // a *string, *int, *bool, *duration or *[]string
+	in    func(*config) any // points at what a TOML value of its kind fits in
 }
 
 func (s setting) flag() string     { return strings.ReplaceAll(s.key, "_", "-") }
@@ -81,16 +82,17 @@ var settings = []setting{
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
-	{"context", "TOKENS", "longest conversation (what the model and the memory allow)", func(c *config) any { return &c.Context }},
+	{"context", "TOKENS", "longest conversation (4096, and never more than the model's own)", func(c *config) any { return &c.Context }},
+	{"temperature", "T", "how freely the model picks its words, 0 to 2 (0.2 for small models, else the engine's own)", func(c *config) any { return &c.Temperature }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
-	{"max_waiting", "N", "questions that may wait for the engine (64)", func(c *config) any { return &c.MaxWaiting }},
+	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"user", "NAME", "account to become when started as root (abaton)", func(c *config) any { return &c.User }},
 }
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), MaxWaiting: 64, User: "abaton"}
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, User: "abaton"}
 }
 
 // flagged collects the flags given, by key, so that they can be applied last.
@@ -216,6 +218,12 @@ func assign(p any, s string) (err error) {
 		if *p, err = strconv.ParseBool(s); err != nil {
 			return fmt.Errorf("%q is neither true nor false", s)
 		}
+	case **float64:
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", s)
+		}
+		*p = &v
 	case *duration:
 		return p.UnmarshalText([]byte(s))
 	case *[]string:
@@ -244,8 +252,10 @@ func (c *config) check(origin map[string]string) error {
 		return bad("threads", "from 1 to 1024, or 0 for as many as physical cores")
 	case c.Context < 0 || c.Context > 16<<20 || c.Context > 0 && c.Context < 64:
 		return bad("context", "from 64 to 16777216 tokens, or 0 for what fits")
-	case c.KeepAlive < -1:
-		return bad("keep_alive", "0 or more, or -1 for ever")
+	case c.Temperature != nil && !(*c.Temperature >= 0 && *c.Temperature <= 2):
+		return bad("temperature", "from 0 to 2")
+	case c.KeepAlive != -1 && time.Duration(c.KeepAlive) < time.Second:
+		return bad("keep_alive", "1s or more, or -1 for ever")
 	case c.MaxWaiting < 1 || c.MaxWaiting > 10000:
 		return bad("max_waiting", "from 1 to 10000")
 	case c.User == "" || c.User == "root":

@@ -8,6 +8,7 @@ import (
 
 	"abaton.local/chat"
 	"abaton.local/engine"
+	"abaton.local/models"
 )
 
 // answerer is whoever answers: the rooms in this process, or a running serve.
@@ -19,6 +20,7 @@ type answerer interface {
 type conversation struct {
 	answers answerer
 	model   string
+	options engine.Options
 	turns   []engine.Message
 }
 
@@ -61,7 +63,7 @@ func (c *conversation) ask(ctx context.Context, question string, show func(strin
 
 func (c *conversation) once(ctx context.Context, asked engine.Message, r *reply, show func(string) error) error {
 	messages := append(append([]engine.Message(nil), c.turns...), asked)
-	for e, err := range c.answers.Answer(ctx, chat.Ask{Model: c.model, Messages: messages}) {
+	for e, err := range c.answers.Answer(ctx, chat.Ask{Model: c.model, Messages: messages, Options: c.options}) {
 		if err != nil {
 			return err
 		}
@@ -75,6 +77,19 @@ func (c *conversation) once(ctx context.Context, asked engine.Message, r *reply,
 		}
 	}
 	return ctx.Err()
+}
+
+// optionsFor is how answers are made for people at a terminal. Small models
+// wander at the engine's usual temperature; what is used for them instead is
+// what the makers of SmolLM2 advise on its model card.
+func optionsFor(c config, m models.Passport) engine.Options {
+	switch {
+	case c.Temperature != nil:
+		return engine.Options{Temperature: c.Temperature}
+	case m.Parameters > 0 && m.Parameters < 2e9:
+		return engine.Options{Temperature: new(0.2), TopP: new(0.9)}
+	}
+	return engine.Options{}
 }
 
 // forget begins a new conversation.

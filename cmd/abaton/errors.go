@@ -8,6 +8,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"syscall"
+
+	"abaton.local/chat"
+	"abaton.local/engine"
+	"abaton.local/models"
+	"abaton.local/sandbox"
 )
 
 // Exit codes, the same for every verb.
@@ -89,6 +94,20 @@ var errorTable = []func(error) (string, int, bool){
 	match(func(e configError) (string, int) { return e.text, wrongUsage }),
 	match(func(e noAccount) (string, int) { return e.Error(), unprotected }),
 	match(func(e checksFailed) (string, int) { return e.Error(), found }),
+	match(func(e *engine.Fault) (string, int) {
+		if e.Kind == engine.Unjailed {
+			return e.Error(), unprotected
+		}
+		return e.Error(), failed
+	}),
+	match(func(e *sandbox.NoJail) (string, int) {
+		return e.Error() + ". To run the engine with no walls around it all the same: --accept-unjailed-engine", unprotected
+	}),
+	match(func(e *models.UnknownError) (string, int) { return e.Error(), failed }),
+	match(func(e *remoteError) (string, int) { return e.Error(), failed }),
+	func(err error) (string, int, bool) {
+		return chat.ErrCutShort.Error(), failed, errors.Is(err, chat.ErrCutShort)
+	},
 	func(err error) (string, int, bool) { return "stopped", stopped, errors.Is(err, context.Canceled) },
 	func(err error) (string, int, bool) {
 		return "the disk is full: make room, then try again; nothing half-written is used", failed, errors.Is(err, syscall.ENOSPC)

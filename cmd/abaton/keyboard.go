@@ -31,7 +31,7 @@ func openKeyboard(in *os.File, s *screen) (*keyboard, error) {
 	k := &keyboard{
 		screen: s, editor: editor{prompt: ">>> "}, restore: restore, again: again,
 		interrupts: make(chan os.Signal, 2), redraw: make(chan os.Signal, 1),
-		keys: make(chan key), end: make(chan error, 1),
+		keys: make(chan key, 64), end: make(chan error, 1),
 	}
 	signal.Notify(k.interrupts, os.Interrupt)
 	signal.Notify(k.redraw, syscall.SIGWINCH, syscall.SIGCONT)
@@ -103,7 +103,9 @@ func (k *keyboard) line(ctx context.Context) (string, error) {
 				io.WriteString(k.screen.out, "\x1b[2J\x1b[H")
 				k.editor.row = 0
 			}
-			k.draw()
+			if len(k.keys) == 0 { // else the next one draws, too
+				k.draw()
+			}
 		}
 	}
 }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"unicode/utf8"
+
+	"abaton.local/chat"
+	"abaton.local/engine"
+)
+
+func askVerb() verb {
+	return verb{
+		name: "ask", args: "QUESTION", short: "ask one question; standard input is the material",
+		about: "Asks one question and prints the answer as it is made. What standard input holds, where it is not a terminal, " +
+			"is the material that the question is about; without a question, it is the question. Nothing is kept.",
+		examples: []string{
+			`abaton ask "What is the capital of France?"`,
+			`abaton ask "what is the notice period?" < contract.txt`,
+			`abaton ask --json "Name three rivers." | jq -r .answer`,
+		},
+		settings: roomSettings,
+		codes:    []int{failed, unprotected, stopped},
+		bind: func(fs *flag.FlagSet) action {
+			asJSON := fs.Bool("json", false, "print one JSON object: answer, model, finish, usage")
+			return func(ctx context.Context, p *program, args []string) error { return ask(ctx, p, args, *asJSON) }
+		},
+	}
+}
+
+// largestMaterial bounds what is read from standard input, in bytes.
+const largestMaterial = 1 << 20
+
+func ask(ctx context.Context, p *program, args []string, asJSON bool) error {
+	material, err := readMaterial(p.in)
+	if err != nil {
+		return tell(err)
+	}
+	question := strings.TrimSpace(strings.Join(args, " "))
+	if question == "" {
+		question, material = strings.TrimSpace(material), ""
+	}
+	if question == "" {
+		return usageError{"ask", "there is no question."}
+	}
+	if err := checkText("the question", question); err != nil {
+		return tell(err)
+	}
+	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
+	defer release()
+	context.AfterFunc(ctx, release) // a second Ctrl-C ends the program at once
+	answers, err := openAnswers(ctx, p, "ask")
+	if err != nil {
+		return stoppedOr(ctx, err)
+	}
+	defer answers.close()
+	request := chat.Ask{Messages: []engine.Message{{Role: engine.User, Content: question}}}
+	if material != "" {
+		request = chat.WithMaterial(question, material)
+	}
+	request.Model, request.Options = answers.model.Name, optionsFor(p.cfg, answers.model)
+	r, err := printAnswer(ctx, p, answers, request, asJSON)
+	if err != nil {
+		return stoppedOr(ctx, err)
+	}
+	if r.finish == engine.Length {
+		p.screen.complain("the answer was cut off: question and answer fill the model's context.")
+	}
+	return nil
+}
+
+func printAnswer(ctx context.Context, p *program, a answerer, request chat.Ask, asJSON bool) (reply, error) {
+	var r reply
+	out := newPrinter(p.screen)
+	for e, err := range a.Answer(ctx, request) {
+		if err != nil {
+			return r, errors.Join(err, out.end())
+		}
+		r.text += e.Text
+		r.model, r.finish, r.usage = e.Model, e.Finish, e.Usage
+		if asJSON {
+			continue
+		}
+		if err := out.show(e.Text); err != nil {
+			return r, err
+		}
+	}
+	if asJSON {
+		return r, printJSON(p.screen.out, answerJSON{
+			Answer: r.text, Model: r.model, Finish: string(r.finish),
+			Usage: usageJSON{r.usage.PromptTokens, r.usage.AnswerTokens},
+		})
+	}
+	return r, out.end()
+}
+
+type answerJSON struct {
+	Answer string    `json:"answer"`
+	Model  string    `json:"model"`
+	Finish string    `json:"finish"`
+	Usage  usageJSON `json:"usage"`
+}
+
+type usageJSON struct {
+	Prompt int `json:"prompt_tokens"`
+	Answer int `json:"answer_tokens"`
+}
+
+// readMaterial reads standard input where it is a pipe or a file. A terminal
+// or another device is not read: nobody would know what it waits for.
+func readMaterial(in *os.File) (string, error) {
+	info, err := in.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice != 0 {
+		return "", nil // a closed standard input holds nothing
+	}
+	b, err := io.ReadAll(io.LimitReader(in, largestMaterial+1))
+	if err != nil {
+		return "", fmt.Errorf("cannot read standard input: %w", err)
+	}
+	if len(b) > largestMaterial {
+		return "", fmt.Errorf("standard input is larger than %d bytes, the most that is read as material: send the part that matters", largestMaterial)
+	}
+	return string(b), checkText("standard input", string(b))
+}
+
+// checkText refuses what is no text before an engine hears it.
+func checkText(what, s string) error {
+	if i := strings.IndexByte(s, 0); i >= 0 {
+		return fmt.Errorf("%s is not text: there is a NUL byte at position %d", what, i)
+	}
+	if !utf8.ValidString(s) {
+		i := 0
+		for i < len(s) {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			i += n
+		}
+		return fmt.Errorf("%s is not UTF-8 text: look at position %d", what, i)
+	}
+	return nil
+}
