@@ -97,23 +97,20 @@ func tinyProgram() []byte {
 }
 
 var execAttempts = []attempt{
-	{name: "execute itself again", act: func(m mission) error { return executes(m["program"], executed) }},
-	{name: "execute itself by descriptor", act: func(m mission) error {
+	{name: "execute itself again", stops: []layer{execOnce}, act: func(m mission) error { return executes(m["program"], executed) }},
+	{name: "execute itself by descriptor", stops: []layer{filterOtherwise}, act: func(m mission) error {
 		fd, err := openRaw(m["program"], unix.O_PATH, 0)
 		if err != nil {
 			return err
 		}
 		return executesOpen(fd)
 	}},
-	{name: "execute the shell", act: func(mission) error {
-		argv, env := words("sh", "-c", "echo "+saySucceeded), words()
-		return second(call(unix.SYS_EXECVE, uintptr(unsafe.Pointer(cstring("/bin/sh"))), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0]))))
-	}},
-	{name: "execute a program with set-user-ID", act: func(m mission) error { return executes(m["setuid"], asUID0) }, control: withSetUID},
-	{name: "execute a file that it wrote", act: executesWritten},
-	{name: "make a file without a name", act: func(mission) error {
+	{name: "execute a program of the machine", stops: []layer{execOnce, mountns, landlockFiles}, act: func(m mission) error { return executes(m["tool"], executed) }},
+	{name: "execute a program with set-user-ID", stops: []layer{execOnce, mountns, userns, landlockFiles, noNewPrivs}, act: func(m mission) error { return executes(m["setuid"], asUID0) }, control: withSetUID},
+	{name: "execute a file that it wrote", stops: []layer{execOnce, noExec, landlockFiles}, act: executesWritten},
+	{name: "make a file without a name", stops: []layer{filterOtherwise}, act: func(mission) error {
 		_, err := memoryFile()
 		return err
 	}},
-	{name: "execute a file without a name", act: executesMemory},
+	{name: "execute a file without a name", stops: []layer{filterOtherwise}, act: executesMemory},
 }

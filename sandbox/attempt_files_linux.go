@@ -102,15 +102,15 @@ func watches(m mission) error {
 }
 
 var fileAttempts = []attempt{
-	{name: "read /etc/passwd", act: reads("/etc/passwd")},
-	{name: "read /etc/shadow", act: reads("/etc/shadow"), control: asRoot},
-	{name: "read a secret of the same account", act: reads("@secret")},
-	{name: "read /proc/self/maps", act: reads("/proc/self/maps")},
-	{name: "read /proc/1/environ", act: reads("/proc/1/environ"), control: asRoot},
-	{name: "read another process's environment", act: func(m mission) error {
+	{name: "read /etc/passwd", stops: []layer{mountns, landlockFiles}, act: reads("/etc/passwd")},
+	{name: "read /etc/shadow", stops: []layer{mountns, landlockFiles}, act: reads("/etc/shadow"), control: asRoot},
+	{name: "read a secret of the same account", stops: []layer{mountns, landlockFiles}, act: reads("@secret")},
+	{name: "read /proc/self/maps", stops: []layer{mountns, landlockFiles}, act: reads("/proc/self/maps")},
+	{name: "read /proc/1/environ", stops: []layer{mountns, userns, capless, landlockFiles, landlockNet, landlockScope}, act: reads("/proc/1/environ"), control: asRoot},
+	{name: "read another process's environment", stops: []layer{mountns, userns, landlockFiles, landlockNet, landlockScope}, act: func(m mission) error {
 		return readOne("/proc/" + m["pid"] + "/environ")
 	}},
-	{name: "read another process's memory file", act: func(m mission) error {
+	{name: "read another process's memory file", stops: []layer{mountns, userns, landlockFiles, landlockNet, landlockScope}, act: func(m mission) error {
 		fd, err := openRaw("/proc/"+m["pid"]+"/mem", unix.O_RDONLY, 0)
 		if err != nil {
 			return err
@@ -119,21 +119,21 @@ var fileAttempts = []attempt{
 		_, err = call(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), 8, m.number("address"))
 		return err
 	}},
-	{name: "read /sys", act: reads("/sys/devices/system/cpu/online")},
-	{name: "open /dev/null", act: opens("/dev/null", unix.O_RDWR)},
-	{name: "open a terminal by /dev/ptmx", act: opens("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY)},
-	{name: "open /dev/kmsg", act: opens("/dev/kmsg", unix.O_WRONLY), control: asRoot},
-	{name: "open /dev/fuse", act: opens("/dev/fuse", unix.O_RDWR), control: asRoot},
-	{name: "list /", act: lists("/")},
-	{name: "list /proc", act: lists("/proc")},
-	{name: "list /home", act: lists("/home")},
-	{name: "list a folder in /tmp", act: lists("@dir")},
-	{name: "learn whether a file is there", act: func(m mission) error {
+	{name: "read /sys", stops: []layer{mountns, landlockFiles}, act: reads("/sys/devices/system/cpu/online")},
+	{name: "open /dev/null", stops: []layer{mountns, landlockFiles}, act: opens("/dev/null", unix.O_RDWR)},
+	{name: "open a terminal by /dev/ptmx", stops: []layer{mountns, landlockFiles}, act: opens("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY)},
+	{name: "open /dev/kmsg", stops: []layer{mountns, landlockFiles}, act: opens("/dev/kmsg", unix.O_WRONLY), control: asRoot},
+	{name: "open /dev/fuse", stops: []layer{mountns, landlockFiles}, act: opens("/dev/fuse", unix.O_RDWR), control: asRoot},
+	{name: "list /", stops: []layer{filterOtherwise, landlockFiles}, act: lists("/")},
+	{name: "list /proc", stops: []layer{filterOtherwise, mountns, landlockFiles}, act: lists("/proc")},
+	{name: "list /home", stops: []layer{filterOtherwise, mountns, landlockFiles}, act: lists("/home")},
+	{name: "list a folder in /tmp", stops: []layer{filterOtherwise, mountns, landlockFiles}, act: lists("@dir")},
+	{name: "learn whether a file is there", stops: []layer{mountns}, act: func(m mission) error {
 		_, err := call(unix.SYS_FACCESSAT, atCWD, uintptr(unsafe.Pointer(cstring(m["secret"]))), 0)
 		return err
 	}},
-	{name: "read a file by its handle", act: handles, control: asRoot},
-	{name: "make a handle of a file", act: func(m mission) error {
+	{name: "read a file by its handle", stops: []layer{filterOtherwise, capless, userns, landlockFiles}, act: handles, control: asRoot},
+	{name: "make a handle of a file", stops: []layer{filterOtherwise}, act: func(m mission) error {
 		h := make([]byte, 8+128)
 		*(*uint32)(unsafe.Pointer(&h[0])) = 128
 		var mount int32
@@ -141,8 +141,8 @@ var fileAttempts = []attempt{
 			uintptr(unsafe.Pointer(&h[0])), uintptr(unsafe.Pointer(&mount)), 0)
 		return err
 	}},
-	{name: "watch a folder by inotify", act: watches},
-	{name: "watch the machine by fanotify", act: func(mission) error {
+	{name: "watch a folder by inotify", stops: []layer{filterOtherwise}, act: watches},
+	{name: "watch the machine by fanotify", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error {
 		return second(call(unix.SYS_FANOTIFY_INIT, unix.FAN_CLASS_NOTIF|unix.FAN_CLOEXEC, 0))
 	}, control: asRoot},
 }
@@ -180,40 +180,40 @@ func createFile(file string) error {
 }
 
 var writeAttempts = []attempt{
-	{name: "write the model file", act: writes("@model", 0)},
-	{name: "open the model file to read and write", act: opens("@model", unix.O_RDWR)},
-	{name: "truncate the model file by open", act: writes("@model", unix.O_TRUNC)},
-	{name: "truncate the model file by path", act: func(m mission) error {
+	{name: "write the model file", stops: []layer{readOnly, landlockFiles}, act: writes("@model", 0)},
+	{name: "open the model file to read and write", stops: []layer{readOnly, landlockFiles}, act: opens("@model", unix.O_RDWR)},
+	{name: "truncate the model file by open", stops: []layer{readOnly, landlockFiles}, act: writes("@model", unix.O_TRUNC)},
+	{name: "truncate the model file by path", stops: []layer{filterOtherwise, readOnly, landlockFiles}, act: func(m mission) error {
 		return second(call(unix.SYS_TRUNCATE, uintptr(unsafe.Pointer(cstring(m["model"]))), 4096))
 	}},
-	{name: "change the model file's mode", act: func(m mission) error {
+	{name: "change the model file's mode", stops: []layer{filterOtherwise, readOnly}, act: func(m mission) error {
 		return second(call(unix.SYS_FCHMODAT, atCWD, uintptr(unsafe.Pointer(cstring(m["model"]))), 0o600))
 	}},
-	{name: "change the model file's times", act: func(m mission) error {
+	{name: "change the model file's times", stops: []layer{filterOtherwise, readOnly}, act: func(m mission) error {
 		return second(call(unix.SYS_UTIMENSAT, atCWD, uintptr(unsafe.Pointer(cstring(m["model"]))), 0, 0))
 	}},
-	{name: "create a file in /", act: makes("/", createFile, 0), control: asRoot},
-	{name: "create a file in /tmp", act: makes("@dir", createFile, 0)},
-	{name: "create a file in /run itself", act: makes("@run", createFile, 0)},
-	{name: "make a folder in the writable folder", act: makes("@slots", func(file string) error {
+	{name: "create a file in /", stops: []layer{readOnly, landlockFiles}, act: makes("/", createFile, 0), control: asRoot},
+	{name: "create a file in /tmp", stops: []layer{mountns, landlockFiles}, act: makes("@dir", createFile, 0)},
+	{name: "create a file in /run itself", stops: []layer{landlockFiles}, act: makes("@run", createFile, 0)},
+	{name: "make a folder in the writable folder", stops: []layer{filterOtherwise, landlockFiles}, act: makes("@slots", func(file string) error {
 		return second(call(unix.SYS_MKDIRAT, atCWD, uintptr(unsafe.Pointer(cstring(file))), 0o700))
 	}, unix.AT_REMOVEDIR)},
-	{name: "make a symbolic link", act: makes("@slots", func(file string) error {
+	{name: "make a symbolic link", stops: []layer{filterOtherwise, landlockFiles}, act: makes("@slots", func(file string) error {
 		return second(call(unix.SYS_SYMLINKAT, uintptr(unsafe.Pointer(cstring("/etc"))), atCWD, uintptr(unsafe.Pointer(cstring(file)))))
 	}, 0)},
-	{name: "make a hard link to the model file", act: func(m mission) error {
+	{name: "make a hard link to the model file", stops: []layer{filterOtherwise, mountns, landlockFiles}, act: func(m mission) error {
 		return makes("@beside", func(file string) error {
 			return second(call(unix.SYS_LINKAT, atCWD, uintptr(unsafe.Pointer(cstring(m["model"]))), atCWD,
 				uintptr(unsafe.Pointer(cstring(file))), 0))
 		}, 0)(m)
 	}},
-	{name: "make a pipe with a name", act: makes("@slots", func(file string) error {
+	{name: "make a pipe with a name", stops: []layer{filterOtherwise, landlockFiles}, act: makes("@slots", func(file string) error {
 		return second(call(unix.SYS_MKNODAT, atCWD, uintptr(unsafe.Pointer(cstring(file))), unix.S_IFIFO|0o600, 0))
 	}, 0)},
-	{name: "make a device", act: makes("@slots", func(file string) error {
+	{name: "make a device", stops: []layer{filterOtherwise, capless, userns, landlockFiles}, act: makes("@slots", func(file string) error {
 		return second(call(unix.SYS_MKNODAT, atCWD, uintptr(unsafe.Pointer(cstring(file))), unix.S_IFCHR|0o600, uintptr(unix.Mkdev(1, 3))))
 	}, 0), control: asRoot},
-	{name: "make a file executable", act: makes("@slots", func(file string) error {
+	{name: "make a file executable", stops: []layer{filterOtherwise}, act: makes("@slots", func(file string) error {
 		if err := createFile(file); err != nil {
 			return err
 		}

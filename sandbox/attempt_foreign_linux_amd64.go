@@ -51,22 +51,22 @@ func executesNarrow(m mission) error {
 }
 
 var foreignAttempts = []attempt{
-	{name: "fork", act: branches(unix.SYS_FORK)},
-	{name: "vfork", act: func(mission) error {
+	{name: "fork", stops: []layer{filterOtherwise}, act: branches(unix.SYS_FORK)},
+	{name: "vfork", stops: []layer{filterOtherwise}, act: func(mission) error {
 		if r := vfork(); r < 0 {
 			return unix.Errno(-r)
 		}
 		return nil
 	}},
-	{name: "call 32-bit Linux: getpid", act: func(mission) error { return narrow(20, 0, 0, 0) }},
-	{name: "call 32-bit Linux: socket", act: func(mission) error { return narrow(359, unix.AF_INET, unix.SOCK_STREAM, 0) }},
-	{name: "call 32-bit Linux: execve", act: executesNarrow},
-	{name: "call x32 Linux: getpid", act: func(mission) error {
+	{name: "call 32-bit Linux: getpid", stops: []layer{filterArch}, act: func(mission) error { return narrow(20, 0, 0, 0) }},
+	{name: "call 32-bit Linux: socket", stops: []layer{filterArch, filterOtherwise}, act: func(mission) error { return narrow(359, unix.AF_INET, unix.SOCK_STREAM, 0) }},
+	{name: "call 32-bit Linux: execve", stops: []layer{filterArch}, act: executesNarrow},
+	{name: "call x32 Linux: getpid", stops: []layer{filterX32, filterOtherwise}, act: func(mission) error {
 		// A kernel built without x32 answers ENOSYS: it was reached all the same.
 		return reached(second(call(0x40000000|unix.SYS_GETPID)), unix.ENOSYS)
 	}},
-	{name: "iopl", act: func(mission) error { return second(call(unix.SYS_IOPL, 3)) }, control: asRoot},
-	{name: "modify_ldt", act: func(mission) error {
+	{name: "iopl", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error { return second(call(unix.SYS_IOPL, 3)) }, control: asRoot},
+	{name: "modify_ldt", stops: []layer{filterOtherwise}, act: func(mission) error {
 		b := make([]byte, 64)
 		return second(call(unix.SYS_MODIFY_LDT, 0, uintptr(unsafe.Pointer(&b[0])), 64))
 	}},

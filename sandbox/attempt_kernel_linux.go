@@ -103,35 +103,35 @@ func leaks(mission) error {
 }
 
 var kernelAttempts = []attempt{
-	{name: "io_uring_setup", act: func(mission) error {
+	{name: "io_uring_setup", stops: []layer{filterOtherwise}, act: func(mission) error {
 		_, err := openRing()
 		return err
 	}},
-	{name: "socket by io_uring", act: ringSocket},
-	{name: "open by io_uring", act: ringOpen},
-	{name: "bpf", act: func(mission) error {
+	{name: "socket by io_uring", stops: []layer{filterOtherwise}, act: ringSocket},
+	{name: "open by io_uring", stops: []layer{filterOtherwise, mountns, landlockFiles}, act: ringOpen},
+	{name: "bpf", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error {
 		attr := struct{ kind, key, value, entries uint32 }{2 /* array */, 4, 4, 1}
 		return second(call(unix.SYS_BPF, 0 /* BPF_MAP_CREATE */, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr)))
 	}, control: asRoot},
-	{name: "perf_event_open", act: func(mission) error {
+	{name: "perf_event_open", stops: []layer{filterOtherwise}, act: func(mission) error {
 		attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Bits: unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv}
 		attr.Size = uint32(unsafe.Sizeof(attr))
 		return second(call(unix.SYS_PERF_EVENT_OPEN, uintptr(unsafe.Pointer(&attr)), 0, ^uintptr(0), ^uintptr(0), 0))
 	}},
-	{name: "keyctl", act: func(mission) error {
+	{name: "keyctl", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return second(call(unix.SYS_KEYCTL, unix.KEYCTL_GET_KEYRING_ID, ^uintptr(2) /* session */, 0))
 	}},
-	{name: "add_key", act: func(mission) error {
+	{name: "add_key", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return second(call(unix.SYS_ADD_KEY, uintptr(unsafe.Pointer(cstring("user"))), uintptr(unsafe.Pointer(cstring("abaton"))),
 			uintptr(unsafe.Pointer(cstring("x"))), 1, ^uintptr(1) /* process */))
 	}},
-	{name: "request_key", act: func(mission) error {
+	{name: "request_key", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return reached(second(call(unix.SYS_REQUEST_KEY, uintptr(unsafe.Pointer(cstring("user"))), uintptr(unsafe.Pointer(cstring("abaton-none"))), 0, 0)), unix.ENOKEY)
 	}},
-	{name: "type into the terminal by TIOCSTI", act: func(mission) error {
+	{name: "type into the terminal by TIOCSTI", stops: []layer{argument("ioctl"), capless, userns}, act: func(mission) error {
 		return second(call(unix.SYS_IOCTL, 0, unix.TIOCSTI, uintptr(unsafe.Pointer(cstring(" ")))))
 	}, control: asRoot},
-	{name: "control a file by ioctl", act: func(m mission) error {
+	{name: "control a file by ioctl", stops: []layer{argument("ioctl")}, act: func(m mission) error {
 		fd, err := openRaw(m["model"], unix.O_RDONLY, 0)
 		if err != nil {
 			return err
@@ -139,27 +139,34 @@ var kernelAttempts = []attempt{
 		var size int32
 		return second(call(unix.SYS_IOCTL, uintptr(fd), 2 /* FIGETBSZ */, uintptr(unsafe.Pointer(&size))))
 	}},
-	{name: "become readable by PR_SET_DUMPABLE", act: func(mission) error {
+	{name: "hold a lease on the model file", stops: []layer{argument("fcntl")}, act: func(m mission) error {
+		fd, err := openRaw(m["model"], unix.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		return second(call(unix.SYS_FCNTL, uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK))
+	}},
+	{name: "become readable by PR_SET_DUMPABLE", stops: []layer{argument("prctl")}, act: func(mission) error {
 		return second(call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
 	}},
-	{name: "prctl(PR_SET_SECCOMP)", act: func(mission) error {
+	{name: "prctl(PR_SET_SECCOMP)", stops: []layer{argument("prctl")}, act: func(mission) error {
 		return reached(second(call(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, 0, 0, 0)), unix.EFAULT)
 	}},
-	{name: "seccomp", act: func(mission) error {
+	{name: "seccomp", stops: []layer{filterOtherwise}, act: func(mission) error {
 		action := uint32(unix.SECCOMP_RET_ERRNO)
 		return second(call(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action))))
 	}},
-	{name: "SysV shared memory", act: func(mission) error {
+	{name: "SysV shared memory", stops: []layer{filterOtherwise}, act: func(mission) error {
 		id, err := call(unix.SYS_SHMGET, unix.IPC_PRIVATE, page, 0o600|unix.IPC_CREAT)
 		if err == nil {
 			_, _ = call(unix.SYS_SHMCTL, id, unix.IPC_RMID, 0)
 		}
 		return err
 	}},
-	{name: "find a SysV message queue of the machine", act: func(m mission) error {
+	{name: "find a SysV message queue of the machine", stops: []layer{filterOtherwise, ipcns}, act: func(m mission) error {
 		return second(call(unix.SYS_MSGGET, m.number("queue"), 0))
 	}},
-	{name: "make a POSIX message queue", act: func(m mission) error {
+	{name: "make a POSIX message queue", stops: []layer{filterOtherwise, limitQueues}, act: func(m mission) error {
 		name := cstring("abaton-attempt-" + m["tag"])
 		_, err := call(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(name)), unix.O_CREAT|unix.O_RDWR, 0o600, 0)
 		if err == nil {
@@ -167,13 +174,5 @@ var kernelAttempts = []attempt{
 		}
 		return err
 	}},
-	{name: "use a descriptor that was left open", act: leaks},
-	{name: "read the environment left behind", act: func(m mission) error {
-		for _, kv := range unix.Environ() {
-			if kv == "ABATON_SECRET="+m["tag"] {
-				return nil
-			}
-		}
-		return errors.New("it is not there")
-	}},
+	{name: "use a descriptor that was left open", stops: []layer{closedFiles}, act: leaks},
 }

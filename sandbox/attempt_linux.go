@@ -25,6 +25,10 @@ type attempt struct {
 	// the jail to both halves.
 	stops []layer
 
+	// also names layers that stop it on some kernels only. They are taken away
+	// together with the others and are shown by other attempts.
+	also []layer
+
 	// act tries. Nil means that it SUCCEEDED, an error that it was refused. It
 	// makes raw system calls, and leaves nothing behind outside.
 	act func(mission) error
@@ -42,6 +46,35 @@ const (
 	asRoot                    // the machine's root, in mount, UTS and IPC namespaces of its own
 	withSetUID                // an ordinary account, and a set-user-ID program that root has made
 )
+
+// noCode stands in an attempt's stops for the rule of policy Go that no code is
+// mapped from a file either.
+const noCode layer = "no code from files"
+
+// stops gives the layers of a jail of this order that stop a. A look at a call's
+// arguments is the filter's default where the policy does not have that call.
+func (o order) stops(a attempt) []layer {
+	have, c := o.layers(), o.policyCalls(0)
+	var out []layer
+	for _, l := range a.stops {
+		for name, nr := range lookedAt {
+			named := slices.ContainsFunc(c.looked, func(k looked) bool { return k.name == name })
+			if l == argument(name) && !named && !slices.Contains(c.open, nr) {
+				l = filterOtherwise
+			}
+		}
+		if l == noCode && o.Policy == Go {
+			l = argument("mmap")
+		}
+		if slices.Contains(have, l) && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// lookedAt numbers the calls that not every policy has.
+var lookedAt = map[string]uintptr{"socket": unix.SYS_SOCKET, "sendto": unix.SYS_SENDTO, "bind": unix.SYS_BIND}
 
 // mission holds what an attempt must be told about the outside: paths, process
 // numbers, addresses. The runner knows them, the jailed program does not.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"os/signal"
 	"path"
 	"unsafe"
@@ -47,23 +48,23 @@ func mapsWritten(m mission) error {
 }
 
 var memoryAttempts = []attempt{
-	{name: "memory to write and execute", act: func(mission) error {
+	{name: "memory to write and execute", stops: []layer{argument("mmap"), writeXorRun}, act: func(mission) error {
 		return second(maps(page, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC))
 	}},
-	{name: "memory written, then executable", act: turns(unix.SYS_MPROTECT)},
-	{name: "memory written, then executable by pkey_mprotect", act: turns(unix.SYS_PKEY_MPROTECT, ^uintptr(0))},
-	{name: "map the model file executable", act: func(m mission) error {
+	{name: "memory written, then executable", stops: []layer{argument("mprotect"), writeXorRun}, act: turns(unix.SYS_MPROTECT)},
+	{name: "memory written, then executable by pkey_mprotect", stops: []layer{filterOtherwise, writeXorRun}, act: turns(unix.SYS_PKEY_MPROTECT, ^uintptr(0))},
+	{name: "map the model file executable", stops: []layer{noExec, noCode}, act: func(m mission) error {
 		fd, err := openRaw(m["model"], unix.O_RDONLY, 0)
 		if err != nil {
 			return err
 		}
 		return mapsFile(fd)
 	}},
-	{name: "map a file that it wrote executable", act: mapsWritten},
-	{name: "make all readable memory executable by personality", act: func(mission) error {
+	{name: "map a file that it wrote executable", stops: []layer{noExec, noCode}, act: mapsWritten},
+	{name: "make all readable memory executable by personality", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return second(call(unix.SYS_PERSONALITY, 0x0400000))
 	}},
-	{name: "executable shared memory", act: func(mission) error {
+	{name: "executable shared memory", stops: []layer{filterOtherwise, writeXorRun}, act: func(mission) error {
 		id, err := call(unix.SYS_SHMGET, unix.IPC_PRIVATE, page, 0o700|unix.IPC_CREAT)
 		if err != nil {
 			return err
@@ -72,17 +73,17 @@ var memoryAttempts = []attempt{
 		_, _ = call(unix.SYS_SHMCTL, id, unix.IPC_RMID, 0)
 		return err
 	}},
-	{name: "memory hidden from the kernel", act: func(mission) error {
+	{name: "memory hidden from the kernel", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return second(call(unix.SYS_MEMFD_SECRET, 0))
 	}},
-	{name: "pin memory", act: func(mission) error {
+	{name: "pin memory", stops: []layer{filterOtherwise, limitLocked}, act: func(mission) error {
 		at, err := maps(page, unix.PROT_READ|unix.PROT_WRITE)
 		if err != nil {
 			return err
 		}
 		return second(call(unix.SYS_MLOCK, at, page))
 	}},
-	{name: "handle page faults by userfaultfd", act: func(mission) error {
+	{name: "handle page faults by userfaultfd", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return second(call(unix.SYS_USERFAULTFD, 1 /* UFFD_USER_MODE_ONLY */))
 	}},
 }
@@ -111,18 +112,34 @@ func overfills(m mission, dir string, piece, total uintptr) (err error) {
 	return err
 }
 
+// hasLimitAbove makes the act of finding one of its own limits higher than what
+// the jail leaves. Using it up would take the machine's time for nothing: it is
+// the kernel that keeps limits.
+func hasLimitAbove(which uintptr, most uint64) func(mission) error {
+	return func(mission) error {
+		var l unix.Rlimit
+		if _, err := call(unix.SYS_PRLIMIT64, 0, which, 0, uintptr(unsafe.Pointer(&l))); err != nil {
+			return err
+		}
+		if l.Max <= most {
+			return fmt.Errorf("the limit is %d", l.Max)
+		}
+		return nil
+	}
+}
+
 var limitAttempts = []attempt{
-	{name: "use more memory than granted", act: func(m mission) error {
+	{name: "use more memory than granted", stops: []layer{limitData}, act: func(m mission) error {
 		return second(maps(m.number("memory")+(64<<20), unix.PROT_READ|unix.PROT_WRITE))
 	}},
-	{name: "write a file larger than granted", act: func(m mission) error {
+	{name: "write a file larger than granted", stops: []layer{limitFileSize}, act: func(m mission) error {
 		signal.Ignore(unix.SIGXFSZ) // the error says the same, and the process can report it
 		return overfills(m, m["slots"], m.number("file")+1, 1)
 	}},
-	{name: "fill the writable folder beyond its cap", act: func(m mission) error {
+	{name: "fill the writable folder beyond its cap", stops: []layer{runCap}, act: func(m mission) error {
 		return overfills(m, m["slots"], m.number("file"), m.number("space")+m.number("file"))
 	}},
-	{name: "open more files than granted", act: func(m mission) error {
+	{name: "open more files than granted", stops: []layer{limitFiles}, act: func(m mission) error {
 		for range m.number("files") + 1 {
 			if _, err := openRaw(m["model"], unix.O_RDONLY, 0); err != nil {
 				return err
@@ -130,7 +147,7 @@ var limitAttempts = []attempt{
 		}
 		return nil
 	}},
-	{name: "raise a limit", act: func(mission) error {
+	{name: "raise a limit", stops: []layer{capless, userns}, act: func(mission) error {
 		var l unix.Rlimit
 		if _, err := call(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_MSGQUEUE, 0, uintptr(unsafe.Pointer(&l))); err != nil {
 			return err
@@ -138,20 +155,15 @@ var limitAttempts = []attempt{
 		l.Max++
 		return second(call(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_MSGQUEUE, uintptr(unsafe.Pointer(&l)), 0))
 	}, control: asRoot},
-	{name: "leave a core dump", act: func(mission) error {
-		var l unix.Rlimit
-		if _, err := call(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, 0, uintptr(unsafe.Pointer(&l))); err != nil {
-			return err
-		}
-		if l.Max <= 1 {
-			return unix.EPERM
-		}
-		return nil
-	}},
-	{name: "run before others", act: func(mission) error {
+	{name: "leave a core dump", stops: []layer{limitCore}, act: hasLimitAbove(unix.RLIMIT_CORE, 1)},
+	{name: "keep the right to run before others", stops: []layer{limitNice}, act: hasLimitAbove(unix.RLIMIT_NICE, 0)},
+	{name: "keep the right to run in real time", stops: []layer{limitRealtime}, act: hasLimitAbove(unix.RLIMIT_RTPRIO, 0)},
+	{name: "queue more signals than granted", stops: []layer{limitPending}, act: hasLimitAbove(unix.RLIMIT_SIGPENDING, 64)},
+	{name: "start more threads than granted", stops: []layer{limitProcesses}, act: hasLimitAbove(unix.RLIMIT_NPROC, maxThreads)},
+	{name: "run before others", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error {
 		return second(call(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, ^uintptr(0)))
 	}, control: asRoot},
-	{name: "run in real time", act: func(mission) error {
+	{name: "run in real time", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error {
 		priority := int32(1)
 		return second(call(unix.SYS_SCHED_SETSCHEDULER, 0, 1 /* SCHED_FIFO */, uintptr(unsafe.Pointer(&priority))))
 	}, control: asRoot},

@@ -97,51 +97,55 @@ func sharesNamespace(kind string) func(mission) error {
 }
 
 var processAttempts = []attempt{
-	{name: "learn the machine's name", act: hostName},
-	{name: "fork by clone", act: branches(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0)},
-	{name: "fork by clone3", act: clone3},
-	{name: "clone into a new user namespace", act: branches(unix.SYS_CLONE, unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD), 0, 0, 0, 0)},
-	{name: "unshare the file table", act: func(mission) error { return second(call(unix.SYS_UNSHARE, unix.CLONE_FILES)) }},
-	{name: "signal another process by kill", act: func(m mission) error { return second(call(unix.SYS_KILL, m.number("pid"), 0)) }},
-	{name: "signal another process by tgkill", act: func(m mission) error {
+	{name: "learn the machine's name", stops: []layer{filterOtherwise, utsns}, act: hostName},
+	{name: "fork by clone", stops: []layer{argument("clone")}, act: branches(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0)},
+	{name: "fork by clone3", stops: []layer{filterOtherwise}, act: clone3},
+	{name: "clone into a new user namespace", stops: []layer{argument("clone")}, act: branches(unix.SYS_CLONE, unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD), 0, 0, 0, 0)},
+	{name: "unshare the file table", stops: []layer{filterOtherwise}, act: func(mission) error { return second(call(unix.SYS_UNSHARE, unix.CLONE_FILES)) }},
+	{name: "signal another process by kill", stops: []layer{filterOtherwise, pidns, landlockScope}, act: func(m mission) error { return second(call(unix.SYS_KILL, m.number("pid"), 0)) }},
+	{name: "signal another process by tgkill", stops: []layer{argument("tgkill"), pidns, landlockScope}, act: func(m mission) error {
 		return second(call(unix.SYS_TGKILL, m.number("pid"), m.number("pid"), 0))
 	}},
-	{name: "signal another process by tkill", act: func(m mission) error { return second(call(unix.SYS_TKILL, m.number("pid"), 0)) }},
-	{name: "signal another process by pidfd", act: func(m mission) error {
+	{name: "signal another process by tkill", stops: []layer{filterOtherwise, pidns, landlockScope}, act: func(m mission) error { return second(call(unix.SYS_TKILL, m.number("pid"), 0)) }},
+	{name: "signal another process by pidfd", stops: []layer{filterOtherwise, pidns, landlockScope}, act: func(m mission) error {
 		p, err := call(unix.SYS_PIDFD_OPEN, m.number("pid"), 0)
 		if err != nil {
 			return err
 		}
 		return second(call(unix.SYS_PIDFD_SEND_SIGNAL, p, 0, 0, 0))
 	}},
-	{name: "ptrace another process", act: func(m mission) error {
-		if _, err := call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, m.number("pid"), 0, 0); err != nil {
+	{name: "ptrace another process", stops: []layer{filterOtherwise, pidns, userns, landlockFiles, landlockNet, landlockScope}, act: func(m mission) error {
+		return second(call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, m.number("pid"), 0, 0))
+	}},
+	{name: "ptrace oneself", stops: []layer{filterOtherwise}, act: func(mission) error {
+		// A signal to this thread would stop it for a tracer that does not look.
+		all := ^uint64(0)
+		if _, err := call(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&all)), 0, 8); err != nil {
 			return err
 		}
-		return nil
+		return second(call(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0))
 	}},
-	{name: "ptrace oneself", act: func(mission) error { return second(call(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0)) }},
-	{name: "read another process's memory", act: moveMemory(unix.SYS_PROCESS_VM_READV)},
-	{name: "write another process's memory", act: moveMemory(unix.SYS_PROCESS_VM_WRITEV)},
-	{name: "name another process by pidfd_open", act: func(m mission) error {
+	{name: "read another process's memory", stops: []layer{filterOtherwise, pidns, userns, landlockFiles, landlockNet, landlockScope}, act: moveMemory(unix.SYS_PROCESS_VM_READV)},
+	{name: "write another process's memory", stops: []layer{filterOtherwise, pidns, userns, landlockFiles, landlockNet, landlockScope}, act: moveMemory(unix.SYS_PROCESS_VM_WRITEV)},
+	{name: "name another process by pidfd_open", stops: []layer{filterOtherwise, pidns}, act: func(m mission) error {
 		return second(call(unix.SYS_PIDFD_OPEN, m.number("pid"), 0))
 	}},
-	{name: "take a descriptor by pidfd_getfd", act: steals},
-	{name: "compare with another process by kcmp", act: func(m mission) error {
+	{name: "take a descriptor by pidfd_getfd", stops: []layer{filterOtherwise, pidns, userns, landlockFiles, landlockNet, landlockScope}, act: steals},
+	{name: "compare with another process by kcmp", stops: []layer{filterOtherwise, pidns, userns, landlockFiles, landlockNet, landlockScope}, act: func(m mission) error {
 		return second(call(unix.SYS_KCMP, m.number("pid"), m.number("pid"), 0, 0, 0))
 	}},
-	{name: "join a namespace by setns", act: entersNamespace, control: asRoot},
-	{name: "limit another process", act: limitsOther},
-	{name: "look at another process's processors", act: func(m mission) error {
+	{name: "join a namespace by setns", stops: []layer{filterOtherwise, pidns, userns, capless, landlockFiles, landlockNet, landlockScope}, act: entersNamespace, control: asRoot},
+	{name: "limit another process", stops: []layer{argument("prlimit64"), pidns}, act: limitsOther},
+	{name: "look at another process's processors", stops: []layer{pidns}, act: func(m mission) error {
 		b := make([]byte, 1024)
 		return second(call(unix.SYS_SCHED_GETAFFINITY, m.number("pid"), 1024, uintptr(unsafe.Pointer(&b[0]))))
 	}},
-	{name: "slow another process down", act: func(m mission) error {
+	{name: "slow another process down", stops: []layer{filterOtherwise, pidns}, act: func(m mission) error {
 		return second(call(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, m.number("pid"), 19))
 	}},
-	{name: "share the control group namespace", act: sharesNamespace("cgroup")},
-	{name: "share the user namespace", act: sharesNamespace("user")},
-	{name: "outlive the parent", act: func(mission) error {
+	{name: "share the control group namespace", stops: []layer{filterOtherwise, mountns, cgroupns}, act: sharesNamespace("cgroup")},
+	{name: "share the user namespace", stops: []layer{filterOtherwise, mountns, userns}, act: sharesNamespace("user")},
+	{name: "outlive the parent", stops: []layer{argument("prctl")}, act: func(mission) error {
 		return second(call(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, 0, 0, 0))
 	}},
 }

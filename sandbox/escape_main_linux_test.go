@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 	if IsChild() {
 		Child()
 	}
+	runProgram()
 	if len(os.Args) > 1 && os.Args[1] == victimVerb {
 		runVictim()
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +28,7 @@ type world struct {
 	dir      string // everything below is in here
 	model    string // the file that the jail shows read-only
 	secret   string
+	tool     string   // a program
 	terminal *os.File // one end of a pseudo-terminal
 	port     [2]int   // of the TCP listeners by IPv4 and IPv6
 	datagram string
@@ -33,6 +36,7 @@ type world struct {
 	abstract string
 	queue    int
 	handle   string
+	program  Spec
 	setuid   string // a program with set-user-ID; empty without root
 	victims  chan victim
 }
@@ -56,6 +60,12 @@ const victimVerb = "sandbox-victim"
 // runVictim is the other process: it says where its secret lies, and waits for
 // its standard input to end.
 func runVictim() {
+	if os.Geteuid() == 0 && len(os.Args) == 2 {
+		// Root's victim keeps no capabilities: then only the jail's walls stop
+		// what is done to it, not that it may do more.
+		must0(unix.Prctl(unix.PR_SET_SECUREBITS, 1<<0|1<<2, 0, 0, 0))
+		must0(syscall.Exec("/proc/self/exe", []string{os.Args[0], victimVerb, "again"}, []string{"VICTIM=yes"}))
+	}
 	secret := [2]uint64{0x5345435245543031, 0}
 	fmt.Printf("%d %d\n", uintptr(unsafe.Pointer(&secret[0])), uintptr(unsafe.Pointer(&secret[1])))
 	_, _ = os.Stdin.Read(make([]byte, 1))
@@ -68,10 +78,11 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	must(t, os.Chmod(dir, 0o755))
-	w := &world{dir: dir, model: dir + "/model", secret: dir + "/secret", datagram: dir + "/datagram", stream: dir + "/stream",
+	w := &world{dir: dir, model: dir + "/model", secret: dir + "/secret", tool: dir + "/tool", datagram: dir + "/datagram", stream: dir + "/stream",
 		abstract: "@abaton-" + filepath.Base(dir), setuid: os.Getenv("ABATON_TEST_SETUID")}
 	must(t, os.WriteFile(w.model, bytes.Repeat([]byte("M"), 64<<10), 0o600))
 	must(t, os.WriteFile(w.secret, []byte("SECRET"), 0o600))
+	must(t, os.WriteFile(w.tool, tinyProgram(), 0o755))
 	w.port[0] = listen(t, unix.AF_INET, unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 	w.port[1] = listen(t, unix.AF_INET6, unix.SOCK_STREAM, &unix.SockaddrInet6{Addr: [16]byte{15: 1}})
 	listen(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: w.stream})
@@ -90,6 +101,16 @@ func newWorld(t *testing.T) *world {
 		*(*int32)(unsafe.Pointer(&raw[4])) = h.Type()
 		w.handle = hex.EncodeToString(append(raw, h.Bytes()...))
 	}
+	// A descriptor that every child inherits, unless somebody closes it.
+	left, err := unix.Open(w.secret, unix.O_RDONLY, 0)
+	must(t, err)
+	t.Cleanup(func() { _ = unix.Close(left) })
+
+	j := newJail(Config{})
+	t.Cleanup(func() { _ = j.Close() })
+	w.program = own(t, j, Native)
+	w.program.Memory, w.program.RunSize, w.program.FileSize = jailMemory, jailSpace, jailFile
+	w.program.RunDirs, w.program.Stdin = []string{"slots"}, w.terminal
 	w.victims = make(chan victim, wide)
 	for range wide {
 		w.victims <- newVictim(t)
@@ -103,6 +124,7 @@ const wide = 4
 func newVictim(t *testing.T) (v victim) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", victimVerb)
+	cmd.Env = []string{"VICTIM=yes"}
 	in, err := cmd.StdinPipe()
 	must(t, err)
 	out, err := cmd.StdoutPipe()
@@ -164,7 +186,7 @@ type places struct{ model, run, slots, program string }
 func (w *world) mission(tag string, p places, v victim) mission {
 	host, _ := os.Hostname()
 	m := mission{"tag": tag, "model": p.model, "run": p.run, "slots": p.slots, "program": p.program, "beside": p.slots,
-		"dir": w.dir, "secret": w.secret, "stream": w.stream, "datagram": w.datagram, "abstract": w.abstract, "handle": w.handle,
+		"dir": w.dir, "tool": w.tool, "secret": w.secret, "stream": w.stream, "datagram": w.datagram, "abstract": w.abstract, "handle": w.handle,
 		"setuid": w.setuid, "host": host, "queue": strconv.Itoa(w.queue), "port4": strconv.Itoa(w.port[0]), "port6": strconv.Itoa(w.port[1]),
 		"pid": strconv.Itoa(v.pid), "address": fmt.Sprint(v.address), "scratch": fmt.Sprint(v.scratch),
 		"memory": fmt.Sprint(jailMemory), "space": fmt.Sprint(jailSpace), "file": fmt.Sprint(jailFile), "files": fmt.Sprint(jailFiles)}
@@ -177,6 +199,7 @@ func (w *world) mission(tag string, p places, v victim) mission {
 // outcome is what one child showed.
 type outcome struct {
 	begun, succeeded bool
+	refused, killed  bool   // killed: refused by the filter's signal
 	why              string // the refusal, or how the child died
 }
 
@@ -186,36 +209,28 @@ func (o outcome) String() string {
 		return "never began: " + o.why
 	case o.succeeded:
 		return "SUCCEEDED"
+	case o.refused:
+		return "refused: " + o.why
 	}
-	return "refused: " + o.why
+	return "UNCLEAR: " + o.why
 }
 
 // read turns what a child said, and how it ended, into an outcome. After it has
-// begun, only its own word or the kernel's signal for a filter counts as a refusal.
-func read(said, complaint string, died error) outcome {
+// begun, only its own word or the filter's signal counts as a refusal.
+func read(said, complaint, end string, bySIGSYS bool) outcome {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
-	o := outcome{begun: lines[0] == sayBegun}
 	last := lines[len(lines)-1]
+	o := outcome{begun: lines[0] == sayBegun, why: fmt.Sprintf("%s %q %.400q", end, said, complaint)}
 	o.succeeded = o.begun && last == saySucceeded
-	if why, ok := strings.CutPrefix(last, sayRefused); ok {
-		o.why = why
-		return o
-	}
-	if o.succeeded {
-		return o
-	}
-	o.why = fmt.Sprintf("%v %q %.400q", died, said, complaint)
-	if bySIGSYS(died) {
-		o.why = "killed by the filter"
-	} else if o.begun {
-		o = outcome{why: "it ended without a word: " + o.why}
+	why, said1 := strings.CutPrefix(last, sayRefused)
+	switch {
+	case !o.begun || o.succeeded:
+	case said1:
+		o.refused, o.why = true, why
+	case bySIGSYS:
+		o.refused, o.killed, o.why = true, true, "killed by the filter"
 	}
 	return o
-}
-
-func bySIGSYS(err error) bool {
-	x, ok := err.(*exec.ExitError)
-	return ok && x.Sys().(syscall.WaitStatus).Signal() == syscall.SIGSYS
 }
 
 var tags = func() func() string { // unique names for what children create
@@ -245,11 +260,7 @@ func (w *world) outside(t *testing.T, a attempt) outcome {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", attemptArgs(a, w.mission(tag, p, v))...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = w.terminal, &out, &complaint
-	cmd.Env = []string{"ABATON_SECRET=" + tag}
-	left, err := os.Open(w.secret)
-	must(t, err)
-	defer left.Close()
-	cmd.ExtraFiles = []*os.File{left}
+	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	switch a.control {
 	case asOwner:
@@ -267,8 +278,47 @@ func (w *world) outside(t *testing.T, a attempt) outcome {
 			return outcome{why: "needs a program that root made"}
 		}
 	}
-	err = cmd.Run()
-	return read(out.String(), complaint.String(), err)
+	err := cmd.Run()
+	return read(out.String(), complaint.String(), fmt.Sprint(err), false)
+}
+
+// inside makes an attempt in a jail that may lack layers.
+func (w *world) inside(t *testing.T, tier Tier, policy Policy, a attempt, off ...layer) outcome {
+	t.Helper()
+	v := <-w.victims
+	defer func() { w.victims <- v }()
+	tag := tags()
+	home := filepath.Join(w.dir, "jail-"+tag)
+	must(t, os.MkdirAll(home, 0o700))
+	defer os.RemoveAll(home)
+	model := home + "/model"
+	must(t, os.WriteFile(model, bytes.Repeat([]byte("M"), 64<<10), 0o600))
+	j := newJail(Config{RuntimeDir: home, Log: slog.New(slog.DiscardHandler)})
+	defer j.Close()
+	j.tier, j.without = tier, map[layer]bool{}
+	for _, l := range off {
+		j.without[l] = true
+		j.knobs = append(j.knobs, string(l))
+	}
+	s := w.program
+	s.Policy = policy
+	s.Files = append(slices.Clone(s.Files), File{Path: model, Inside: "/model"})
+	s.Args = func(at func(string) string) []string {
+		p := places{model: at("/model"), run: at("/run"), slots: at("/run/slots"), program: at("/probe")}
+		return attemptArgs(a, w.mission(tag, p, v))
+	}
+	got, err := runIn(t, j, s)
+	if err != nil {
+		return outcome{why: err.Error()}
+	}
+	return read(got.out, got.errs, got.exit.String(), got.exit.PolicyHit)
+}
+
+func must0(err error) {
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 }
 
 func must(t *testing.T, err error) {

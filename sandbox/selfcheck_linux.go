@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -179,8 +178,7 @@ func (j *Jail) claims(spec Spec, a attempt) bool {
 	if err != nil {
 		return false
 	}
-	have := o.layers()
-	return slices.ContainsFunc(a.stops, func(l layer) bool { return slices.Contains(have, l) })
+	return len(o.stops(a)) > 0
 }
 
 // try makes one attempt inside and reports whether it succeeded. A child that
