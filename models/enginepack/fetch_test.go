@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,9 +51,12 @@ func TestTruncated(t *testing.T) {
 	b := tinyReady(t)
 	half := len(b) / 2
 	var whole atomic.Bool
+	var mu sync.Mutex
 	var ranges []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		ranges = append(ranges, r.Header.Get("Range"))
+		mu.Unlock()
 		if whole.Load() {
 			http.ServeContent(w, r, "", time.Unix(1, 0), bytes.NewReader(b))
 			return
@@ -78,10 +82,14 @@ func TestTruncated(t *testing.T) {
 		t.Fatalf("part: %v, %v; want %d bytes", part, err, half)
 	}
 	whole.Store(true)
+	mu.Lock()
 	ranges = nil
+	mu.Unlock()
 	if _, err := s.Install(t.Context(), Options{Prebuilt: true, Door: quickDoor()}); err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(ranges) != 1 || ranges[0] != fmt.Sprintf("bytes=%d-", half) {
 		t.Errorf("asked for %q", ranges)
 	}

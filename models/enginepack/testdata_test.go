@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func pin(b []byte) archive {
 
 // newStore is a store whose pinned source is the given archive. The machine is
 // this one.
-func newStore(t *testing.T, dir string, source []byte) *Store {
+func newStore(t testing.TB, dir string, source []byte) *Store {
 	t.Helper()
 	s, err := Open(dir)
 	if err != nil {
@@ -136,7 +137,7 @@ func withReady(s *Store, b []byte, address string) {
 }
 
 // onDisk writes an archive to a file, for Options.Archive.
-func onDisk(t *testing.T, b []byte) string {
+func onDisk(t testing.TB, b []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "archive.tar.gz")
 	if err := os.WriteFile(path, b, 0o600); err != nil {
@@ -148,13 +149,20 @@ func onDisk(t *testing.T, b []byte) string {
 // served answers with an archive, Range requests too, and counts requests.
 func served(t *testing.T, b []byte) (address string, requests func() []string) {
 	t.Helper()
+	var mu sync.Mutex
 	var seen []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		seen = append(seen, r.Method+" "+r.URL.Path+" "+r.Header.Get("Range"))
+		mu.Unlock()
 		http.ServeContent(w, r, "archive.tar.gz", time.Unix(1, 0), bytes.NewReader(b))
 	}))
 	t.Cleanup(srv.Close)
-	return srv.URL + "/archive.tar.gz", func() []string { return slices.Clone(seen) }
+	return srv.URL + "/archive.tar.gz", func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(seen)
+	}
 }
 
 // index is a package index that knows one file.
@@ -177,7 +185,7 @@ func (i index) Resolve(_ context.Context, _ *egress.Door, name, version, suffix 
 // folder.
 func tinyReady(t *testing.T) []byte { return tarball(t, readyEntries(t)...) }
 
-func readyEntries(t *testing.T) []entry {
+func readyEntries(t testing.TB) []entry {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) string {

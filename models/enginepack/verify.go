@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -84,7 +85,9 @@ func (s *Store) load(ctx context.Context, key string) (*Pack, error) {
 	if err := p.check(ctx, root); err != nil {
 		return nil, err
 	}
-	s.remember(key, verdict{Record: sum, Seen: p.seen})
+	if !maps.Equal(old.Seen, p.seen) {
+		s.remember(key, verdict{Record: sum, Seen: p.seen})
+	}
 	if p.Libs, err = rec.Links.libs(); err != nil {
 		return nil, err
 	}
@@ -204,7 +207,7 @@ func readDigest(ctx context.Context, root *os.Root, name string, want fs.FileMod
 		return d, err
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, &withContext{ctx, f}); err != nil {
+	if _, err := io.CopyBuffer(h, &withContext{ctx, f}, make([]byte, 1<<20)); err != nil {
 		return d, err
 	}
 	after, err := f.Stat()
