@@ -16,7 +16,9 @@ import (
 	"strconv"
 )
 
-// Header is what a sound header says of its model. Zero means "not said".
+// Header is what a sound header says of its model. Zero means "not said". Texts
+// are valid UTF-8 without NUL, and otherwise as the file has them: they may
+// hold line ends and control sequences, so clean them before showing them.
 type Header struct {
 	Version      uint32 // of the file format: 2 or 3
 	Kind         string // general.type: "model" when not said, else "adapter", "mmproj" and the like

@@ -71,6 +71,11 @@ func hostileShapes() []hostile {
 		{"experts 1025", set("llama.expert_count", uint32(1025)), "llama.expert_count"},
 		{"experts used more than there are", set("llama.expert_used_count", uint32(9)), "llama.expert_used_count"},
 		{"experts used in one block more than there are", set("llama.expert_used_count", []uint32{2, 9}), "llama.expert_used_count"},
+		{"experts used of none", remove("llama.expert_count"), "llama.expert_used_count"},
+		{"expert groups of none", func(f *ggufgen.File) {
+			remove("llama.expert_count", "llama.expert_used_count")(f)
+			f.Set("llama.expert_group_count", uint32(1))
+		}, "llama.expert_group_count"},
 		{"expert groups that do not divide", set("llama.expert_group_count", uint32(3)), "llama.expert_group_count"},
 		{"expert groups all unused", func(f *ggufgen.File) {
 			f.Set("llama.expert_group_count", uint32(4))

@@ -230,6 +230,7 @@ func hostileVocabularies() []hostile {
 		{"special token without a vocabulary", remove("tokenizer.ggml.tokens", "tokenizer.ggml.scores", "tokenizer.ggml.token_type", "llama.vocab_size"), "tokenizer.ggml.bos_token_id"},
 		{"decoder's first token outside the vocabulary", set("llama.decoder_start_token_id", uint32(7)), "llama.decoder_start_token_id"},
 		{"vocabulary of 2^32-1 made-up tokens", set("llama.vocab_size", uint32(math.MaxUint32)), "llama.vocab_size"},
+		{"vocabulary size as string", set("llama.vocab_size", "6"), "llama.vocab_size"},
 		{"vocabulary size as u64", set("llama.vocab_size", uint64(6)), "llama.vocab_size"},
 		{"vocabulary size negative", set("llama.vocab_size", int32(-6)), "llama.vocab_size"},
 		{"token type count 2^31", set("tokenizer.ggml.token_type_count", uint32(1<<31)), "tokenizer.ggml.token_type_count"},

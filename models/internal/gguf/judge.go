@@ -100,14 +100,8 @@ func (c *checker) judgeVocabulary() error {
 	}
 	size := words.tokens
 	c.header.Vocab = size
-	if n, ok := c.meta.numbers[c.header.Architecture+".vocab_size"]; ok {
-		claimed, positive := n.uint()
-		if n.typ != typeUint32 || !positive || claimed > maxTokens {
-			return refuse(c.header.Architecture+".vocab_size", "is %d (%v), must be u32 and at most %d", int64(n.bits), n.typ, maxTokens)
-		}
-		if size == 0 {
-			size, c.header.Vocab = claimed, claimed
-		}
+	if claimed, _ := c.meta.numbers[c.header.Architecture+".vocab_size"].uint(); size == 0 { // a vocabulary of made-up tokens
+		size, c.header.Vocab = claimed, claimed
 	}
 	if n, ok := c.meta.numbers["tokenizer.ggml.token_type_count"]; ok && n.bits > maxTokens {
 		return refuse("tokenizer.ggml.token_type_count", "is %d, at most %d are allowed", n.bits, maxTokens)

@@ -114,6 +114,7 @@ func TestAccepted(t *testing.T) {
 			f.Set("general.sampling.penalty_last_n", int32(-1))
 			f.Set("general.sampling.sequence", "top_k;temperature")
 		},
+		"one expert that is none":      func(f *ggufgen.File) { rename(f, "hunyuan-dense"); f.Remove("hunyuan-dense.expert_count") },
 		"rope scaling":                 set("llama.rope.scaling.type", "yarn"),
 		"empty tokens":                 func(f *ggufgen.File) { token(f, 4, ""); token(f, 5, "") },
 		"normal token like a bad byte": func(f *ggufgen.File) { token(f, 4, "<0x-1>") },
