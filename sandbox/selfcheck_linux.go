@@ -148,6 +148,9 @@ func (j *Jail) probe(ctx context.Context, policy Policy) (int, error) {
 			claimed = append(claimed, a)
 		}
 	}
+	if len(claimed) == 0 {
+		return 0, errors.New("escape probe: nothing to try, so nothing is shown")
+	}
 	got := make([]bool, len(claimed))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
