@@ -70,6 +70,9 @@ func (s *Shelf) place(p *part, pass Passport, checked stamp) (Passport, error) {
 	if err := s.write(passportName(pass.Digest), text, 0o400); err != nil {
 		return Passport{}, fmt.Errorf("passport of %s: %w", pass.Name, err)
 	}
+	if info, err := s.root.Lstat(fileName(pass.Digest)); err == nil && !info.Mode().IsRegular() {
+		s.root.RemoveAll(fileName(pass.Digest)) // somebody's link or folder; the next line tells if it stays
+	}
 	if err := s.root.Rename(partName(p.key), fileName(pass.Digest)); err != nil {
 		s.root.Remove(passportName(pass.Digest))
 		return Passport{}, fmt.Errorf("model %s: %w", pass.Name, err)
@@ -88,7 +91,7 @@ func (s *Shelf) place(p *part, pass Passport, checked stamp) (Passport, error) {
 // first digits behind it.
 func (s *Shelf) christen(pass *Passport) error {
 	list, err := s.List()
-	if err != nil && list == nil {
+	if _, damaged := errors.AsType[*DamagedError](err); err != nil && !damaged {
 		return err
 	}
 	for _, other := range list {

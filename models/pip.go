@@ -18,7 +18,8 @@ import (
 // asked for its settings and nothing else: `pip download` would run the build
 // program of a source package, even where its hash is pinned.
 type Pip struct {
-	Python string // path or name of the interpreter; empty: python3, then python
+	Python string // path or name of the interpreter; empty: python3, python, /usr/bin/python3
+	Known  *Index // what pip said before; nil: it is asked each time
 }
 
 // Index is what pip said.
@@ -44,12 +45,38 @@ const defaultIndex = "from pip._internal.models.index import PyPI; print(PyPI.si
 // Ask runs pip's `config list`, and, where that names no index, asks for the
 // built-in one. It takes about a second.
 func (p Pip) Ask(ctx context.Context) (Index, error) {
+	if p.Known != nil {
+		return *p.Known, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	python, err := p.find()
-	if err != nil {
-		return Index{}, err
+	names := []string{"python3", "python", "/usr/bin/python3"}
+	if p.Python != "" {
+		names = []string{p.Python}
 	}
+	first := error(&NoPipError{Reason: "there is no " + names[0]})
+	asked := make(map[string]bool)
+	for _, n := range names {
+		python, err := exec.LookPath(n)
+		if err != nil || asked[python] {
+			continue
+		}
+		asked[python] = true
+		index, err := ask(ctx, python)
+		if _, without := errors.AsType[*noModuleError](err); !without {
+			return index, err
+		}
+		first = &NoPipError{Reason: err.Error()}
+	}
+	return Index{}, first
+}
+
+// noModuleError says that a Python has no pip: another one may.
+type noModuleError struct{ python string }
+
+func (e *noModuleError) Error() string { return e.python + " has no module pip" }
+
+func ask(ctx context.Context, python string) (Index, error) {
 	out, err := say(ctx, python, "-m", "pip", "--disable-pip-version-check", "config", "list")
 	if err != nil {
 		return Index{}, err
@@ -81,19 +108,6 @@ func (p Pip) Ask(ctx context.Context) (Index, error) {
 	return index, nil
 }
 
-func (p Pip) find() (string, error) {
-	names := []string{"python3", "python"}
-	if p.Python != "" {
-		names = []string{p.Python}
-	}
-	for _, n := range names {
-		if path, err := exec.LookPath(n); err == nil {
-			return path, nil
-		}
-	}
-	return "", &NoPipError{Reason: "there is no " + names[0]}
-}
-
 // say runs Python far from the folder the person stands in, whose files it
 // would take for its own modules, and lets it write no bytecode.
 func say(ctx context.Context, python string, args ...string) ([]byte, error) {
@@ -106,11 +120,10 @@ func say(ctx context.Context, python string, args ...string) ([]byte, error) {
 		if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return nil, ctx.Err()
 		}
-		reason := err.Error()
 		if bytes.Contains(complaints.Bytes(), []byte("No module named pip")) {
-			reason = "Python is there without its module pip"
+			return nil, &noModuleError{python}
 		}
-		return nil, &NoPipError{Reason: reason}
+		return nil, &NoPipError{Reason: python + ": " + err.Error()}
 	}
 	return out.Bytes(), nil
 }

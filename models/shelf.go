@@ -106,19 +106,17 @@ func (s *Shelf) List() ([]Passport, error) {
 		if !ok {
 			continue
 		}
+		if _, err := s.root.Lstat(fileName(d)); err != nil {
+			continue
+		}
 		p, _, err := s.passport(d)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // taken off meanwhile
+		case err != nil:
 			damaged = append(damaged, err)
-			continue
+		default:
+			list = append(list, p)
 		}
-		info, err := s.root.Lstat(fileName(d))
-		if err != nil || info.Size() != p.Size {
-			continue
-		}
-		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b Passport) int { return strings.Compare(a.Name, b.Name) })
 	return list, errors.Join(damaged...)
@@ -134,7 +132,7 @@ func digestIn(name, suffix string) (Digest, bool) {
 
 // passport reads and decodes strictly; the bytes come with it.
 func (s *Shelf) passport(d Digest) (Passport, []byte, error) {
-	f, err := s.root.OpenFile(passportName(d), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := s.plain(passportName(d))
 	if err != nil {
 		return Passport{}, nil, err
 	}
@@ -154,6 +152,29 @@ func (s *Shelf) passport(d Digest) (Passport, []byte, error) {
 	}
 	return p, b, nil
 }
+
+// plain opens a file for reading that is no link, pipe or device. os.Root lets
+// no link lead out of the folder; this refuses those inside, too.
+func (s *Shelf) plain(name string) (*os.File, error) {
+	info, err := s.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errNotPlain}
+	}
+	f, err := s.root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
+		f.Close()
+		return nil, &ChangedError{Name: name}
+	}
+	return f, nil
+}
+
+var errNotPlain = errors.New("not a plain file")
 
 // Find gives the model of that name, digest, or unique beginning of a digest
 // (8 digits or more). *UnknownError when there is none.
