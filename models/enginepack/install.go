@@ -104,7 +104,7 @@ func (s *Store) Install(ctx context.Context, o Options) (*Pack, error) {
 	if !hasReady {
 		return nil, &ToolsError{Missing: missing}
 	}
-	o.step(Step{Stage: Note, Text: fmt.Sprintf("this machine cannot build an engine (%s missing), so the ready-made one is taken. It is untried: made by others, without our hardening, never downloaded by us before; only the pinned digest vouches for it", strings.Join(missing, ", "))})
+	o.step(Step{Stage: Note, Text: fmt.Sprintf("this machine cannot build an engine (%s missing), so the ready-made one is taken", strings.Join(missing, ", "))})
 	return s.use(ctx, readyMadePlan(ready), o, func() (*Pack, error) { return s.installReadyMade(ctx, ready, o) })
 }
 

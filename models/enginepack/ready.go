@@ -17,6 +17,7 @@ import (
 // what lies in its folder.
 func (s *Store) installReadyMade(ctx context.Context, a archive, o Options) (*Pack, error) {
 	p := readyMadePlan(a)
+	o.step(Step{Stage: Note, Text: "the ready-made engine is untried: made by others, without our hardening, never downloaded by us before; only the pinned digest vouches for it"})
 	f, err := s.fetched(ctx, a, o)
 	if err != nil {
 		return nil, err

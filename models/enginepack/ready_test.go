@@ -26,6 +26,9 @@ func TestReadyMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkPack(t, p, readyFiles...)
+	if !progress.has(Note, "untried") {
+		t.Errorf("not said to be untried: %+v", progress.all)
+	}
 	if p.Layout != Shared || p.Trust != TrustReadyMade || p.Compiler != "" {
 		t.Errorf("pack: %+v", p)
 	}
@@ -71,7 +74,7 @@ func TestNoCompiler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Layout != Shared || !progress.has(Note, "untried") {
+	if p.Layout != Shared || !progress.has(Note, "cannot build an engine") || !progress.has(Note, "untried") {
 		t.Errorf("%+v %+v", p, progress.all)
 	}
 }
