@@ -227,7 +227,7 @@ func TestNoMemory(t *testing.T) {
 		t.Errorf("%+v: %s", e.Workers(), log.String())
 	}
 	e = start(t, func(c *Config) { c.ContextTokens = 1024 })
-	e.memory = 110 << 20
+	e.memory = 160 << 20
 	_, _, err = collect(t.Context(), e, ask("x", 1))
 	faultOf(t, err, NoMemory)
 }

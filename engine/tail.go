@@ -23,10 +23,12 @@ const (
 // every verbosity), so from then on only places in the engine's source are
 // kept. Safe for concurrent use.
 type tail struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	kept   []byte
 	sealed bool
 	places []string // "ggml.c:123", the newest last
+	short  bool     // it complained about memory
+	held   int      // bytes that were said after seal and forgotten
 	done   chan struct{}
 }
 
@@ -60,7 +62,9 @@ var sourcePlace = regexp.MustCompile(`\b[A-Za-z0-9_-]{1,48}\.(?:c|cpp|h|hpp):[0-
 func (t *tail) add(b []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.short = t.short || shortOfMemory.Match(b)
 	if t.sealed {
+		t.held += len(b)
 		for _, p := range sourcePlace.FindAllString(string(b), 4) {
 			t.places = append(t.places, p)
 		}
@@ -104,11 +108,15 @@ func (t *tail) last() string {
 	return best
 }
 
-// said tells whether a text stood in the lines from before seal.
-func (t *tail) said(s string) bool {
+// shortOfMemory matches what the engine, its libraries and its allocator say
+// when they get no more memory.
+var shortOfMemory = regexp.MustCompile(`(?i)failed to allocate|unable to allocate|cannot allocate|bad_alloc|insufficient memory|out of memory|mem_buffer != NULL|Resource temporarily unavailable`)
+
+// memory tells whether the engine complained about memory.
+func (t *tail) memory() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return bytes.Contains(t.kept, []byte(s))
+	return t.short
 }
 
 var (

@@ -26,7 +26,7 @@ func (w *worker) why(by error, loaded bool) *Fault {
 		return policyHit(detail)
 	case exit.Signal == syscall.SIGKILL:
 		return noMemory(detail)
-	case !loaded && (w.said.said("failed to allocate") || w.said.said("unable to allocate") || w.said.said("bad_alloc")):
+	case w.said.memory():
 		return noMemory(detail)
 	case exit.Signal == syscall.SIGILL:
 		return &Fault{Kind: Crashed, What: "The engine was built for another processor than this one.", Do: "Run `abaton pull engine` to build or fetch one for this machine.", Detail: detail}

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestOutOfRange(t *testing.T) {
+	for field, spoil := range map[string]func(*Prompt){
+		"person":              func(p *Prompt) { p.Person = "" },
+		"model":               func(p *Prompt) { p.Model = [32]byte{} },
+		"messages":            func(p *Prompt) { p.Messages = nil },
+		"messages[0].role":    func(p *Prompt) { p.Messages[0].Role = "tool" },
+		"messages[0].content": func(p *Prompt) { p.Messages[0].Content = "a\x00b" },
+		"messages[1].content": func(p *Prompt) { p.Messages = append(p.Messages, Message{User, "\xff"}) },
+		"max_tokens":          func(p *Prompt) { p.Options.MaxTokens = -1 },
+		"temperature":         func(p *Prompt) { p.Options.Temperature = new(math.NaN()) },
+		"top_p":               func(p *Prompt) { p.Options.TopP = new(1.01) },
+		"min_p":               func(p *Prompt) { p.Options.MinP = new(-0.1) },
+		"top_k":               func(p *Prompt) { p.Options.TopK = new(1001) },
+		"frequency_penalty":   func(p *Prompt) { p.Options.FrequencyPenalty = new(math.Inf(1)) },
+		"presence_penalty":    func(p *Prompt) { p.Options.PresencePenalty = new(-2.5) },
+		"seed":                func(p *Prompt) { p.Options.Seed = new(int64(1) << 32) },
+		"stop":                func(p *Prompt) { p.Options.Stop = make([]string, 17) },
+		"stop[0]":             func(p *Prompt) { p.Options.Stop = []string{""} },
+		"stop[1]":             func(p *Prompt) { p.Options.Stop = []string{"a", strings.Repeat("a", 257)} },
+		"json_schema":         func(p *Prompt) { p.Options.JSONSchema = []byte("{") },
+	} {
+		p := Prompt{Person: "anna", Model: [32]byte{1}, Messages: []Message{{User, "x"}}}
+		if err := p.check(); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&p)
+		if f := faultOf(t, p.check(), BadRequest); f.Detail != field {
+			t.Errorf("%s: %s", field, f.Detail)
+		}
+	}
+	for name, messages := range map[string][]Message{
+		"too many": slices.Repeat([]Message{{User, ""}}, maxMessages+1),
+		"too long": {{User, strings.Repeat("a", maxText)}, {Assistant, "a"}},
+		"two last": {{User, "a"}, {Assistant, "a"}, {Assistant, "a"}},
+	} {
+		t.Run(name, func(t *testing.T) { faultOf(t, Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}.check(), BadRequest) })
+	}
+}
+
+// nested is a schema that many levels deep.
+func nested(levels int) string {
+	return strings.Repeat(`{"properties":{"a":`, levels) + `true` + strings.Repeat(`}}`, levels)
+}
+
+var goodSchemas = []string{
+	`{}`, `{"type":"object"}`, `{"type":["string","null"]}`, `{"enum":[1,"a",null,{"b":[]}]}`, `{"const":{"pattern":"x"}}`,
+	`{"type":"object","properties":{"pattern":{"type":"string"},"$ref":{"type":"integer","minimum":-5,"maximum":9007199254740992}},"required":["pattern"],"additionalProperties":false}`,
+	`{"$defs":{"node":{"type":"object","properties":{"next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},"required":["next"]}},"$ref":"#/$defs/node"}`,
+	`{"type":"array","items":{"type":"string","maxLength":1000},"maxItems":10,"minItems":1}`, `{"type":"array","prefixItems":[{"type":"number"},true]}`,
+	`{"type":"string","format":"date-time"}`, `{"oneOf":[{"type":"boolean"},{"type":"string","minLength":2}]}`, `{"allOf":[{"type":"object"}],"description":"x","title":"y"}`,
+}
+
+var badSchemas = []string{
+	``, ` `, `[]`, `true`, `null`, `"x"`, `{`, `{}}`, `{} {}`, `{"type":"string","type":"string"}`, `{"pattern":"a"}`,
+	`{"properties":{"a":{"pattern":"(a+)+"}}}`, `{"items":{"pattern":"a"}}`, `{"anyOf":[{"pattern":"a"}]}`, `{"$defs":{"x":{"pattern":"a"}}}`,
+	`{"patternProperties":{"a":true}}`, `{"nosuch":1}`, `{"$ref":"http://example.org/x"}`, `{"$ref":"#/properties/a"}`, `{"$ref":"#/$defs/a/default"}`, `{"$ref":1}`,
+	`{"maxLength":1001}`, `{"maxItems":1e9}`, `{"minItems":-1}`, `{"maxLength":"1"}`, `{"minimum":1e300}`, `{"maximum":1e999}`, `{"minimum":[1]}`,
+	`{"properties":[]}`, `{"properties":{"a":1}}`, `{"items":1}`, `{"anyOf":[1]}`, `{"anyOf":{"a":1}}`, "{\"title\":\"\xff\"}", "{\"title\":\"\x00\"}",
+	nested(16), `{"const":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, `{"enum":[` + strings.Repeat("1,", 5000) + `1]}`,
+	`{"title":"` + strings.Repeat("a", maxSchema) + `"}`,
+}
+
+func TestSchemas(t *testing.T) {
+	for _, s := range append(goodSchemas, nested(15)) {
+		if err := checkSchema([]byte(s)); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	for _, s := range badSchemas {
+		if checkSchema([]byte(s)) == nil {
+			t.Errorf("accepted: %.80s", s)
+		}
+	}
+}
+
+// What the check lets through, the real engine can use: it answers or refuses,
+// and lives.
+func TestEngineTakesWhatWePass(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	wide := `{"type":"object","properties":{`
+	for i := range 500 {
+		wide += fmt.Sprintf(`"p%d":{"type":"string","maxLength":1000},`, i)
+	}
+	deepest := nested(15)
+	for _, s := range append(goodSchemas, deepest, wide+`"z":true}}`,
+		`{"$ref":"#"}`, `{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}},"$ref":"#/$defs/a"}`, `{"$ref":"#/$defs/none"}`,
+		`{"type":"array","minItems":1000,"items":{"type":"array","minItems":1000,"items":{"type":"array","minItems":1000}}}`,
+		`{"enum":[]}`, `{"type":"nosuch"}`, `{"type":7}`, `{"required":7}`, `{"anyOf":[]}`, `{"minimum":5,"maximum":1,"type":"integer"}`,
+	) {
+		p := ask("bado", 3)
+		p.Options.JSONSchema = []byte(s)
+		if err := checkSchema([]byte(s)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := collect(t.Context(), e, p); err != nil {
+			if f := faultOf(t, err, BadRequest); f.Detail == "" {
+				t.Errorf("%.80s: %v", s, f)
+			}
+		}
+	}
+}
+
+func FuzzSchema(f *testing.F) {
+	for _, s := range append(goodSchemas, badSchemas...) {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if checkSchema(b) != nil {
+			return
+		}
+		if len(b) > maxSchema || strings.Count(string(b), "{") > maxSchemaNodes {
+			t.Errorf("accepted %q", b)
+		}
+	})
+}
