@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 
 	"abaton.local/api/openai"
@@ -30,6 +31,9 @@ var faults = map[engine.Kind]openai.Problem{
 	engine.Unjailed:   {Status: 503, Type: openai.ServerError, Code: "protection_missing"},
 }
 
+// fieldName is what the engine calls a field of a request: "messages[2].role".
+var fieldName = regexp.MustCompile(`^[a-z_]+(\[[0-9]+\])?(\.[a-z_]+)?$`)
+
 // problem puts an error into words for the client. What we did not expect is told as "internal error", and the log has
 // its type under the request's id: its text may hold content.
 func (a *API) problem(w http.ResponseWriter, err error) openai.Problem {
@@ -43,10 +47,12 @@ func (a *API) problem(w http.ResponseWriter, err error) openai.Problem {
 	if f, is := errors.AsType[*engine.Fault](err); is {
 		if p, known := faults[f.Kind]; known {
 			p.Message = strings.TrimSpace(f.Error())
-			if f.Kind == engine.BadRequest {
+			if f.Kind == engine.BadRequest && fieldName.MatchString(f.Detail) {
 				p.Param = f.Detail
 			}
-			a.log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", w.Header().Get("X-Request-Id"))
+			if p.Status >= 500 && f.Kind != engine.Busy { // what a person did wrong, and how much, is theirs
+				a.log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", w.Header().Get("X-Request-Id"))
+			}
 			return p
 		}
 	}

@@ -3,20 +3,17 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"abaton.local/engine"
 	"abaton.local/models"
 	"abaton.local/vault"
 )
 
-// compose makes what the model hears. Every text is scrubbed of control tokens,
-// the person's own too: they paste what others wrote.
+// compose makes what the model hears. Control tokens in its texts, the person's
+// own too, are broken by the engine, which knows the model's vocabulary.
 func compose(p vault.PersonID, model models.Digest, ask Ask) engine.Prompt {
-	messages := make([]engine.Message, len(ask.Messages))
-	for i, m := range ask.Messages {
-		messages[i] = engine.Message{Role: m.Role, Content: scrub(m.Content)}
-	}
-	return engine.Prompt{Person: engine.Person(p), Model: model, Messages: messages, Options: ask.Options}
+	return engine.Prompt{Person: engine.Person(p), Model: model, Messages: slices.Clone(ask.Messages), Options: ask.Options}
 }
 
 // WithMaterial asks a question about a text that somebody else may have

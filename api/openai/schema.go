@@ -2,18 +2,13 @@ package openai
 
 import (
 	"bytes"
-	"fmt"
-	"strings"
 
 	"abaton.local/engine"
 )
 
-// What the engine is given to turn into a grammar is bounded, for that code is
-// native and was written for friendly schemas.
-const (
-	maxSchemaBytes = 64 << 10
-	maxSchemaDepth = 32
-)
+// maxSchemaBytes bounds what is handed on; which keywords a schema may use, how
+// deep and how often, is the engine's to judge.
+const maxSchemaBytes = 64 << 10
 
 // format reads response_format.
 func (d *decoder) format(v node, o *engine.Options) {
@@ -84,43 +79,9 @@ func (d *decoder) schema(v node, at string) []byte {
 		d.fail(at+".schema", codeMissing, "%s.schema is missing: send a JSON Schema as an object.", at)
 		return nil
 	}
-	if err := checkSchema(*schema); err != nil {
-		d.fail(at+".schema", codeUnsupported, "%s.schema cannot be used: %v.", at, err)
+	if len(schema.raw) > maxSchemaBytes {
+		d.fail(at+".schema", codeInvalid, "%s.schema has %d bytes, the most is %d. Make it smaller.", at, len(schema.raw), maxSchemaBytes)
 		return nil
 	}
 	return bytes.Clone(schema.raw)
-}
-
-// checkSchema keeps out of the engine what is large, deep, or compiled by a
-// second parser of its own: regular expressions, and references to elsewhere.
-func checkSchema(schema node) error {
-	if len(schema.raw) > maxSchemaBytes {
-		return fmt.Errorf("it has %d bytes, the most is %d; make it smaller", len(schema.raw), maxSchemaBytes)
-	}
-	return walkSchema(schema, 1)
-}
-
-func walkSchema(n node, depth int) error {
-	if depth > maxSchemaDepth {
-		return fmt.Errorf("it is nested more than %d deep; make it flatter", maxSchemaDepth)
-	}
-	for _, v := range n.list {
-		if err := walkSchema(v, depth+1); err != nil {
-			return err
-		}
-	}
-	for _, f := range n.fields {
-		switch {
-		case f.name == "pattern" || f.name == "patternProperties":
-			// A property of this name is refused as well: the engine's own reader
-			// makes no difference.
-			return fmt.Errorf("%s is not supported; take it out and check the answer in your program", f.name)
-		case f.name == "$ref" && (f.value.kind != isString || !strings.HasPrefix(f.value.text, "#")):
-			return fmt.Errorf("$ref may only point into the schema itself, as in #/$defs/name")
-		}
-		if err := walkSchema(f.value, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
 }
