@@ -397,3 +397,19 @@ func TestFailures(t *testing.T) {
 		})
 	}
 }
+
+// The log tells what the engine did, never how much a person asked, or how well.
+func TestFaultsOfAPersonAreNotLogged(t *testing.T) {
+	for kind, logged := range map[engine.Kind]bool{engine.TooLong: false, engine.BadRequest: false, engine.Poison: false, engine.Busy: false, engine.Crashed: true, engine.PolicyHit: true} {
+		f := fault(kind)
+		f.Detail = "5000 of 4096"
+		h := open(t, fails(f), Config{}, gateway.Config{})
+		_, body := h.ask(t, "POST", chatPath, plain)
+		if got := strings.Contains(h.log.String(), f.Detail); got != logged {
+			t.Errorf("%s: logged %v, want %v", kind, got, logged)
+		}
+		if !strings.Contains(body, `"param":null`) && kind != engine.TooLong {
+			t.Errorf("%s: a detail that is no field became one: %s", kind, body)
+		}
+	}
+}

@@ -23,8 +23,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir, ok := strings.CutPrefix(os.Args[len(os.Args)-1], "serve-for-another-account="); ok {
-		os.Exit(serveForAnotherAccount(dir))
+	if code, is := childMain(os.Args[len(os.Args)-1]); is {
+		os.Exit(code)
 	}
 	goleak.VerifyTestMain(m)
 }
