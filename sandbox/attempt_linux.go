@@ -138,13 +138,14 @@ func tryAttempt() {
 		tell(sayRefused + "executed, and not as root")
 		return
 	}
-	i := slices.IndexFunc(attempts, func(a attempt) bool { return a.name == os.Args[2] })
+	all := slices.Concat(attempts, farAttempts)
+	i := slices.IndexFunc(all, func(a attempt) bool { return a.name == os.Args[2] })
 	if i < 0 {
 		tell("no attempt named " + os.Args[2])
 		return
 	}
 	tell(sayBegun)
-	if err := attempts[i].act(m); err != nil {
+	if err := all[i].act(m); err != nil {
 		tell(sayRefused + err.Error())
 	} else {
 		tell(saySucceeded)

@@ -156,7 +156,7 @@ func (j *Jail) probe(ctx context.Context, policy Policy) (int, error) {
 	group.SetLimit(4)
 	for i, a := range claimed {
 		group.Go(func() (err error) {
-			got[i], err = j.try(ctx, s, spec, a)
+			got[i], _, err = j.try(ctx, s, spec, a)
 			return err
 		})
 	}
@@ -178,32 +178,31 @@ func (j *Jail) probe(ctx context.Context, policy Policy) (int, error) {
 // claims reports whether a jail for spec has a layer that stops a.
 func (j *Jail) claims(spec Spec, a attempt) bool {
 	o, err := newOrder(spec, j.tier, "")
-	if err != nil {
-		return false
-	}
-	return len(o.stops(a)) > 0
+	return err == nil && len(o.stops(a)) > 0
 }
 
-// try makes one attempt inside and reports whether it succeeded. A child that
-// did not get as far as trying is an error: it showed nothing.
-func (j *Jail) try(ctx context.Context, s *stage, spec Spec, a attempt) (succeeded bool, err error) {
+// try makes one attempt inside and reports whether it succeeded, and what the
+// kernel said. A child that did not get as far as trying is an error: it showed
+// nothing.
+func (j *Jail) try(ctx context.Context, s *stage, spec Spec, a attempt) (succeeded bool, why string, err error) {
 	spec.Name = "probe"
 	spec.Args = func(at func(string) string) []string { return attemptArgs(a, s.mission(at)) }
 	said, exit, err := j.output(ctx, spec, j.tier)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	last := lines[len(lines)-1]
+	refused, ok := strings.CutPrefix(last, sayRefused)
 	switch {
 	case lines[0] != sayBegun:
-		return false, fmt.Errorf("%q was never tried: %s", a.name, exit)
+		return false, "", fmt.Errorf("%q was never tried: %s", a.name, exit)
 	case last == saySucceeded:
-		return true, nil
-	case strings.HasPrefix(last, sayRefused), exit.PolicyHit:
-		return false, nil
-	case exit.Signal != 0:
-		return false, nil // a limit ends a program by a signal of its own
+		return true, "", nil
+	case ok:
+		return false, refused, nil
+	case exit.Signal != 0 && !exit.Killed: // the filter's, or a limit's
+		return false, exit.String(), nil
 	}
-	return false, errors.New("\"" + a.name + "\" ended without a word")
+	return false, "", fmt.Errorf("%q ended without a word: %s", a.name, exit)
 }
