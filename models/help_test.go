@@ -152,8 +152,8 @@ func rewrite(t testing.TB, path string, at int64) {
 	}
 }
 
-// TestOrdinaryAccount runs this package's tests once more as nobody when root
-// runs them: permissions, owners and a python that root alone may use differ.
+// TestOrdinaryAccount runs the tests that differ without root's rights once
+// more as nobody, when root runs them.
 func TestOrdinaryAccount(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return
@@ -170,7 +170,8 @@ func TestOrdinaryAccount(t *testing.T) {
 	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		os.Chmod(d, 0o755)
 	}
-	c := exec.CommandContext(t.Context(), program, "-test.short", "-test.timeout=120s")
+	c := exec.CommandContext(t.Context(), program, "-test.timeout=120s",
+		"-test.run=^Test(Shelf|ShelfFolder|Damage|BadPaths|Killed|AskPip|PullWeb)$")
 	c.Dir = dir
 	c.Env = append(os.Environ(), "TMPDIR="+filepath.Join(dir, "tmp"))
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -179,11 +180,11 @@ func TestOrdinaryAccount(t *testing.T) {
 	}
 }
 
-func mustJSON(t testing.TB, v any) []byte {
-	t.Helper()
+// mustJSON encodes what can be encoded.
+func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return b
 }

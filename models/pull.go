@@ -126,7 +126,8 @@ func worthless(err error) bool {
 	_, digest := errors.AsType[*WrongDigestError](err)
 	_, changed := errors.AsType[*ChangedError](err)
 	_, damaged := errors.AsType[*DamagedError](err)
-	return header || digest || changed || damaged
+	_, archive := errors.AsType[*ArchiveError](err)
+	return header || digest || changed || damaged || archive
 }
 
 // there reports whether the model is on the shelf and well. A damaged one is
