@@ -99,6 +99,9 @@ func clean(host string, err error) error {
 	if e, ok := errors.AsType[*RefusedError](err); ok {
 		return &RefusedError{Host: host, Reason: e.Reason}
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Errorf("%s cannot be reached: %w", host, err)
+	}
 	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w: no byte came for too long", host, ErrStalled)
 	}

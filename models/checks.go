@@ -89,7 +89,7 @@ func (s *Shelf) strays(known map[Digest]bool) ([]string, error) {
 		model, isModel := digestIn(n, ".gguf")
 		pass, isPassport := digestIn(n, ".json")
 		switch {
-		case n == incoming, n == lockName, n == verdictsName, strings.HasSuffix(n, ".new"):
+		case n == incoming, n == lockName, n == verdictsName, n == "lost+found", strings.HasSuffix(n, ".new"):
 		case isModel && known[model], isPassport && known[pass]:
 		default:
 			strays = append(strays, n)

@@ -21,6 +21,9 @@ func (p *Puller) hubAddress(r Ref) string {
 // large files by that digest (Git LFS) and tells it in the headers of the
 // redirect to its storage.
 func (p *Puller) hubDigest(ctx context.Context, r Ref) (Digest, int64, error) {
+	if p.door == nil {
+		return Digest{}, -1, errNoDoor
+	}
 	header, err := p.door.Peek(ctx, p.hubAddress(r))
 	if err != nil {
 		return Digest{}, -1, fmt.Errorf("%s: %w", r.bare(), err)

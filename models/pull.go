@@ -27,7 +27,8 @@ type Puller struct {
 	config PullerConfig
 }
 
-// NewPuller makes a Puller that reaches out through door.
+// NewPuller makes a Puller that reaches out through door; without one (nil) it
+// takes files of this machine only.
 func NewPuller(shelf *Shelf, door *egress.Door, c PullerConfig) *Puller {
 	if c.Hub == "" {
 		c.Hub = "https://huggingface.co"
@@ -214,8 +215,14 @@ func (p *Puller) fill(ctx context.Context, into *part, o order, progress egress.
 	return Passport{}, all
 }
 
+// errNoDoor is a Puller without a way out: it takes files of this machine.
+var errNoDoor = errors.New("nothing is fetched here: only files of this machine are taken")
+
 // fetch completes the part from one mirror.
 func (p *Puller) fetch(ctx context.Context, into *part, from Ref, o order, progress egress.Progress) error {
+	if p.door == nil && from.Kind != Local {
+		return errNoDoor
+	}
 	switch from.Kind {
 	case Hub:
 		return p.door.Fetch(ctx, p.hubAddress(from), into.File, o.digest, o.size, progress)

@@ -53,7 +53,7 @@ func (p *Puller) Starter(ctx context.Context, m hardware.Machine) (e Entry, why 
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for _, mirror := range e.Mirrors {
-		if mirror.Kind != Hub {
+		if mirror.Kind != Hub || p.door == nil {
 			continue
 		}
 		if _, err := p.door.Peek(ctx, p.hubAddress(mirror)); err == nil {
