@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 	if sandbox.IsChild() {
 		sandbox.Child()
 	}
+	if len(os.Args) == 3 && os.Args[1] == aloneVerb {
+		fmt.Fprintln(os.Stderr, alone(os.Args[2]))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(room{m})
 }
 

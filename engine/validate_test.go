@@ -43,7 +43,9 @@ func TestOutOfRange(t *testing.T) {
 		"too long": {{User, strings.Repeat("a", maxText)}, {Assistant, "a"}},
 		"two last": {{User, "a"}, {Assistant, "a"}, {Assistant, "a"}},
 	} {
-		t.Run(name, func(t *testing.T) { faultOf(t, Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}.check(), BadRequest) })
+		t.Run(name, func(t *testing.T) {
+			faultOf(t, Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}.check(), BadRequest)
+		})
 	}
 }
 

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"abaton.local/sandbox"
+)
+
+// saying gives a tail that has read s.
+func saying(t *testing.T, before, after string) *tail {
+	t.Helper()
+	r, w := io.Pipe()
+	tl := newTail(r)
+	_, _ = io.WriteString(w, before)
+	if after != "" {
+		tl.seal()
+		_, _ = io.WriteString(w, after)
+	}
+	w.Close()
+	<-tl.done
+	return tl
+}
+
+func TestLastLine(t *testing.T) {
+	for said, want := range map[string]string{
+		"": "",
+		"0.00.1 E error loading model: unknown model architecture: 'x'\n0.00.2 E srv    load_model: failed to load model, '/model.gguf'\n0.00.3 E exiting due to model loading error\n": "error loading model: unknown model architecture: 'x'",
+		"hello\n\n":                                 "hello",
+		"\x1b[31mred error\x1b[0m\a\u202e\n":        "[31mred error[0m",
+		"error \xff\xfe bad\n":                      "error bad",
+		strings.Repeat("error ", 1000) + "\n":       strings.TrimSpace(strings.Repeat("error ", 1000)[:lastLine]) + "…",
+		strings.Repeat("x\n", 10000) + "an error\n": "an error",
+	} {
+		got := saying(t, said, "").last()
+		if got != want && strings.ReplaceAll(got, " …", "…") != want {
+			t.Errorf("%.60q: %q, want %q", said, got, want)
+		}
+	}
+}
+
+func TestSealedTail(t *testing.T) {
+	tl := saying(t, "loading\n", "secret /src/ggml/src/ggml.c:1644: GGML_ASSERT(secret) failed\nsecret.txt\n")
+	if got := tl.last(); got != "ggml.c:1644" {
+		t.Errorf("%q", got)
+	}
+	if tl.memory() || !saying(t, "std::bad_alloc\n", "x").memory() || !saying(t, "", "std::bad_alloc\n").memory() {
+		t.Error("memory")
+	}
+}
+
+func TestUnjailed(t *testing.T) {
+	no := &sandbox.NoJail{Missing: []string{"tier A: no user namespaces"}}
+	f := faultOf(t, unstarted(no), Unjailed)
+	if !errors.Is(f, error(no)) {
+		t.Error("the reason is lost")
+	}
+	faultOf(t, unstarted(os.ErrNotExist), Crashed)
+	faultOf(t, noModel(os.ErrNotExist), BadModel)
+}
