@@ -33,6 +33,7 @@ func TestControl(t *testing.T) {
 		{rule{nearest: public}, "100.64.0.1:443", false},
 		{rule{nearest: public}, "[fd00::1]:443", false},
 		{rule{nearest: public}, "[::ffff:10.1.2.3]:443", false},
+		{rule{nearest: public}, "[::ffff:100.64.0.1]:443", false},
 		{rule{nearest: public}, "[64:ff9b::7f00:1]:443", false},
 		{rule{nearest: public}, "127.0.0.1:443", false},
 		{rule{nearest: private}, "127.0.0.1:443", false},

@@ -81,7 +81,6 @@ func (d *Door) open(ctx context.Context, method, address string, header http.Hea
 		if u.Scheme == "https" && next.Scheme != "https" {
 			return nil, &RefusedError{Host: next.Host, Reason: u.Host + " redirects from https to " + next.Scheme}
 		}
-		next.User = nil
 		if origin(next) != origin(u) || next.Scheme != u.Scheme {
 			rest := make(http.Header)
 			for _, k := range carried {
