@@ -36,6 +36,7 @@ func install(kind, dir, archive, size string) int {
 			return 2
 		}
 	}
+	unix.Umask(0o077) // a careful account's
 	if kind == "refused" {
 		if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
 			fmt.Println(err)
@@ -85,6 +86,10 @@ func install(kind, dir, archive, size string) int {
 	if err := unix.Stat(again.Server, &after); err != nil {
 		fmt.Println(err)
 		return 2
+	}
+	if info, err := os.Stat(filepath.Join(p.Dir, recordName)); err != nil || info.Mode() != modeFile {
+		fmt.Println("record:", info, err)
+		return 1
 	}
 	_, err = os.ReadFile(p.Server)
 	// A check that hashes has to change the mode, and with it the change time.

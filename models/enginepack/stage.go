@@ -62,6 +62,9 @@ func (s *Store) commit(ctx context.Context, stage *os.Root, p plan, compiler str
 	if err := stage.WriteFile(recordName, append(b, '\n'), modeFile); err != nil {
 		return nil, err
 	}
+	if err := stage.Chmod(recordName, modeFile); err != nil { // whatever the umask
+		return nil, err
+	}
 	if err := errors.Join(flush(stage, recordName), flush(stage, ".")); err != nil {
 		return nil, err
 	}
