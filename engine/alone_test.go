@@ -47,6 +47,13 @@ func alone(server string) error {
 	if err != nil {
 		return err
 	}
+	// As the program does before it reads a prompt: from here on no address longer
+	// than 15 bytes can be connected to. The program is never root by then.
+	if os.Geteuid() != 0 {
+		if err := sandbox.LockDown(); err != nil {
+			return err
+		}
+	}
 	e, err := New(Config{Jail: jail, Pack: pack, Shelf: s, Threads: 1, ContextTokens: 512, LinkDir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err

@@ -73,20 +73,17 @@ func furnish(dir string) (err error) {
 	ctx := context.Background()
 	home := os.Getenv("ABATON_CHECK_HOME")
 	if home == "" {
-		if err := furnishFrom(dir, os.Getenv("ABATON_TEST_SERVER"), os.Getenv("ABATON_TEST_MODEL")); err != nil {
-			return err
-		}
-	} else {
-		store, err := enginepack.Open(filepath.Join(home, "engines"))
-		if err != nil {
-			return err
-		}
-		if pack, err = store.Installed(ctx); err != nil {
-			return err
-		}
-		if shelf, err = models.OpenShelf(filepath.Join(home, "models")); err != nil {
-			return err
-		}
+		return errors.New("run `make check`, which prepares the engine and the model")
+	}
+	store, err := enginepack.Open(filepath.Join(home, "engines"))
+	if err != nil {
+		return err
+	}
+	if pack, err = store.Installed(ctx); err != nil {
+		return err
+	}
+	if shelf, err = models.OpenShelf(filepath.Join(home, "models")); err != nil {
+		return err
 	}
 	p, err := shelf.Default()
 	if err != nil {
@@ -98,24 +95,6 @@ func furnish(dir string) (err error) {
 		return err
 	}
 	jail, err = sandbox.Open(ctx, sandbox.Config{StateDir: state, RuntimeDir: dir})
-	return err
-}
-
-func furnishFrom(dir, server, model string) (err error) {
-	if server == "" || model == "" {
-		return errors.New("run `make check`, which prepares the engine and the model")
-	}
-	if pack, err = enginepack.FromPath(server); err != nil {
-		return err
-	}
-	if shelf, err = models.OpenShelf(filepath.Join(dir, "models")); err != nil {
-		return err
-	}
-	ref, err := models.ParseRef("file:" + model)
-	if err != nil {
-		return err
-	}
-	_, err = models.NewPuller(shelf, nil, models.PullerConfig{}).Pull(context.Background(), ref, nil)
 	return err
 }
 
