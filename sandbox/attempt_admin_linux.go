@@ -9,7 +9,7 @@ import (
 // setsCapabilities asks for one capability back.
 func setsCapabilities(mission) error {
 	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	d := [2]unix.CapUserData{{Effective: 1 << unix.CAP_NET_ADMIN, Permitted: 1 << unix.CAP_NET_ADMIN}}
+	d := [2]unix.CapUserData{{Effective: 1 << unix.CAP_SYS_ADMIN, Permitted: 1 << unix.CAP_SYS_ADMIN}}
 	return second(call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&d[0]))))
 }
 
@@ -55,10 +55,10 @@ var adminAttempts = []attempt{
 	}, control: asOwner},
 	{name: "chroot", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error {
 		return second(call(unix.SYS_CHROOT, uintptr(unsafe.Pointer(cstring("/")))))
-	}, control: asOwner},
+	}, control: asRoot},
 	{name: "unshare the mounts", stops: []layer{filterOtherwise, capless}, act: func(mission) error { return second(call(unix.SYS_UNSHARE, unix.CLONE_NEWNS)) }, control: asOwner},
 	{name: "unshare the network", stops: []layer{filterOtherwise, capless}, act: func(mission) error { return second(call(unix.SYS_UNSHARE, unix.CLONE_NEWNET)) }, control: asOwner},
-	{name: "take a capability back", stops: []layer{filterOtherwise, capless, userns}, act: setsCapabilities, control: asOwner},
+	{name: "take a capability back", stops: []layer{filterOtherwise, capless}, act: setsCapabilities, control: asOwner},
 	{name: "sethostname", stops: []layer{filterOtherwise, capless}, act: named(unix.SYS_SETHOSTNAME, "abaton"), control: asOwner},
 	{name: "setdomainname", stops: []layer{filterOtherwise, capless}, act: named(unix.SYS_SETDOMAINNAME, "abaton"), control: asOwner},
 	{name: "become another user", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error { return second(call(unix.SYS_SETRESUID, 1, 1, 1)) }, control: asRoot},

@@ -11,9 +11,6 @@ import (
 // says that the attempt succeeded.
 const executed = "be executed"
 
-// asUID0 is as executed, and succeeds only with the rights of root.
-const asUID0 = "be executed as root"
-
 // words is a list of arguments as C has it.
 func words(list ...string) []*byte {
 	w := make([]*byte, 0, len(list)+1)
@@ -24,8 +21,8 @@ func words(list ...string) []*byte {
 }
 
 // executes starts a program in place of this one. It returns only when refused.
-func executes(file, as string) error {
-	argv, env := words(file, attemptVerb, as), words()
+func executes(file string) error {
+	argv, env := words(file, attemptVerb, executed), words()
 	return second(call(unix.SYS_EXECVE, uintptr(unsafe.Pointer(cstring(file))), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0]))))
 }
 
@@ -48,7 +45,7 @@ func executesMemory(mission) error {
 	if err != nil {
 		return err
 	}
-	if _, err := unix.Write(fd, tinyProgram()); err != nil {
+	if _, err := unix.Write(fd, tinyProgram(false)); err != nil {
 		return err
 	}
 	return executesOpen(fd)
@@ -61,20 +58,24 @@ func executesWritten(m mission) error {
 	if err != nil {
 		return err
 	}
-	if _, err := unix.Write(fd, tinyProgram()); err != nil {
+	if _, err := unix.Write(fd, tinyProgram(false)); err != nil {
 		return err
 	}
 	if err := unix.Close(fd); err != nil {
 		return err
 	}
-	return executes(file, executed)
+	return executes(file)
 }
 
-// tinyProgram is a whole program that says that an attempt succeeded: an ELF
-// header, one segment, and the machine code of this processor.
-func tinyProgram() []byte {
+// tinyProgram is a whole program that says that an attempt succeeded; if it must
+// be root, that it was refused when it is not. It is an ELF header, one segment,
+// and machine code. The texts are of ten bytes, with two more to align what follows.
+func tinyProgram(mustBeRoot bool) []byte {
 	const base, header = 0x400000, 64 + 56
-	text := append([]byte(tinyCode), saySucceeded+"\n"...)
+	text := tinySay + saySucceeded + "\n\x00\x00"
+	if mustBeRoot {
+		text = tinyAsk + tinySay + sayRefused + "\n\x00\x00" + text
+	}
 	size := uint64(header + len(text))
 	p := make([]byte, 0, size)
 	p = append(p, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
@@ -97,7 +98,7 @@ func tinyProgram() []byte {
 }
 
 var execAttempts = []attempt{
-	{name: "execute itself again", stops: []layer{execOnce}, act: func(m mission) error { return executes(m["program"], executed) }},
+	{name: "execute itself again", stops: []layer{execOnce}, act: func(m mission) error { return executes(m["program"]) }},
 	{name: "execute itself by descriptor", stops: []layer{filterOtherwise}, act: func(m mission) error {
 		fd, err := openRaw(m["program"], unix.O_PATH, 0)
 		if err != nil {
@@ -105,8 +106,8 @@ var execAttempts = []attempt{
 		}
 		return executesOpen(fd)
 	}},
-	{name: "execute a program of the machine", stops: []layer{execOnce, mountns, landlockFiles}, act: func(m mission) error { return executes(m["tool"], executed) }},
-	{name: "execute a program with set-user-ID", stops: []layer{execOnce, mountns, userns, landlockFiles, noNewPrivs}, act: func(m mission) error { return executes(m["setuid"], asUID0) }, control: withSetUID},
+	{name: "execute a program of the machine", stops: []layer{execOnce, mountns, landlockFiles}, act: func(m mission) error { return executes(m["tool"]) }},
+	{name: "execute a program with set-user-ID", stops: []layer{execOnce, mountns, userns, landlockFiles, noNewPrivs}, act: func(m mission) error { return executes(m["setuid"]) }, control: withSetUID},
 	{name: "execute a file that it wrote", stops: []layer{execOnce, noExec, landlockFiles}, act: executesWritten},
 	{name: "make a file without a name", stops: []layer{filterOtherwise}, act: func(mission) error {
 		_, err := memoryFile()

@@ -103,12 +103,12 @@ func leaks(mission) error {
 }
 
 var kernelAttempts = []attempt{
-	{name: "io_uring_setup", stops: []layer{filterOtherwise}, act: func(mission) error {
+	{name: "io_uring_setup", stops: []layer{filterOtherwise, limitLocked}, act: func(mission) error {
 		_, err := openRing()
 		return err
 	}},
-	{name: "socket by io_uring", stops: []layer{filterOtherwise}, act: ringSocket},
-	{name: "open by io_uring", stops: []layer{filterOtherwise, mountns, landlockFiles}, act: ringOpen},
+	{name: "socket by io_uring", stops: []layer{filterOtherwise, limitLocked}, act: ringSocket},
+	{name: "open by io_uring", stops: []layer{filterOtherwise, limitLocked, mountns, landlockFiles}, act: ringOpen},
 	{name: "bpf", stops: []layer{filterOtherwise, capless, userns}, act: func(mission) error {
 		attr := struct{ kind, key, value, entries uint32 }{2 /* array */, 4, 4, 1}
 		return second(call(unix.SYS_BPF, 0 /* BPF_MAP_CREATE */, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr)))
@@ -166,7 +166,7 @@ var kernelAttempts = []attempt{
 	{name: "find a SysV message queue of the machine", stops: []layer{filterOtherwise, ipcns}, act: func(m mission) error {
 		return second(call(unix.SYS_MSGGET, m.number("queue"), 0))
 	}},
-	{name: "make a POSIX message queue", stops: []layer{filterOtherwise, limitQueues}, act: func(m mission) error {
+	{name: "make a POSIX message queue", stops: []layer{filterOtherwise, limitQueues, landlockFiles}, act: func(m mission) error {
 		name := cstring("abaton-attempt-" + m["tag"])
 		_, err := call(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(name)), unix.O_CREAT|unix.O_RDWR, 0o600, 0)
 		if err == nil {

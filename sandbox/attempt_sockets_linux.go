@@ -60,7 +60,8 @@ func sends(family uintptr, to func(mission) []byte) func(mission) error {
 			return err
 		}
 		a, text := to(m), []byte("x")
-		return second(call(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&text[0])), 1, 0, uintptr(unsafe.Pointer(&a[0])), uintptr(len(a))))
+		_, err = call(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&text[0])), 1, unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&a[0])), uintptr(len(a)))
+		return reached(err, unix.EAGAIN) // a queue that is full is one that was reached
 	}
 }
 
@@ -73,7 +74,7 @@ func sendsMessage(m mission) error {
 	a, text := unixName(m["datagram"]), []byte("x")
 	v := unix.Iovec{Base: &text[0], Len: 1}
 	h := unix.Msghdr{Name: &a[0], Namelen: uint32(len(a)), Iov: &v, Iovlen: 1}
-	return second(call(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&h)), 0))
+	return reached(second(call(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)), unix.EAGAIN)
 }
 
 // fastOpens dials by MSG_FASTOPEN, which needs no connect.

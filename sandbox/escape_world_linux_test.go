@@ -79,10 +79,10 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	must(t, os.Chmod(dir, 0o755))
 	w := &world{dir: dir, model: dir + "/model", secret: dir + "/secret", tool: dir + "/tool", datagram: dir + "/datagram", stream: dir + "/stream",
-		abstract: "@abaton-" + filepath.Base(dir), setuid: os.Getenv("ABATON_TEST_SETUID")}
+		abstract: "@abaton-" + filepath.Base(dir), setuid: os.Getenv("ABATON_ALONE")}
 	must(t, os.WriteFile(w.model, bytes.Repeat([]byte("M"), 64<<10), 0o600))
 	must(t, os.WriteFile(w.secret, []byte("SECRET"), 0o600))
-	must(t, os.WriteFile(w.tool, tinyProgram(), 0o755))
+	must(t, os.WriteFile(w.tool, tinyProgram(false), 0o755))
 	w.port[0] = listen(t, unix.AF_INET, unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 	w.port[1] = listen(t, unix.AF_INET6, unix.SOCK_STREAM, &unix.SockaddrInet6{Addr: [16]byte{15: 1}})
 	listen(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: w.stream})
@@ -222,7 +222,7 @@ func read(said, complaint, end string, bySIGSYS bool) outcome {
 	last := lines[len(lines)-1]
 	o := outcome{begun: lines[0] == sayBegun, why: fmt.Sprintf("%s %q %.400q", end, said, complaint)}
 	o.succeeded = o.begun && last == saySucceeded
-	why, said1 := strings.CutPrefix(last, sayRefused)
+	why, said1 := strings.CutPrefix(last+" ", sayRefused)
 	switch {
 	case !o.begun || o.succeeded:
 	case said1:
@@ -307,11 +307,11 @@ func (w *world) inside(t *testing.T, tier Tier, policy Policy, a attempt, off ..
 		p := places{model: at("/model"), run: at("/run"), slots: at("/run/slots"), program: at("/probe")}
 		return attemptArgs(a, w.mission(tag, p, v))
 	}
-	got, err := runIn(t, j, s)
+	said, exit, err := j.output(t.Context(), s, tier)
 	if err != nil {
 		return outcome{why: err.Error()}
 	}
-	return read(got.out, got.errs, got.exit.String(), got.exit.PolicyHit)
+	return read(said, "", exit.String(), exit.PolicyHit)
 }
 
 func must0(err error) {
