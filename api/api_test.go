@@ -247,12 +247,12 @@ func TestAnswersStreamAsTheyAreMade(t *testing.T) {
 		}
 	}
 	close(next)
-	var rest string
+	var rest strings.Builder
 	for lines.Scan() {
-		rest += lines.Text() + "\n"
+		rest.WriteString(lines.Text() + "\n")
 	}
-	if !strings.HasSuffix(strings.TrimSpace(rest), "data: [DONE]") {
-		t.Errorf("the end: %s", rest)
+	if !strings.HasSuffix(strings.TrimSpace(rest.String()), "data: [DONE]") {
+		t.Errorf("the end: %s", rest.String())
 	}
 }
 

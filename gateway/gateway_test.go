@@ -167,11 +167,12 @@ func (h *house) get(t testing.TB, path string, header ...string) answer {
 }
 
 func request(method, path, host string, header ...string) string {
-	r := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, host)
+	var r strings.Builder
+	r.WriteString(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, host))
 	for _, line := range header {
-		r += line + "\r\n"
+		r.WriteString(line + "\r\n")
 	}
-	return r + "\r\n"
+	return r.String() + "\r\n"
 }
 
 func bearer(token string) string { return "Authorization: Bearer " + token }
