@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,31 +21,33 @@ import (
 // nobody is an ordinary account.
 const nobody = 65534
 
-// everyonesBinary is a copy of this test binary that every account may start; go test
-// builds it where only its own account can look.
-var everyonesBinary = sync.OnceValues(func() (string, error) {
+// everyonesBinary is a copy of this test binary that every account may start;
+// go test builds it where only its own account can look.
+func everyonesBinary(t *testing.T) string {
+	t.Helper()
 	text, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "abaton-jail-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "sandbox.test")
-	return path, errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, text, 0o755))
-})
+	must(t, err)
+	path := filepath.Join(everyonesFolder(t), "sandbox.test")
+	must(t, os.WriteFile(path, text, 0o755))
+	return path
+}
+
+// everyonesFolder is a folder that every account may enter.
+func everyonesFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "abaton-everyone-")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	must(t, os.Chmod(dir, 0o755))
+	return dir
+}
 
 // alone runs one test function of this binary in a process of its own, which
 // can do to itself what cannot be undone. It is told by $ABATON_ALONE that it
 // is that process, and how it is to be.
 func alone(t *testing.T, uid int, test, how string) *exec.Cmd {
 	t.Helper()
-	path, err := everyonesBinary()
-	must(t, err)
-	temp, err := os.MkdirTemp("", "abaton-alone-")
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(temp) })
+	path, temp := everyonesBinary(t), everyonesFolder(t)
 	must(t, os.Chown(temp, uid, -1))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -79,6 +80,27 @@ func TestOrdinaryAccount(t *testing.T) {
 	}
 }
 
+// TestEngineOrdinaryAccount lets the real engine answer without root.
+func TestEngineOrdinaryAccount(t *testing.T) {
+	if os.Getuid() != 0 {
+		return // TestEngine runs so anyway
+	}
+	server, model := prepared(t)
+	home := everyonesFolder(t)
+	for _, f := range []string{server, model} {
+		text, err := os.ReadFile(f)
+		must(t, err)
+		name := filepath.Join(home, filepath.Base(f))
+		must(t, os.WriteFile(name, text, 0o500))
+		must(t, os.Chown(name, nobody, nobody))
+	}
+	cmd := alone(t, nobody, "TestEngine", "")
+	cmd.Env = append(cmd.Env, "ABATON_CHECK_HOME="+home)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestEngine/B") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // The conditions that take tiers away are those that machines have.
 const (
 	noUserns   = "no user namespaces" // as with user.max_user_namespaces=0
@@ -96,7 +118,6 @@ func TestTierFound(t *testing.T) {
 			"": TierA, noUserns: TierB, noLandlock: TierC, noUserns + "," + noLandlock: TierD,
 		} {
 			t.Run(fmt.Sprintf("uid %d %s", uid, want), func(t *testing.T) {
-				t.Parallel()
 				cmd := alone(t, uid, "TestTierFound", how)
 				if strings.Contains(how, noUserns) {
 					cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
@@ -174,15 +195,7 @@ func TestLockedDown(t *testing.T) {
 		}
 		return
 	}
-	none := [2]unix.CapUserData{}
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	must(t, unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
-	must(t, installFor(filter{otherwise: allow, rules: []rule{
-		{unix.SYS_SOCKET, []condition{intIs(0, unix.AF_UNIX)}, allow}, {nr: unix.SYS_SOCKET, do: refuse(unix.EPERM)},
-		{unix.SYS_CONNECT, []condition{isAbove(2, 15)}, refuse(unix.EPERM)},
-		{nr: unix.SYS_SETNS, do: refuse(unix.EPERM)}, {nr: unix.SYS_PIDFD_GETFD, do: refuse(unix.EPERM)},
-	}}))
-	must(t, unix.Capset(&hdr, &none[0])) // of this thread; the jail's thread comes from it or has them still
+	must(t, LockDown())
 	j, err := Open(t.Context(), Config{StateDir: t.TempDir(), RuntimeDir: t.TempDir()})
 	must(t, err)
 	defer j.Close()
@@ -248,7 +261,7 @@ func killParent(t *testing.T, tier Tier, uid int) {
 	j.cfg.RuntimeDir = dir
 	if !tier.namespaces() {
 		// While it lives, nobody takes its folders.
-		must(t, j.sweepRunFolders())
+		must(t, j.sweep())
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 3 {
 			t.Errorf("of the folders of a living server there are %d (%v)", len(left), err)
 		}
@@ -260,7 +273,7 @@ func killParent(t *testing.T, tier Tier, uid int) {
 			t.Errorf("a jailed program outlived its server (%v)", err)
 		}
 	}
-	must(t, j.sweepRunFolders())
+	must(t, j.sweep())
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v (%v)", left, err)
 	}

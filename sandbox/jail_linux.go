@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -44,6 +45,15 @@ func Open(ctx context.Context, cfg Config) (*Jail, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	for _, dir := range []*string{&cfg.StateDir, &cfg.RuntimeDir} {
+		if *dir == "" {
+			continue
+		}
+		var err error
+		if *dir, err = filepath.Abs(*dir); err != nil {
+			return nil, fmt.Errorf("jail: %w", err)
+		}
+	}
 	j := newJail(cfg)
 	if err := j.open(ctx); err != nil {
 		_ = j.Close()
@@ -54,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Jail, error) {
 }
 
 func (j *Jail) open(ctx context.Context) error {
-	if err := j.sweepRunFolders(); err != nil {
+	if err := j.sweep(); err != nil {
 		return err
 	}
 	if err := j.findTier(ctx); err != nil {

@@ -208,6 +208,34 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestFolders shows a folder whole, with the program in it, as an engine made
+// of shared libraries wants it.
+func TestFolders(t *testing.T) {
+	for _, tier := range allTiers {
+		t.Run(string(tier), func(t *testing.T) {
+			j := jailAt(t, tier)
+			s := own(t, j, Go)
+			dir := t.TempDir()
+			text, err := os.ReadFile("/proc/self/exe")
+			must(t, err)
+			must(t, os.WriteFile(dir+"/program", text, 0o555))
+			must(t, os.Mkdir(dir+"/sub", 0o755))
+			must(t, os.WriteFile(dir+"/sub/part", []byte("part"), 0o444))
+			s.Program = File{Path: dir + "/program", Inside: "/pack/program"}
+			s.Files = append(s.Files, File{Path: dir, Inside: "/pack", Exec: true, ReadDir: true})
+			s.Dir, s.ListDirs = "/pack", true
+			s.Args = func(at func(string) string) []string { return []string{"sandbox-list", at("/pack/sub/part")} }
+			if got := mustRun(t, j, s); got != "[program sub] part" {
+				t.Errorf("saw %q", got)
+			}
+			s.ListDirs = false
+			if got, err := runIn(t, j, s); err != nil || !got.exit.PolicyHit {
+				t.Errorf("it could list without leave: %+v (%v)", got, err)
+			}
+		})
+	}
+}
+
 // TestRefused lists specs that cannot be meant, or cannot be had.
 func TestRefused(t *testing.T) {
 	j := jailAt(t, TierA)

@@ -45,3 +45,14 @@ func askLoader(loader, path string) ([]File, error) {
 	}
 	return files, nil
 }
+
+// libraryName takes the path out of one line of the loader's list:
+// "libc.so.6 => /lib/libc.so.6 (0x1234)" or "/lib64/ld-linux.so.2 (0x1234)".
+func libraryName(line string) string {
+	for w := range strings.FieldsSeq(line) {
+		if strings.HasPrefix(w, "/") {
+			return w
+		}
+	}
+	return ""
+}

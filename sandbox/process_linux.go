@@ -14,7 +14,7 @@ type Process struct {
 	jail    *Jail
 	process *os.Process // signals by pidfd where the kernel has it
 	run     *os.File
-	folder  *runFolder // nil where the jail has a root of its own
+	folder  *heldFolder // nil where the jail has a root of its own
 	killed  atomic.Bool
 	done    chan struct{}
 	exit    Exit // before done is closed: written by wait only

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,9 +28,21 @@ var programs = map[string]func(args []string){
 		_, _, _ = unix.RawSyscall(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0)
 		os.Exit(3)
 	},
-	"sandbox-work":    func(args []string) { fmt.Print(work(args[0])) },
-	"sandbox-code":    func([]string) { fmt.Print(runMadeCode()) },
-	"sandbox-memory":  func([]string) { fmt.Println(len(useMemory(256 << 20))) },
+	"sandbox-work":   func(args []string) { fmt.Print(work(args[0])) },
+	"sandbox-code":   func([]string) { fmt.Print(runMadeCode()) },
+	"sandbox-memory": func([]string) { fmt.Println(len(useMemory(256 << 20))) },
+	"sandbox-list": func(args []string) {
+		names := []string{}
+		entries, err := os.ReadDir(".")
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		text, rerr := os.ReadFile(args[0])
+		fmt.Print(names, " ", string(text))
+		if errors.Join(err, rerr) != nil {
+			os.Exit(1)
+		}
+	},
 	"sandbox-environ": func([]string) { fmt.Printf("%q %q\n", os.Args, os.Environ()) },
 	"sandbox-where": func([]string) {
 		dir, err := unix.Getcwd(make([]byte, 4096))

@@ -17,7 +17,7 @@ import (
 // account, sockets that listen, this process. It lies in a folder of its own
 // and is cleared away after the probe.
 type stage struct {
-	dir     string
+	folder  *heldFolder
 	sockets []int
 	facts   mission // the same for every attempt
 }
@@ -25,19 +25,15 @@ type stage struct {
 // newStage builds one below base, or in the folder for temporary files when
 // base is empty.
 func newStage(base string) (s *stage, err error) {
-	if base != "" {
-		if base, err = filepath.Abs(base); err != nil {
-			return nil, err
-		}
-		if err := os.MkdirAll(base, 0o700); err != nil {
-			return nil, err
-		}
+	if base == "" {
+		base = os.TempDir()
 	}
-	dir, err := os.MkdirTemp(base, "probe-")
+	folder, err := holdFolder(base, stagePrefix)
 	if err != nil {
 		return nil, err
 	}
-	s = &stage{dir: dir}
+	dir := folder.dir
+	s = &stage{folder: folder}
 	secret := dir + "/secret"
 	err = errors.Join(
 		os.WriteFile(s.file(), make([]byte, 64<<10), 0o600),
@@ -67,7 +63,7 @@ func newStage(base string) (s *stage, err error) {
 // probeMemory is enough for a Go program and its thread stacks, in bytes.
 const probeMemory = 512 << 20
 
-func (s *stage) file() string { return s.dir + "/model" }
+func (s *stage) file() string { return s.folder.dir + "/model" }
 
 // spec is the jail of every attempt.
 func (s *stage) spec(program File, libraries []File, policy Policy) Spec {
@@ -103,7 +99,7 @@ func (s *stage) clear() {
 	for _, fd := range s.sockets {
 		_ = unix.Close(fd)
 	}
-	_ = os.RemoveAll(s.dir)
+	s.folder.remove()
 }
 
 // handleOf is a file's handle as open_by_handle_at(2) wants it, in hexadecimal:

@@ -24,7 +24,7 @@ var allNamespaces = []struct {
 // start builds a jail of tier t and starts the program in it.
 func (j *Jail) start(ctx context.Context, s Spec, t Tier) (_ *Process, err error) {
 	fail := func(err error) (*Process, error) { return nil, fmt.Errorf("jail for %s: %w", s.Name, err) }
-	var folder *runFolder
+	var folder *heldFolder
 	if !t.namespaces() || j.without[mountns] {
 		if folder, err = j.newRunFolder(); err != nil {
 			return fail(err)
@@ -38,7 +38,7 @@ func (j *Jail) start(ctx context.Context, s Spec, t Tier) (_ *Process, err error
 	return p, nil
 }
 
-func (j *Jail) launch(ctx context.Context, s Spec, t Tier, folder *runFolder) (*Process, error) {
+func (j *Jail) launch(ctx context.Context, s Spec, t Tier, folder *heldFolder) (*Process, error) {
 	o, err := newOrder(s, t, folder.path())
 	if err != nil {
 		return nil, err

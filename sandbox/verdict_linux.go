@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -98,33 +97,15 @@ func (v *verdicts) keep(dir, key string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, verdictFile+".") // 0600
+	// Always the same name, so that a process killed here leaves one file at
+	// most; two that write at once leave one that counts for nothing.
+	next := filepath.Join(dir, verdictFile+".new")
+	err = errors.Join(os.WriteFile(next, b, 0o600), os.Rename(next, filepath.Join(dir, verdictFile)))
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 		return nil // remembered in this process only
-	}
-	if err == nil {
-		_, err = f.Write(b)
-		err = errors.Join(err, f.Close())
-		if err == nil {
-			err = os.Rename(f.Name(), filepath.Join(dir, verdictFile))
-		}
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
 	}
 	if err != nil {
 		return fmt.Errorf("remember that the jail holds: %w", err)
 	}
 	return nil
-}
-
-// libraryName takes the path out of one line of the loader's list:
-// "libc.so.6 => /lib/libc.so.6 (0x…)" or "/lib64/ld-linux.so.2 (0x…)".
-func libraryName(line string) string {
-	for w := range strings.FieldsSeq(line) {
-		if strings.HasPrefix(w, "/") {
-			return w
-		}
-	}
-	return ""
 }
