@@ -45,7 +45,7 @@ type action func(ctx context.Context, p *program, args []string) error
 
 // verbs is the fixed table of what can be typed, in the order of the overview.
 func verbs() []verb {
-	return []verb{chatVerb(), askVerb(), pullVerb(), modelsVerb(), versionVerb()}
+	return []verb{chatVerb(), askVerb(), serveVerb(), pullVerb(), modelsVerb(), auditVerb(), versionVerb()}
 }
 
 // program is what an action works with.

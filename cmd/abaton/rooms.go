@@ -119,12 +119,7 @@ func closeWays(p *program) error {
 	if err := os.Chdir(p.cfg.Folders.Runtime); err != nil {
 		return tell(err)
 	}
-	err := sandbox.LockDown()
-	if errors.Is(err, errors.ErrUnsupported) && p.cfg.AcceptUnjailed {
-		p.screen.complain("this system cannot lock a process down, and you said to go on without: " + err.Error())
-		return nil
-	}
-	if err != nil {
+	if err := sandbox.LockDown(); err != nil {
 		return told{fmt.Errorf("this process cannot be locked down, so it will not read a question: %w", err), unprotected}
 	}
 	return nil

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"abaton.local/api"
+	"abaton.local/chat"
+	"abaton.local/gateway"
+	"abaton.local/vault"
+)
+
+func serveVerb() verb {
+	return verb{
+		name: "serve", short: "answer programs on this machine (OpenAI interface)",
+		about: "Answers programs on this machine: POST /v1/chat/completions and GET /v1/models, on a loopback address with an " +
+			"access token that is shown once, at the first start, and on a Unix socket for this account's own programs. " +
+			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
+			"running answers had time to end; a second one ends it at once.",
+		examples: []string{
+			"abaton serve",
+			"abaton serve --address 127.0.0.1:9000 --keep-alive 1h",
+			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
+		},
+		settings: append([]string{"address", "names"}, roomSettings...),
+		codes:    []int{failed, unprotected},
+		bind: func(fs *flag.FlagSet) action {
+			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
+			return func(ctx context.Context, p *program, args []string) error {
+				if err := wantNothing("serve", args); err != nil {
+					return err
+				}
+				return serve(ctx, p, !*noToken)
+			}
+		},
+	}
+}
+
+// serve opens the rooms in order: what needs rights first, then the lock-down,
+// then whatever listens to people.
+func serve(ctx context.Context, p *program, wantToken bool) error {
+	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
+	defer release()
+	context.AfterFunc(ctx, release) // a second signal ends it at once
+	r, err := openRooms(ctx, p, p.screen.inTTY && p.screen.errTTY)
+	if err != nil {
+		return stoppedOr(ctx, err)
+	}
+	defer r.close()
+	door, err := gateway.Listen(gateway.Config{Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, Log: p.log})
+	if err != nil {
+		return tell(err)
+	}
+	tokens, err := vault.OpenTokens(p.cfg.Folders.Tokens())
+	if err != nil {
+		return errors.Join(tell(err), door.Close())
+	}
+	var token vault.Token
+	made := false
+	if wantToken {
+		if token, made, err = tokens.First(); err != nil {
+			return errors.Join(tell(err), door.Close())
+		}
+	}
+	now := status{PID: os.Getpid(), Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
+	if err := now.write(p.cfg.Folders.Runtime); err != nil {
+		return errors.Join(tell(err), door.Close())
+	}
+	defer removeStatus(p.cfg.Folders.Runtime)
+	if err := r.lockDown(p); err != nil {
+		return errors.Join(err, door.Close())
+	}
+	announce(p, r, now, token, made)
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return r.engine.Run(ctx) })
+	running.Go(func() error {
+		return door.Serve(ctx, tokens, watched{
+			next: api.New(api.Config{Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Log: p.log}),
+			look: func(ctx context.Context) (postureJSON, error) { return r.look(ctx, door) },
+		})
+	})
+	if err := running.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return tell(err)
+	}
+	return nil
+}
+
+// announce says where it serves, behind which walls, and the token if it is
+// new. The line about the token comes last: programs wait for it.
+func announce(p *program, r *rooms, s status, token vault.Token, made bool) {
+	out := p.screen.out
+	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
+	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
+	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
+	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
+	if made {
+		fmt.Fprintf(out, "%s     %s\n            It is shown this once; only its digest is kept.\n", readyWord, token.Reveal())
+		return
+	}
+	fmt.Fprintf(out, "%s     not shown again: to get a new one, remove %s and start anew\n", readyWord, filepath.Join(p.cfg.Folders.Tokens(), "token.json"))
+}
+
+// readyWord begins the last thing that serve says at its start.
+const readyWord = "  token"
