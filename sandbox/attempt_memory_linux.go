@@ -11,8 +11,8 @@ import (
 
 const page = 4096
 
-// maps asks for memory of its own.
-func maps(size, protection uintptr) (uintptr, error) {
+// memory asks for memory of its own.
+func memory(size, protection uintptr) (uintptr, error) {
 	return call(unix.SYS_MMAP, 0, size, protection, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
 }
 
@@ -24,7 +24,7 @@ func mapsFile(fd int) error {
 // turns makes the act of writing memory first and making it executable then.
 func turns(nr uintptr, more ...uintptr) func(mission) error {
 	return func(mission) error {
-		at, err := maps(page, unix.PROT_READ|unix.PROT_WRITE)
+		at, err := memory(page, unix.PROT_READ|unix.PROT_WRITE)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func mapsWritten(m mission) error {
 
 var memoryAttempts = []attempt{
 	{name: "memory to write and execute", stops: []layer{argument("mmap"), writeXorRun}, act: func(mission) error {
-		return second(maps(page, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC))
+		return second(memory(page, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC))
 	}},
 	{name: "memory written, then executable", stops: []layer{argument("mprotect"), writeXorRun}, act: turns(unix.SYS_MPROTECT)},
 	{name: "memory written, then executable by pkey_mprotect", stops: []layer{filterOtherwise, writeXorRun}, act: turns(unix.SYS_PKEY_MPROTECT, ^uintptr(0))},
@@ -77,7 +77,7 @@ var memoryAttempts = []attempt{
 		return second(call(unix.SYS_MEMFD_SECRET, 0))
 	}},
 	{name: "pin memory", stops: []layer{filterOtherwise, limitLocked}, act: func(mission) error {
-		at, err := maps(page, unix.PROT_READ|unix.PROT_WRITE)
+		at, err := memory(page, unix.PROT_READ|unix.PROT_WRITE)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func hasLimitAbove(which uintptr, most uint64) func(mission) error {
 
 var limitAttempts = []attempt{
 	{name: "use more memory than granted", stops: []layer{limitData}, act: func(m mission) error {
-		return second(maps(m.number("memory")+(64<<20), unix.PROT_READ|unix.PROT_WRITE))
+		return second(memory(m.number("memory")+(64<<20), unix.PROT_READ|unix.PROT_WRITE))
 	}},
 	{name: "write a file larger than granted", stops: []layer{limitFileSize}, act: func(m mission) error {
 		signal.Ignore(unix.SIGXFSZ) // the error says the same, and the process can report it

@@ -42,7 +42,6 @@ const (
 	anyBits
 	noBits
 	above
-	atMost
 )
 
 func argIs(arg int, v uint64) condition     { return condition{arg, equal64, v} }
@@ -51,7 +50,6 @@ func intIs(arg int, v uint32) condition     { return condition{arg, equal32, uin
 func hasAny(arg int, bits uint64) condition { return condition{arg, anyBits, bits} }
 func lacks(arg int, bits uint64) condition  { return condition{arg, noBits, bits} }
 func isAbove(arg int, v uint64) condition   { return condition{arg, above, v} }
-func isAtMost(arg int, v uint64) condition  { return condition{arg, atMost, v} }
 
 // A rule answers one system call when all its conditions hold. Rules of one
 // call are tried in order; when none holds, the filter's otherwise answers.
@@ -115,10 +113,8 @@ func (c condition) code() []unix.SockFilter {
 		return []unix.SockFilter{loadHi, jump(opBits, hi, 2, 0), loadLo, jump(opBits, lo, 0, miss)}
 	case noBits:
 		return []unix.SockFilter{loadHi, jump(opBits, hi, miss, 0), loadLo, jump(opBits, lo, miss, 0)}
-	case above:
+	default: // above
 		return []unix.SockFilter{loadHi, jump(opAbove, hi, 3, 0), jump(opEqual, hi, 0, miss), loadLo, jump(opAbove, lo, 0, miss)}
-	default: // atMost
-		return []unix.SockFilter{loadHi, jump(opAbove, hi, miss, 0), jump(opEqual, hi, 0, 2), loadLo, jump(opAbove, lo, miss, 0)}
 	}
 }
 

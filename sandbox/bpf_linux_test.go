@@ -65,7 +65,7 @@ func (f filter) meaning(nr, arch uint32, args [6]uint64) action {
 			v := args[c.arg]
 			all = all && map[test]bool{
 				equal64: v == c.value, equal32: uint32(v) == uint32(c.value), different64: v != c.value,
-				anyBits: v&c.value != 0, noBits: v&c.value == 0, above: v > c.value, atMost: v <= c.value,
+				anyBits: v&c.value != 0, noBits: v&c.value == 0, above: v > c.value,
 			}[c.test]
 		}
 		if all {
@@ -87,7 +87,7 @@ func TestFilterMeans(t *testing.T) {
 		for range rnd.IntN(12) {
 			r := rule{nr: uintptr(rnd.IntN(5)), do: actions[rnd.IntN(len(actions))]}
 			for range rnd.IntN(4) {
-				r.when = append(r.when, condition{rnd.IntN(6), test(rnd.IntN(int(atMost) + 1)), pick()})
+				r.when = append(r.when, condition{rnd.IntN(6), test(rnd.IntN(int(above) + 1)), pick()})
 			}
 			f.rules = append(f.rules, r)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -34,9 +35,7 @@ func (j *Jail) reachOf(ctx context.Context, list []attempt, facts mission) (r re
 		return r, err
 	}
 	defer s.clear()
-	for k, v := range facts {
-		s.facts[k] = v
-	}
+	maps.Copy(s.facts, facts)
 	spec := s.spec(program, libraries, Native)
 	for _, a := range list {
 		succeeded, why, err := j.try(ctx, s, spec, a)

@@ -37,12 +37,6 @@ func jailAt(t *testing.T, tier Tier, without ...layer) *Jail {
 	return j
 }
 
-// startWithout starts a program in a jail of one tier that lacks layers.
-func startWithout(t *testing.T, tier Tier, s Spec, without ...layer) (*Process, error) {
-	t.Helper()
-	return jailAt(t, tier, without...).start(t.Context(), s, tier)
-}
-
 // ran is what a program in the jail wrote, and how it ended.
 type ran struct {
 	out, errs string

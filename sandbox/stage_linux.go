@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	stdmaps "maps" // an attempt has the name
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,7 +75,7 @@ func (s *stage) spec(program File, libraries []File, policy Policy) Spec {
 
 // mission is what one attempt is told.
 func (s *stage) mission(at func(string) string) mission {
-	m := stdmaps.Clone(s.facts)
+	m := maps.Clone(s.facts)
 	m["model"], m["run"], m["slots"], m["program"] = at("/model"), at("/run"), at("/run/slots"), at("/probe")
 	m["beside"], m["tag"] = m["slots"], "probe"
 	return m
