@@ -188,6 +188,22 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkScrub is what looking for control tokens adds before the first token,
+// with the real model and a clean conversation of some 300 tokens: two calls.
+func BenchmarkScrub(b *testing.B) {
+	e := start(b, nil)
+	p := ask(strings.Repeat("What is the capital of France? ", 40), 1)
+	if err := e.Warm(b.Context(), p.Person, p.Model); err != nil {
+		b.Fatal(err)
+	}
+	w := workerOf(b, e, p)
+	for b.Loop() {
+		if _, _, err := w.scrub.clean(b.Context(), p.Messages); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkDecode is what one token costs on our side.
 func BenchmarkDecode(b *testing.B) {
 	token := event(`{"content":" capital"}`, "null")

@@ -2,12 +2,9 @@ package engine
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"iter"
-	"sync/atomic"
 	"time"
 
 	"abaton.local/models"
@@ -163,111 +160,6 @@ func (w *worker) broke(ctx context.Context, err error) error {
 
 // goneWithin is how long a process may take to end after its socket closed.
 const goneWithin = 2 * time.Second
-
-// pulse tells for how long the engine has been waited for. It is written by the
-// one who reads and read by watch.
-type pulse struct {
-	since  atomic.Int64 // nanoseconds; 0 while the caller is at work, not the engine
-	tokens atomic.Int64 // of the prompt that it may be computing
-}
-
-func (p *pulse) wait(tokens int) {
-	p.tokens.Store(int64(tokens))
-	p.since.Store(time.Now().UnixNano())
-}
-
-func (p *pulse) rest() { p.since.Store(0) }
-
-func (p *pulse) silent() time.Duration {
-	since := p.since.Load()
-	if since == 0 {
-		return 0
-	}
-	return time.Since(time.Unix(0, since))
-}
-
-// watch ends a worker that hangs: one that neither answers /slots nor computes,
-// or that gives no sign of life for longer than a token, and the batch of the
-// prompt at hand, may take. A slow machine at work on a long prompt does not
-// answer /slots either, so that alone is not enough.
-func (w *worker) watch(ctx context.Context, pulse *pulse, p Patience, share func() int) {
-	tick := time.NewTicker(p.Probe)
-	defer tick.Stop()
-	misses, spent := 0, int64(0)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.gone:
-			return
-		case <-tick.C:
-		}
-		silent, by := pulse.silent(), time.Duration(share())
-		if silent < p.Probe {
-			misses = 0
-			continue
-		}
-		if silent > by*(p.Silence+time.Duration(pulse.tokens.Load())*p.Token) {
-			w.stop(errHung)
-			return
-		}
-		now, known := cpuTime(w.proc.PID())
-		if misses == 0 {
-			spent = now
-		}
-		probe, cancel := context.WithTimeout(ctx, by*p.Probe)
-		err := w.client.alive(probe)
-		cancel()
-		if err == nil {
-			misses = 0
-			continue
-		}
-		misses++
-		if now, _ = cpuTime(w.proc.PID()); known && now != spent {
-			misses = 0
-			continue
-		}
-		if misses >= p.Misses && known {
-			w.stop(errHung)
-			return
-		}
-	}
-}
-
-// maxCrashes is how many workers one question may take with it.
-const maxCrashes = 2
-
-// maxSuspects bounds how many questions are remembered.
-const maxSuspects = 4096
-
-// fingerprint names a question without saying anything about it: a keyed hash,
-// whose key dies with this process.
-func (e *Engine) fingerprint(p Prompt) (id [32]byte, err error) {
-	body, err := encodeChat(p.Messages, p.Options)
-	if err != nil {
-		return id, err
-	}
-	h := hmac.New(sha256.New, e.hashKey[:])
-	h.Write(p.Model[:])
-	h.Write(body)
-	return [32]byte(h.Sum(nil)), nil
-}
-
-func (e *Engine) crashes(id [32]byte) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.suspect[id]
-}
-
-func (e *Engine) crashed(id [32]byte) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.suspect) >= maxSuspects {
-		clear(e.suspect)
-	}
-	e.suspect[id]++
-	return e.suspect[id]
-}
 
 // Warm starts the worker of a person and a model before it is asked.
 func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {

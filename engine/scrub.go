@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -108,12 +110,13 @@ func (s *scrubber) dirty(ctx context.Context, messages []Message) (int, bool, er
 	if len(texts) == 0 {
 		return 0, false, nil
 	}
+	var without []int
+	var failed error
+	var both sync.WaitGroup // at once: a person waits for the first word
+	both.Go(func() { without, failed = s.client.tokenize(ctx, texts, false) })
 	with, err := s.client.tokenize(ctx, texts, true)
-	if err != nil {
-		return 0, false, err
-	}
-	without, err := s.client.tokenize(ctx, texts, false)
-	if err != nil {
+	both.Wait()
+	if err = cmp.Or(err, failed); err != nil {
 		return 0, false, err
 	}
 	return len(with), !slices.Equal(with, without), nil

@@ -274,18 +274,19 @@ func TestCanary(t *testing.T) {
 	p.Options = Options{Stop: []string{canary + "\x00"}}
 	keep(collect(t.Context(), e, p))
 	<-w.gone
-	text := log.String() + w.said.last()
+	var text strings.Builder
+	text.WriteString(log.String() + w.said.last())
 	for _, err := range faults {
 		if f, ok := errors.AsType[*Fault](err); ok {
-			text += f.Error() + f.Detail
+			text.WriteString(f.Error() + f.Detail)
 		}
 	}
-	if strings.Contains(text, canary) {
-		t.Errorf("a person's text got out: %s", text)
+	if strings.Contains(text.String(), canary) {
+		t.Errorf("a person's text got out: %s", text.String())
 	}
 	w.said.mu.Lock()
 	defer w.said.mu.Unlock()
-	if !strings.Contains(text, "twice") || w.said.held < len(canary) {
-		t.Errorf("the control: faults were not made, or the engine printed nothing: %s", text)
+	if !strings.Contains(text.String(), "twice") || w.said.held < len(canary) {
+		t.Errorf("the control: faults were not made, or the engine printed nothing: %s", text.String())
 	}
 }

@@ -65,9 +65,7 @@ func (t *tail) add(b []byte) {
 	t.short = t.short || shortOfMemory.Match(b)
 	if t.sealed {
 		t.held += len(b)
-		for _, p := range sourcePlace.FindAllString(string(b), 4) {
-			t.places = append(t.places, p)
-		}
+		t.places = append(t.places, sourcePlace.FindAllString(string(b), 4)...)
 		if len(t.places) > 4 {
 			t.places = t.places[len(t.places)-4:]
 		}

@@ -48,7 +48,9 @@ func TestTurns(t *testing.T) {
 			var leave []func()
 			for range c.members {
 				d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
+				mu.Lock()
 				running++ // a new one runs until the next turn begins
+				mu.Unlock()
 				all = append(all, d)
 				leave = append(leave, turns.join(d))
 			}
@@ -56,7 +58,9 @@ func TestTurns(t *testing.T) {
 			if turns.share() != c.share {
 				t.Errorf("%+v: share %d", c, turns.share())
 			}
+			mu.Lock()
 			most = 0
+			mu.Unlock()
 			rounds := time.Duration(c.members) * 10
 			time.Sleep(rounds * turns.slice)
 			synctest.Wait()

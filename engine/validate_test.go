@@ -89,12 +89,13 @@ func TestSchemas(t *testing.T) {
 // and lives.
 func TestEngineTakesWhatWePass(t *testing.T) {
 	e, ask := startTiny(t, nil, nil)
-	wide := `{"type":"object","properties":{`
+	var wide strings.Builder
+	wide.WriteString(`{"type":"object","properties":{`)
 	for i := range 500 {
-		wide += fmt.Sprintf(`"p%d":{"type":"string","maxLength":1000},`, i)
+		wide.WriteString(fmt.Sprintf(`"p%d":{"type":"string","maxLength":1000},`, i))
 	}
 	deepest := nested(15)
-	for _, s := range append(goodSchemas, deepest, wide+`"z":true}}`,
+	for _, s := range append(goodSchemas, deepest, wide.String()+`"z":true}}`,
 		`{"$ref":"#"}`, `{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}},"$ref":"#/$defs/a"}`, `{"$ref":"#/$defs/none"}`,
 		`{"type":"array","minItems":1000,"items":{"type":"array","minItems":1000,"items":{"type":"array","minItems":1000}}}`,
 		`{"enum":[]}`, `{"type":"nosuch"}`, `{"type":7}`, `{"required":7}`, `{"anyOf":[]}`, `{"minimum":5,"maximum":1,"type":"integer"}`,

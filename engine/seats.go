@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// seat is the place of one person at one model. One question at a time holds it.
+type seat struct {
+	key     key
+	turn    chan struct{} // holds one; full while a question has the seat
+	inside  int           // questions that have it or wait for it
+	worker  *worker       // nil when there is none
+	used    time.Time     // when it was last left
+	circuit circuit
+	context int // tokens; less after the worker ran out of memory
+}
+
+// sit takes the seat of k for one question, after those who came before.
+func (e *Engine) sit(ctx context.Context, k key) (*seat, error) {
+	e.mu.Lock()
+	if e.life.Err() != nil {
+		e.mu.Unlock()
+		return nil, closing()
+	}
+	s := e.seats[k]
+	if s == nil {
+		s = &seat{key: k, turn: make(chan struct{}, 1), context: e.cfg.ContextTokens}
+		e.seats[k] = s
+	}
+	if s.inside > e.cfg.MaxWaiting {
+		n := s.inside
+		e.mu.Unlock()
+		return nil, busy(n)
+	}
+	s.inside++
+	e.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		return s, nil
+	case <-ctx.Done():
+		e.leave(s)
+		return nil, ctx.Err()
+	case <-e.life.Done():
+		e.leave(s)
+		return nil, closing()
+	}
+}
+
+// rise gives the seat to the next.
+func (e *Engine) rise(s *seat) {
+	<-s.turn
+	e.leave(s)
+}
+
+func (e *Engine) leave(s *seat) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s.inside--
+	s.used = time.Now()
+	e.changed()
+}
+
+// changed wakes those who wait for room. The caller holds mu.
+func (e *Engine) changed() {
+	close(e.change)
+	e.change = make(chan struct{})
+}
+
+// worker gives the seat's worker, started if need be. The caller has the seat.
+func (e *Engine) worker(ctx context.Context, s *seat) (*worker, error) {
+	for {
+		w, wait, err := e.seatWorker(s)
+		if err != nil {
+			return nil, err
+		}
+		if w != nil {
+			select {
+			case <-w.ready:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			if !w.failed {
+				return w, nil
+			}
+			<-w.gone
+			if w.fault == nil {
+				return nil, closing()
+			}
+			return nil, w.fault
+		}
+		if err := wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// seatWorker gives the seat's living worker or a new one, or else what to wait for.
+func (e *Engine) seatWorker(s *seat) (*worker, func(context.Context) error, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.life.Err() != nil {
+		return nil, nil, closing()
+	}
+	if s.worker != nil {
+		if s.worker.life.Err() != nil { // it is on its way out
+			return nil, e.waitFor(e.change), nil
+		}
+		return s.worker, nil, nil
+	}
+	if e.held[s.key.model] >= maxPolicyHits {
+		return nil, nil, heldBack()
+	}
+	pause, open := s.circuit.wait(e.cfg.Patience, time.Now())
+	if open {
+		return nil, nil, circuitOpen(len(s.circuit.crashes), pause)
+	}
+	if pause > 0 {
+		return nil, func(ctx context.Context) error { return e.sleep(ctx, pause) }, nil
+	}
+	var idle *seat
+	workers := 0
+	for _, other := range e.seats {
+		if other.worker == nil {
+			continue
+		}
+		workers++
+		if other.inside == 0 && (idle == nil || other.used.Before(idle.used)) {
+			idle = other
+		}
+	}
+	if workers < e.cfg.MaxWorkers {
+		s.worker = e.begin(s)
+		return s.worker, nil, nil
+	}
+	if idle != nil {
+		idle.worker.stop(errDone)
+	}
+	return nil, e.waitFor(e.change), nil
+}
+
+// begin starts a worker for s. The caller holds mu.
+func (e *Engine) begin(s *seat) *worker {
+	ctx, stop := context.WithCancelCause(e.life)
+	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, ready: make(chan struct{}), gone: make(chan struct{})}
+	e.work.Go(func() {
+		defer stop(errDone)
+		fault := w.run(e)
+		e.ended(s, w, fault)
+	})
+	return w
+}
+
+// ended puts the end of w on record.
+func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s.worker = nil
+	if fault != nil {
+		if fault.failed() {
+			s.circuit.crashed(time.Now())
+		}
+		switch fault.Kind {
+		case PolicyHit:
+			e.held[s.key.model]++
+			e.cfg.Log.Warn("the engine tried what its jail forbids", "model", s.key.model, "times", e.held[s.key.model], "detail", fault.Detail)
+		case NoMemory:
+			if half := w.context / 2; half >= leastContext {
+				s.context = half
+			}
+			e.cfg.Log.Warn("the engine ran out of memory", "model", s.key.model, "context", w.context, "next", s.context, "detail", fault.Detail)
+		default:
+			e.cfg.Log.Warn("the engine ended", "model", s.key.model, "kind", fault.Kind, "detail", fault.Detail)
+		}
+	}
+	w.fault = fault
+	if w.up() {
+		close(w.gone)
+	} else {
+		w.failed = true
+		close(w.ready)
+		close(w.gone)
+	}
+	e.changed()
+}
+
+const (
+	maxPolicyHits = 2    // one restart, then a person must look
+	leastContext  = 1024 // tokens
+)
+
+func (e *Engine) waitFor(change <-chan struct{}) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-change:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.life.Done():
+			return closing()
+		}
+	}
+}
+
+func (e *Engine) sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.life.Done():
+		return closing()
+	}
+}
