@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -121,9 +122,7 @@ func (d *Door) visit(ctx context.Context, method string, u *url.URL, header http
 	if err != nil {
 		return nil, 0, &RefusedError{Host: u.Host, Reason: "the address cannot be used"}
 	}
-	for k, v := range header {
-		request.Header[k] = v
-	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("User-Agent", d.config.UserAgent)
 	request.Header.Set("Accept-Encoding", "identity")
 	if a.User != nil {

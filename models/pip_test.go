@@ -142,7 +142,7 @@ func index(t *testing.T, p *packages) *outside {
 // poison is what a source package may bring: setup.py and a build backend that
 // write a file when they are run.
 func poison(marker string) []member {
-	evil := []byte(fmt.Sprintf("open(%q, 'w').write('ran')\n", marker))
+	evil := fmt.Appendf(nil, "open(%q, 'w').write('ran')\n", marker)
 	return []member{
 		{name: "tiny_model-1.0/setup.py", content: evil},
 		{name: "tiny_model-1.0/backend.py", content: evil},

@@ -93,7 +93,7 @@ func InstallHint(missing []string, osRelease string) string {
 func packages(missing []string, by map[string]string) []string {
 	var out []string
 	for _, m := range missing {
-		for _, p := range strings.Fields(by[m]) {
+		for p := range strings.FieldsSeq(by[m]) {
 			if !slices.Contains(out, p) {
 				out = append(out, p)
 			}
