@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == victimVerb {
 		runVictim()
 	}
+	if len(os.Args) > 2 && os.Args[1] == lockVerb {
+		runLockAct(os.Args[2], os.Args[3:])
+	}
 	if len(os.Args) > 1 && os.Args[1][0] != '-' {
 		os.Exit(2) // a child that was told something unknown must not run the tests, which start children
 	}

@@ -15,9 +15,10 @@ import (
 
 // LockDown makes this process unable to reach the Internet, for good and on
 // all threads, by the kernel's word: no capabilities, no_new_privs, no core
-// image, and a system-call filter that refuses every way to a connection that
-// is not an AF_UNIX one. Listeners bound before go on accepting; jailed
-// programs can still be started and inherit it all.
+// image, Internet descriptors tied to the loopback device, and a system-call
+// filter that refuses every way to a connection that is not an AF_UNIX one.
+// Listeners bound before go on accepting; jailed programs can still be started
+// and inherit it all.
 //
 // Denying socket alone would not do: a listening or an accepted descriptor can
 // be disconnected with AF_UNSPEC and connected anew, and Fast Open dials by
@@ -29,76 +30,82 @@ import (
 // and must not read a prompt. It may be called again.
 func LockDown() error { return lockDown(nil) }
 
-// maxAddress is the longest address for connect: one byte less than the
-// smallest Internet address (sockaddr_in).
-const maxAddress = unix.SizeofSockaddrInet4 - 1
-
-// lockRule is a rule of lock-down's filter under the name by which a test
-// takes it away.
-type lockRule struct {
-	name layer
-	rule rule
-}
-
-// lockRules are all that lock-down refuses; everything else is allowed.
-func lockRules() []lockRule {
-	eperm := refuse(syscall.EPERM)
-	when := func(c condition) []condition { return []condition{c} }
-	rules := []lockRule{
-		{"lock-down socket", rule{unix.SYS_SOCKET, when(argIsNot(0, unix.AF_UNIX)), eperm}},
-		{"lock-down socketpair", rule{unix.SYS_SOCKETPAIR, when(argIsNot(0, unix.AF_UNIX)), eperm}},
-		{"lock-down connect", rule{unix.SYS_CONNECT, when(isAbove(2, maxAddress)), eperm}},
-		{"lock-down sendto", rule{unix.SYS_SENDTO, when(hasAny(3, unix.MSG_FASTOPEN)), eperm}},
-		{"lock-down sendmsg", rule{unix.SYS_SENDMSG, when(hasAny(2, unix.MSG_FASTOPEN)), eperm}},
-		{"lock-down sendmmsg", rule{unix.SYS_SENDMMSG, when(hasAny(3, unix.MSG_FASTOPEN)), eperm}},
-	}
-	// What makes sockets or takes descriptors past the filter, or reaches into
-	// other processes or the kernel. Nothing of ours needs any of it.
-	for name, nr := range map[string]uintptr{
-		"io_uring_setup": unix.SYS_IO_URING_SETUP, "io_uring_enter": unix.SYS_IO_URING_ENTER, "io_uring_register": unix.SYS_IO_URING_REGISTER,
-		"ptrace": unix.SYS_PTRACE, "process_vm_readv": unix.SYS_PROCESS_VM_READV, "process_vm_writev": unix.SYS_PROCESS_VM_WRITEV,
-		"process_madvise": unix.SYS_PROCESS_MADVISE, "pidfd_getfd": unix.SYS_PIDFD_GETFD, "kcmp": unix.SYS_KCMP, "setns": unix.SYS_SETNS,
-		"bpf": unix.SYS_BPF, "perf_event_open": unix.SYS_PERF_EVENT_OPEN, "userfaultfd": unix.SYS_USERFAULTFD,
-		"open_by_handle_at": unix.SYS_OPEN_BY_HANDLE_AT, "add_key": unix.SYS_ADD_KEY, "request_key": unix.SYS_REQUEST_KEY, "keyctl": unix.SYS_KEYCTL,
-		"kexec_load": unix.SYS_KEXEC_LOAD, "kexec_file_load": unix.SYS_KEXEC_FILE_LOAD, "init_module": unix.SYS_INIT_MODULE,
-		"finit_module": unix.SYS_FINIT_MODULE, "delete_module": unix.SYS_DELETE_MODULE,
-	} {
-		rules = append(rules, lockRule{layer("lock-down " + name), rule{nr: nr, do: eperm}})
-	}
-	return rules
-}
+// Layers of lock-down beside the rules of its filter. Tests take them away.
+const (
+	lockCapabilities layer = "lock-down capabilities"
+	lockPrivileges   layer = "lock-down no_new_privs"
+	lockImage        layer = "lock-down not dumpable"
+	lockLoopback     layer = "lock-down loopback only"
+	lockFilter       layer = "lock-down filter"
+	lockThreads      layer = "lock-down filter on all threads"
+)
 
 // lockDown is LockDown; without is for tests.
 func lockDown(without map[layer]bool) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := dropEverywhere(); err != nil {
+	if len(without) == 0 && lockedDown() == nil {
+		return nil
+	}
+	if err := lock(without); err != nil {
 		return fmt.Errorf("lock-down: %w", err)
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("lock-down: no_new_privs: %w", err)
-	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("lock-down: not dumpable: %w", err)
-	}
-	f := filter{otherwise: allow, anyArch: without[filterArch], anyABI: without[filterX32]}
-	for _, r := range lockRules() {
-		if !without[r.name] {
-			f.rules = append(f.rules, r.rule)
-		}
-	}
-	prog, err := f.assemble()
-	if err != nil {
-		return fmt.Errorf("lock-down: %w", err)
-	}
-	// TSYNC hands the filter and no_new_privs to every other thread, or fails.
-	if _, err := install(prog, unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
-		return fmt.Errorf("lock-down: system-call filter: %w (a container may forbid it; then nothing can be promised)", err)
+	if len(without) > 0 {
+		return nil
 	}
 	if err := lockedDown(); err != nil {
 		return fmt.Errorf("lock-down: %w", err)
 	}
 	return nil
+}
+
+func lock(without map[layer]bool) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if !without[lockLoopback] {
+		if err := tieToLoopback(); err != nil {
+			return err
+		}
+	}
+	// no_new_privs comes first: it lets an ordinary account install a filter.
+	if !without[lockPrivileges] {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("no_new_privs: %w", err)
+		}
+	}
+	if !without[lockImage] {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return fmt.Errorf("not dumpable: %w", err)
+		}
+	}
+	if !without[lockFilter] {
+		if err := lockCalls(without); err != nil {
+			return fmt.Errorf("system-call filter: %w (a container may forbid it; then nothing can be promised)", err)
+		}
+	}
+	if !without[lockCapabilities] {
+		return dropEverywhere()
+	}
+	return nil
+}
+
+// lockCalls puts the filter on every thread.
+func lockCalls(without map[layer]bool) error {
+	f := filter{otherwise: allow, anyArch: without[filterArch], anyABI: without[filterX32]}
+	for _, r := range lockRules {
+		if !without[r.layer()] {
+			f.rules = append(f.rules, r.rule)
+		}
+	}
+	prog, err := f.assemble()
+	if err != nil {
+		return err
+	}
+	// TSYNC hands the filter and no_new_privs to every other thread, or fails.
+	var flags uintptr = unix.SECCOMP_FILTER_FLAG_TSYNC
+	if without[lockThreads] {
+		flags = 0
+	}
+	_, err = install(prog, flags)
+	return err
 }
 
 // dropEverywhere gives up the capabilities of all threads, and what they could
@@ -111,7 +118,11 @@ func dropEverywhere() error {
 	// No thread may regain any by executing a program with file capabilities:
 	// no_new_privs sees to that, the bounding set is the second lock.
 	for c := uintptr(0); c < 64; c++ {
-		if _, _, e := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0); e != 0 && e != unix.EINVAL && e != unix.EPERM {
+		_, _, e := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0)
+		if e == unix.ENOTSUP {
+			return errors.New("capabilities: a program built with cgo cannot drop them on all threads; build it with CGO_ENABLED=0, or start it without root")
+		}
+		if e != 0 && e != unix.EINVAL && e != unix.EPERM {
 			return fmt.Errorf("bounding set: %w", e)
 		}
 	}
@@ -140,11 +151,11 @@ func capabilities() (held bool, err error) {
 	return held, err
 }
 
-// lockedDown reads back from the kernel that every thread is locked down. The
-// status file of the process speaks of its first thread only, so each thread's
-// own is read.
+// lockedDown reads back from the kernel that every thread is locked down, and
+// tries what the filter refuses. The status file of the process speaks of its
+// first thread only, so each thread's own is read.
 func lockedDown() error {
-	return eachThread(func(status map[string]string) error {
+	err := eachThread(func(status map[string]string) error {
 		for _, want := range []struct{ field, value string }{
 			{"CapInh", "0000000000000000"}, {"CapPrm", "0000000000000000"}, {"CapEff", "0000000000000000"}, {"CapAmb", "0000000000000000"},
 			{"NoNewPrivs", "1"}, {"Seccomp", "2"},
@@ -155,6 +166,20 @@ func lockedDown() error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if d, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || d != 0 {
+		return fmt.Errorf("other processes may read this one (dumpable is %d, %v)", d, err)
+	}
+	for _, r := range lockRules {
+		// With arguments that no kernel takes: nothing happens if it is let through.
+		_, _, e := unix.RawSyscall6(r.nr, r.try[0], r.try[1], r.try[2], r.try[3], r.try[4], r.try[5])
+		if e != unix.EPERM {
+			return fmt.Errorf("the filter lets %s through (%v)", r.name, e)
+		}
+	}
+	return loopbackOnly()
 }
 
 // eachThread reads /proc/self/task/*/status (proc_pid_status(5)).
