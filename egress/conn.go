@@ -48,7 +48,9 @@ func (t *traffic) dialer(r rule, stall time.Duration) func(context.Context, stri
 		if err != nil {
 			return nil, err
 		}
-		if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && !r.proxied {
+		if r.proxied {
+			t.near.Store(int32(public)) // where it leads cannot be seen: as far as can be
+		} else if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 			t.near.Store(int32(reachOf(ap.Addr())))
 		}
 		return &conn{c, t, stall}, nil

@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // ErrNoSpace is in every *SpaceError.
@@ -99,6 +101,7 @@ func clean(host string, err error) error {
 	if e, ok := errors.AsType[*RefusedError](err); ok {
 		return &RefusedError{Host: host, Reason: e.Reason}
 	}
+	err = plainError{err}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return fmt.Errorf("%s cannot be reached: %w", host, err)
 	}
@@ -113,6 +116,21 @@ func clean(host string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", host, err)
 }
+
+// plainError is an error whose text a terminal shows and never obeys: proxies,
+// name servers and certificates that nobody checked yet put words into it.
+type plainError struct{ error }
+
+func (e plainError) Error() string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, e.error.Error())
+}
+
+func (e plainError) Unwrap() error { return e.error }
 
 func isCertificate(err error) bool {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)

@@ -9,11 +9,14 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -55,7 +58,7 @@ func (r *reply) Close() error {
 // second host (CVE-2025-51471 was that).
 func (d *Door) open(ctx context.Context, method, address string, header http.Header, follow bool) (*reply, error) {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil || !isHostName(u.Hostname()) {
 		return nil, errors.New("the address cannot be read")
 	}
 	if header = header.Clone(); header == nil {
@@ -76,7 +79,7 @@ func (d *Door) open(ctx context.Context, method, address string, header http.Hea
 		}
 		next, err := u.Parse(r.Header.Get("Location"))
 		r.Close()
-		if err != nil || r.Header.Get("Location") == "" {
+		if err != nil || r.Header.Get("Location") == "" || !isHostName(next.Hostname()) {
 			return nil, fmt.Errorf("%s redirects to an address that cannot be read", u.Host)
 		}
 		if u.Scheme == "https" && next.Scheme != "https" {
@@ -155,10 +158,22 @@ func (d *Door) visit(ctx context.Context, method string, u *url.URL, header http
 	return r, reach(seen.near.Load()), nil
 }
 
-// isLoopbackName tells which names never go to a proxy. Where they lead is
-// decided by address.
+// isLoopbackName tells which names never go to a proxy: one that runs on this
+// machine would connect to it. Where they lead is decided by address.
 func isLoopbackName(host string) bool {
-	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if a, err := netip.ParseAddr(host); err == nil {
+		return reachOf(a) == loopback
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasPrefix(host, "127.")
+}
+
+// isHostName reports whether a name may stand in logs and messages: a URL's
+// host can hold bytes that a terminal obeys, as %C2%9B.
+func isHostName(host string) bool {
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return r == utf8.RuneError || !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(".-_:%", r)
+	})
 }
 
 // transport serves one request: nothing is shared between hosts.
