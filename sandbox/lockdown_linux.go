@@ -117,7 +117,7 @@ func dropEverywhere() error {
 	}
 	// No thread may regain any by executing a program with file capabilities:
 	// no_new_privs sees to that, the bounding set is the second lock.
-	for c := uintptr(0); c < 64; c++ {
+	for c := range uintptr(64) {
 		_, _, e := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0)
 		if e == unix.ENOTSUP {
 			return errors.New("capabilities: a program built with cgo cannot drop them on all threads; build it with CGO_ENABLED=0, or start it without root")
