@@ -171,7 +171,7 @@ func TestOrdinaryAccount(t *testing.T) {
 		os.Chmod(d, 0o755)
 	}
 	c := exec.CommandContext(t.Context(), program, "-test.timeout=120s",
-		"-test.run=^Test(Shelf|ShelfFolder|Damage|BadPaths|Killed|AskPip|PullWeb)$")
+		"-test.run=^Test(Shelf|ShelfFolder|Damage|BadPaths|Planted|Killed|AskPip|PullWeb)$")
 	c.Dir = dir
 	c.Env = append(os.Environ(), "TMPDIR="+filepath.Join(dir, "tmp"))
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -56,10 +58,16 @@ func (s *Shelf) claim(ctx context.Context, key string, watch egress.Progress) (*
 	if err := s.root.Mkdir(incoming, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("model folder: %w", err)
 	}
+	if err := s.ownIncoming(); err != nil {
+		return nil, fmt.Errorf("model folder: %s: %w", filepath.Join(s.dir, incoming), err)
+	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		const how = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW
+		if info, err := s.root.Lstat(partName(key)); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("model folder: %s: %w", filepath.Join(s.dir, partName(key)), errNotPlain) // os.Root follows links inside
+		}
 		f, err := s.root.OpenFile(partName(key), how, 0o600)
 		if errors.Is(err, fs.ErrPermission) && s.root.Chmod(partName(key), 0o600) == nil {
 			f, err = s.root.OpenFile(partName(key), how, 0o600) // killed just before it got its name
@@ -69,6 +77,10 @@ func (s *Shelf) claim(ctx context.Context, key string, watch egress.Progress) (*
 		}
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil && s.is(f, partName(key)) {
+			if err := ownPart(f); err != nil {
+				f.Close()
+				return nil, fmt.Errorf("model folder: %s: %w", filepath.Join(s.dir, partName(key)), err)
+			}
 			return &part{File: f, shelf: s, key: key}, nil
 		}
 		f.Close() // another has it, or it was put on the shelf meanwhile
@@ -84,6 +96,30 @@ func (s *Shelf) claim(ctx context.Context, key string, watch egress.Progress) (*
 		case <-tick.C:
 		}
 	}
+}
+
+// ownIncoming refuses a folder that another account put there while the shelf
+// was open to it: who stands in a folder stays in it, whatever becomes of those
+// above, and could exchange a file after it was hashed.
+func (s *Shelf) ownIncoming() error {
+	root, err := s.root.OpenRoot(incoming)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return closeToOthers(root)
+}
+
+// ownPart refuses a file to which somebody else may hold a descriptor.
+func ownPart(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != os.Geteuid() || st.Nlink != 1 || st.Mode&0o077 != 0 {
+		return errors.New("it is not a file that this account alone made; delete it, then try again")
+	}
+	return nil
 }
 
 // is reports whether name still names the open file.
@@ -207,6 +243,9 @@ func (s *Shelf) sweep() error {
 	return nil
 }
 
+// temporaryName is what Shelf.write calls its files; others' stay.
+var temporaryName = regexp.MustCompile(`^(sha256-|source-|\.verified\.json).*\.[0-9]+-[0-9]+\.new$`)
+
 // orphan reports whether a file is half of a pair, or a temporary one of a
 // process that is gone for an hour.
 func (s *Shelf) orphan(dir string, e fs.DirEntry) bool {
@@ -214,7 +253,7 @@ func (s *Shelf) orphan(dir string, e fs.DirEntry) bool {
 		_, err := s.root.Lstat(path.Join(dir, name))
 		return errors.Is(err, fs.ErrNotExist)
 	}
-	if strings.HasSuffix(e.Name(), ".new") {
+	if temporaryName.MatchString(e.Name()) {
 		info, err := e.Info()
 		return err == nil && time.Since(info.ModTime()) > time.Hour
 	}

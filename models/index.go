@@ -273,5 +273,5 @@ func versionOf(file, name string) (string, bool) {
 		}
 		dist, version = sdist[:dash], sdist[dash+1:]
 	}
-	return strings.ToLower(version), dist != "" && normal(dist) == normal(name)
+	return strings.ToLower(version), versionText.MatchString(version) && normal(dist) == normal(name)
 }

@@ -81,7 +81,10 @@ func (s *Shelf) place(p *part, pass Passport, checked stamp) (Passport, error) {
 		return Passport{}, fmt.Errorf("model %s: %w", pass.Name, err)
 	}
 	now, g, err := stampOf(p.File)
-	if err == nil && g.problem() == "" && now.Inode == checked.Inode && now.Size == checked.Size && now.MTime == checked.MTime {
+	if err == nil && g.problem() != "" {
+		return Passport{}, &DamagedError{Name: pass.Name, Reason: g.problem(), Fix: fixOf(pass.Name)}
+	}
+	if err == nil && now.Inode == checked.Inode && now.Size == checked.Size && now.MTime == checked.MTime {
 		s.remember(pass.Digest, verdict{now, sha256.Sum256(text)}) // only the change time differs: by mode and name
 	}
 	return pass, nil

@@ -65,7 +65,7 @@ func ParseRef(s string) (Ref, error) {
 		return bad("it is empty")
 	case len(s) > maxRef:
 		return bad("it is longer than %d bytes", maxRef)
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+	case !plainText(s):
 		return bad("it holds control characters")
 	}
 	scheme, rest, found := strings.Cut(s, ":")
@@ -109,6 +109,9 @@ func ParseRef(s string) (Ref, error) {
 		if r.Path, err = filepath.Abs(rest); err != nil {
 			return bad("the path cannot be made absolute: %v", err)
 		}
+		if !plainText(r.Path) { // it begins with the folder the person stands in
+			return bad("the name of its folder holds control characters")
+		}
 	case "pip":
 		what, in, _ := strings.Cut(rest, "/")
 		name, version, pinned := strings.Cut(what, "==")
@@ -120,6 +123,14 @@ func ParseRef(s string) (Ref, error) {
 		return bad("%s: is no source", shown(scheme))
 	}
 	return r, nil
+}
+
+// plainText reports whether a terminal shows s as it is: without control
+// characters and those that turn the direction of writing.
+func plainText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	})
 }
 
 // cutDigest takes "#sha256=…" off the end.

@@ -261,7 +261,7 @@ func TestSweep(t *testing.T) {
 	for name, gone := range map[string]bool{
 		fileName(d1):                 true, // no passport
 		passportName(d2):             true, // no file
-		"x.1-2.new":                  true,
+		"sha256-00.json.1-2.new":     true,
 		incoming + "/old.part":       true,
 		incoming + "/gone.pull":      true,
 		incoming + "/fresh.part":     false,

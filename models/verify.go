@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"abaton.local/models/internal/gguf"
 )
 
 // DamagedError says that a model is not what was pulled. It is not used.
@@ -33,7 +35,8 @@ func (e *ChangedError) Error() string {
 	return e.Name + " changed while it was read: who writes it? Try again when they are done"
 }
 
-// A verdict remembers that a file had its digest and a sound header.
+// A verdict remembers that a file had its digest and, in the process that found
+// it, a sound header.
 type verdict struct {
 	Stamp    stamp  `json:"stamp"`
 	Passport Digest `json:"passport_sha256"` // of the passport's bytes
@@ -50,7 +53,8 @@ const verdictsName = ".verified.json"
 
 // Open gives a model's file, open for reading and verified: its mode and
 // owner, its digest, its header against the passport. The digest is computed
-// anew unless device, inode, size and times are those remembered in this boot.
+// anew unless device, inode, size and times are those remembered in this boot;
+// the header is checked in every process once.
 // It returns *DamagedError or *ChangedError when the file must not be used. The
 // caller gives the engine this very file, not its path.
 func (s *Shelf) Open(ctx context.Context, p Passport) (*os.File, error) {
@@ -90,11 +94,21 @@ func (s *Shelf) open(ctx context.Context, p Passport, anew bool) (*os.File, erro
 			return damaged(fmt.Sprintf("its file has %d bytes, its passport says %d", at.Size, kept.Size))
 		}
 		now := verdict{at, sha256.Sum256(text)}
-		if !anew && s.recalls(p.Digest, now) {
+		hashed, checked := s.recalls(p.Digest, now)
+		if !anew && checked {
 			return nil
 		}
-		if err := s.verify(ctx, f, kept, damaged); err != nil {
+		if anew || !hashed {
+			if err := digestIs(ctx, f, kept.Digest, damaged); err != nil {
+				return err
+			}
+		}
+		h, err := checkModel("model "+p.Name, f, kept.Size)
+		if err != nil {
 			return err
+		}
+		if !kept.agrees(h) {
+			return damaged("its passport tells other facts than its header")
 		}
 		after, _, err := stampOf(f)
 		if err != nil {
@@ -104,6 +118,7 @@ func (s *Shelf) open(ctx context.Context, p Passport, anew bool) (*os.File, erro
 			return &ChangedError{Name: "model " + p.Name}
 		}
 		s.remember(p.Digest, now)
+		s.shape(at, h)
 		return nil
 	}()
 	if err != nil {
@@ -113,21 +128,14 @@ func (s *Shelf) open(ctx context.Context, p Passport, anew bool) (*os.File, erro
 	return f, nil
 }
 
-// verify reads the whole file.
-func (s *Shelf) verify(ctx context.Context, f *os.File, p Passport, damaged func(string) error) error {
+// digestIs reads the whole file.
+func digestIs(ctx context.Context, f *os.File, want Digest, damaged func(string) error) error {
 	got, _, err := hashFile(ctx, f)
 	if err != nil {
 		return err
 	}
-	if got != p.Digest {
+	if got != want {
 		return damaged(fmt.Sprintf("its SHA-256 is %s…, not the one it was pulled with", got.String()[:12]))
-	}
-	h, err := checkModel("model "+p.Name, f, p.Size)
-	if err != nil {
-		return err
-	}
-	if !p.agrees(h) {
-		return damaged("its passport tells other facts than its header")
 	}
 	return nil
 }
@@ -155,11 +163,15 @@ func hashFile(ctx context.Context, f io.ReaderAt) (d Digest, size int64, err err
 	}
 }
 
-// recalls reports whether v was found since the machine started.
-func (s *Shelf) recalls(d Digest, v verdict) bool {
+// recalls reports whether the file had its digest since the machine started,
+// and whether this process checked its header, too. What another process found
+// of a header does not count: it may have been an older program, whose check
+// let through what ours refuses.
+func (s *Shelf) recalls(d Digest, v verdict) (hashed, checked bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.verdicts[d] == v || s.read().Models[d] == v
+	checked = s.verdicts[d] == v
+	return checked || s.read().Models[d] == v, checked
 }
 
 func (s *Shelf) read() remembered {
@@ -218,9 +230,14 @@ func (s *Shelf) Shape(p Passport) (Shape, error) {
 	if err != nil {
 		return Shape{}, err
 	}
-	shape = shapeOf(h)
+	return s.shape(at, h), nil
+}
+
+// shape keeps what the header of a file told.
+func (s *Shelf) shape(at stamp, h gguf.Header) Shape {
+	shape := shapeOf(h)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.shapes[at] = shape
-	s.mu.Unlock()
-	return shape, nil
+	return shape
 }
