@@ -17,7 +17,7 @@ func client(token string) openai.Client {
 func params(model, text string) openai.ChatCompletionNewParams {
 	return openai.ChatCompletionNewParams{
 		Model:               model,
-		Messages:            []openai.ChatCompletionMessageParamUnion{openai.UserMessage(text)},
+		Messages:            []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(instruction), openai.UserMessage(text)},
 		Temperature:         openai.Float(0),
 		MaxCompletionTokens: openai.Int(40),
 	}

@@ -66,7 +66,7 @@ func finish(t *testing.T, dir string) {
 func script(t *testing.T, version, interpreter, path string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), interpreter, path)
-	cmd.Env = append(os.Environ(), "BASE_URL="+served.url, "TOKEN="+served.token, "MODEL="+served.model, "QUESTION="+question)
+	cmd.Env = append(os.Environ(), "BASE_URL="+served.url, "TOKEN="+served.token, "MODEL="+served.model, "INSTRUCTION="+instruction, "QUESTION="+question)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

@@ -31,9 +31,11 @@ type server struct {
 	model string
 }
 
-// A question that every chat model answers, and one that fits into no context
-// of the model under test.
-const question = "What is the capital of France?"
+// What is asked.
+const (
+	instruction = "Answer the question truthfully and in few words." // the model is very small
+	question    = "What is the capital of France?"
+)
 
 var served server
 

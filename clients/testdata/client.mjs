@@ -2,11 +2,14 @@
 import { readFileSync } from "node:fs";
 import OpenAI from "openai";
 
-const { BASE_URL, TOKEN, MODEL, QUESTION } = process.env;
+const { BASE_URL, TOKEN, MODEL, INSTRUCTION, QUESTION } = process.env;
 const client = (apiKey) => new OpenAI({ baseURL: BASE_URL, apiKey, maxRetries: 0 });
 const request = (more = {}) => ({
   model: MODEL,
-  messages: [{ role: "user", content: QUESTION }],
+  messages: [
+    { role: "system", content: INSTRUCTION },
+    { role: "user", content: QUESTION },
+  ],
   temperature: 0,
   max_tokens: 40,
   ...more,

@@ -5,7 +5,8 @@ import os
 
 import openai
 
-BASE, TOKEN, MODEL, QUESTION = (os.environ[n] for n in ("BASE_URL", "TOKEN", "MODEL", "QUESTION"))
+BASE, TOKEN, MODEL = (os.environ[n] for n in ("BASE_URL", "TOKEN", "MODEL"))
+INSTRUCTION, QUESTION = os.environ["INSTRUCTION"], os.environ["QUESTION"]
 
 
 def client(token):
@@ -13,7 +14,8 @@ def client(token):
 
 
 def request(model=MODEL, text=QUESTION, **more):
-    return dict(model=model, messages=[{"role": "user", "content": text}], temperature=0, max_tokens=40, **more)
+    messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": text}]
+    return dict(model=model, messages=messages, temperature=0, max_tokens=40, **more)
 
 
 def raised(act):

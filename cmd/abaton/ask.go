@@ -60,11 +60,12 @@ func ask(ctx context.Context, p *program, args []string, asJSON bool) error {
 		return stoppedOr(ctx, err)
 	}
 	defer answers.close()
-	request := chat.Ask{Messages: []engine.Message{{Role: engine.User, Content: question}}}
+	how := mannerFor(p.cfg, answers.model)
+	request := how.ask(engine.Message{Role: engine.User, Content: question})
 	if material != "" {
 		request = chat.WithMaterial(question, material)
+		request.Model, request.Options = how.model, how.options
 	}
-	request.Model, request.Options = answers.model.Name, optionsFor(p.cfg, answers.model)
 	r, err := printAnswer(ctx, p, answers, request, asJSON)
 	if err != nil {
 		return stoppedOr(ctx, err)

@@ -62,7 +62,7 @@ func chatByLines(ctx context.Context, p *program) error {
 	signal.Notify(interrupts, os.Interrupt)
 	release()
 	defer signal.Stop(interrupts)
-	c := &conversation{answers: a, model: a.model.Name, options: optionsFor(p.cfg, a.model)}
+	c := &conversation{answers: a, manner: mannerFor(p.cfg, a.model)}
 	lines := make(chan string)
 	problem := make(chan error, 1)
 	go func() {
@@ -129,7 +129,7 @@ func (t turn) run(ctx context.Context, question string) error {
 	finished := make(chan result, 1)
 	out := newPrinter(t.p.screen)
 	go func() {
-		r, err := t.c.ask(ctx, question, func(text string) error {
+		r, err := t.c.say(ctx, question, func(text string) error {
 			if t.waiting != nil {
 				t.waiting()
 				t.waiting = nil
@@ -189,7 +189,7 @@ func chatOnTerminal(ctx context.Context, p *program) error {
 	defer keyboard.close()
 	release()
 	a.warm()
-	s := sitting{p: p, a: a, k: keyboard, c: &conversation{answers: a, model: a.model.Name, options: optionsFor(p.cfg, a.model)}}
+	s := sitting{p: p, a: a, k: keyboard, c: &conversation{answers: a, manner: mannerFor(p.cfg, a.model)}}
 	s.greet()
 	return s.run(ctx)
 }
@@ -292,7 +292,7 @@ func (s *sitting) command(text string) (leave bool) {
 			s.p.screen.complain(said)
 			break
 		}
-		s.a.model, s.c.model, s.c.options = m, m.Name, optionsFor(s.p.cfg, m)
+		s.a.model, s.c.manner = m, mannerFor(s.p.cfg, m)
 		s.greet()
 		s.a.warm()
 	default:

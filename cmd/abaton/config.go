@@ -29,6 +29,7 @@ type config struct {
 	Threads        int      `toml:"threads"`
 	Context        int      `toml:"context"`
 	Temperature    *float64 `toml:"temperature"`
+	Instruction    *string  `toml:"instruction"`
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
@@ -84,6 +85,7 @@ var settings = []setting{
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
 	{"context", "TOKENS", "longest conversation (4096, and never more than the model's own)", func(c *config) any { return &c.Context }},
 	{"temperature", "T", "how freely the model picks its words, 0 to 2 (0.2 for small models, else the engine's own)", func(c *config) any { return &c.Temperature }},
+	{"instruction", "TEXT", "what a model is told before a conversation at the terminal (small models: to be truthful and brief)", func(c *config) any { return &c.Instruction }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
@@ -218,6 +220,8 @@ func assign(p any, s string) (err error) {
 		if *p, err = strconv.ParseBool(s); err != nil {
 			return fmt.Errorf("%q is neither true nor false", s)
 		}
+	case **string:
+		*p = &s
 	case **float64:
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil {

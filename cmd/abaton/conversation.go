@@ -5,10 +5,10 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
 
 	"abaton.local/chat"
 	"abaton.local/engine"
-	"abaton.local/models"
 )
 
 // answerer is whoever answers: the rooms in this process, or a running serve.
@@ -19,9 +19,8 @@ type answerer interface {
 // conversation is the turns of one sitting. They are in memory only.
 type conversation struct {
 	answers answerer
-	model   string
-	options engine.Options
-	turns   []engine.Message
+	manner
+	turns []engine.Message
 }
 
 // reply is what came of one question.
@@ -34,12 +33,12 @@ type reply struct {
 	dropped int
 }
 
-// ask puts one question after what was said before and hands pieces of the
+// say puts one question after what was said before and hands pieces of the
 // answer to show as they come. When the conversation no longer fits into the
 // model's context, the oldest question and answer go, again and again. What was
 // answered until an error or a stop stays in the conversation; a question that
 // got no answer does not.
-func (c *conversation) ask(ctx context.Context, question string, show func(string) error) (reply, error) {
+func (c *conversation) say(ctx context.Context, question string, show func(string) error) (reply, error) {
 	var r reply
 	asked := engine.Message{Role: engine.User, Content: question}
 	before := c.turns
@@ -62,8 +61,7 @@ func (c *conversation) ask(ctx context.Context, question string, show func(strin
 }
 
 func (c *conversation) once(ctx context.Context, asked engine.Message, r *reply, show func(string) error) error {
-	messages := append(append([]engine.Message(nil), c.turns...), asked)
-	for e, err := range c.answers.Answer(ctx, chat.Ask{Model: c.model, Messages: messages, Options: c.options}) {
+	for e, err := range c.answers.Answer(ctx, c.ask(slices.Concat(c.turns, []engine.Message{asked})...)) {
 		if err != nil {
 			return err
 		}
@@ -77,19 +75,6 @@ func (c *conversation) once(ctx context.Context, asked engine.Message, r *reply,
 		}
 	}
 	return ctx.Err()
-}
-
-// optionsFor is how answers are made for people at a terminal. Small models
-// wander at the engine's usual temperature; what is used for them instead is
-// what the makers of SmolLM2 advise on its model card.
-func optionsFor(c config, m models.Passport) engine.Options {
-	switch {
-	case c.Temperature != nil:
-		return engine.Options{Temperature: c.Temperature}
-	case m.Parameters > 0 && m.Parameters < 2e9:
-		return engine.Options{Temperature: new(0.2), TopP: new(0.9)}
-	}
-	return engine.Options{}
 }
 
 // forget begins a new conversation.

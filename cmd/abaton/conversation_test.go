@@ -11,15 +11,15 @@ import (
 	"abaton.local/engine"
 )
 
-// small is an answerer with room for so many words, which answers with how
+// roomy is an answerer with room for so many words, which answers with how
 // many messages it heard.
-type small struct {
+type roomy struct {
 	room  int
 	heard [][]engine.Message
 	fail  error // after the first piece
 }
 
-func (s *small) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, error] {
+func (s *roomy) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
 		words := 0
 		for _, m := range ask.Messages {
@@ -42,11 +42,11 @@ func (s *small) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, 
 }
 
 func TestConversationRemembers(t *testing.T) {
-	s := &small{room: 100}
+	s := &roomy{room: 100}
 	c := &conversation{answers: s}
-	var shown string
+	var shown strings.Builder
 	for _, q := range []string{"one", "two"} {
-		r, err := c.ask(t.Context(), q, func(text string) error { shown += text; return nil })
+		r, err := c.say(t.Context(), q, func(text string) error { shown.WriteString(text); return nil })
 		if err != nil || r.text != "fine then" || r.usage.AnswerTokens != 2 || r.dropped != 0 {
 			t.Fatalf("%+v, %v", r, err)
 		}
@@ -54,21 +54,21 @@ func TestConversationRemembers(t *testing.T) {
 	if len(s.heard[1]) != 3 || s.heard[1][0].Content != "one" || s.heard[1][1].Role != engine.Assistant || s.heard[1][2].Content != "two" {
 		t.Errorf("the second question came with %+v", s.heard[1])
 	}
-	if shown != "fine thenfine then" {
-		t.Errorf("shown: %q", shown)
+	if shown.String() != "fine thenfine then" {
+		t.Errorf("shown: %q", shown.String())
 	}
 	c.forget()
-	if _, err := c.ask(t.Context(), "three", func(string) error { return nil }); err != nil || len(s.heard[2]) != 1 {
+	if _, err := c.say(t.Context(), "three", func(string) error { return nil }); err != nil || len(s.heard[2]) != 1 {
 		t.Errorf("after /new: %+v, %v", s.heard[2], err)
 	}
 }
 
 func TestConversationDropsTheOldest(t *testing.T) {
-	s := &small{room: 10}
+	s := &roomy{room: 10}
 	c := &conversation{answers: s}
 	ask := func(q string) reply {
 		t.Helper()
-		r, err := c.ask(t.Context(), q, func(string) error { return nil })
+		r, err := c.say(t.Context(), q, func(string) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestConversationDropsTheOldest(t *testing.T) {
 	if last := s.heard[len(s.heard)-1]; last[0].Content != "d e f" {
 		t.Errorf("kept %+v", last)
 	}
-	_, err := c.ask(t.Context(), strings.Repeat("x ", 50), func(string) error { return nil })
+	_, err := c.say(t.Context(), strings.Repeat("x ", 50), func(string) error { return nil })
 	if !tooLong(err) {
 		t.Errorf("a question that can never fit: %v", err)
 	}
@@ -93,9 +93,9 @@ func TestConversationDropsTheOldest(t *testing.T) {
 
 func TestWhatWasSaidBeforeAFaultIsKept(t *testing.T) {
 	fault := &engine.Fault{Kind: engine.Crashed}
-	s := &small{room: 100, fail: fault}
+	s := &roomy{room: 100, fail: fault}
 	c := &conversation{answers: s}
-	_, err := c.ask(t.Context(), "one", func(string) error { return nil })
+	_, err := c.say(t.Context(), "one", func(string) error { return nil })
 	if !errors.Is(err, fault) || len(c.turns) != 2 || c.turns[1].Content != "fine " {
 		t.Errorf("%v, %+v", err, c.turns)
 	}
@@ -103,8 +103,8 @@ func TestWhatWasSaidBeforeAFaultIsKept(t *testing.T) {
 
 func TestAStoppedAnswerIsKept(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	c := &conversation{answers: &small{room: 100}}
-	_, err := c.ask(ctx, "one", func(string) error { cancel(); return ctx.Err() })
+	c := &conversation{answers: &roomy{room: 100}}
+	_, err := c.say(ctx, "one", func(string) error { cancel(); return ctx.Err() })
 	if !errors.Is(err, context.Canceled) || len(c.turns) != 2 || c.turns[1].Content != "fine " {
 		t.Errorf("%v, %+v", err, c.turns)
 	}

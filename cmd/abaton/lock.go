@@ -37,7 +37,7 @@ func lockStore(state, verb string) (*storeLock, error) {
 			"or let `abaton serve` run, which answers any number of `abaton chat` and `abaton ask`", who)
 	}
 	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(fmt.Sprintf("`abaton %s` (process %d)\n", strings.TrimSpace(verb), os.Getpid())), 0)
+		_, _ = f.WriteAt(fmt.Appendf(nil, "`abaton %s` (process %d)\n", strings.TrimSpace(verb), os.Getpid()), 0)
 	}
 	return &storeLock{f}, nil
 }

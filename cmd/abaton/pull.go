@@ -84,7 +84,7 @@ func pull(ctx context.Context, p *program, args []string, o pullOptions) error {
 		return stoppedOr(ctx, err)
 	}
 	if o.json {
-		result.Hosts = door.Hosts()
+		result.Hosts = append(result.Hosts, door.Hosts()...)
 		return printJSON(p.screen.out, result)
 	}
 	return nil
@@ -133,7 +133,7 @@ type fetcher struct {
 }
 
 func (f fetcher) fetch(ctx context.Context, w wish) (pullJSON, error) {
-	result := pullJSON{Models: []models.Passport{}}
+	result := pullJSON{Models: []models.Passport{}, Hosts: []string{}}
 	if w.engine {
 		pack, err := f.engine(ctx)
 		if err != nil {

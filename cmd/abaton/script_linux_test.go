@@ -54,6 +54,12 @@ func storyRoot(t *testing.T) string {
 func TestStories(t *testing.T) {
 	root := storyRoot(t)
 	home := preparedHome(t, root)
+	// The folder of the commands is testscript's and closed; the account that the
+	// program becomes must get at them.
+	commands, _, _ := strings.Cut(os.Getenv("PATH"), string(filepath.ListSeparator))
+	if err := os.Chmod(filepath.Dir(commands), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		WorkdirRoot:         root,
@@ -68,6 +74,8 @@ func TestStories(t *testing.T) {
 			}
 			env.Setenv("CHECK_MODELS", filepath.Join(home, "models"))
 			env.Setenv("CHECK_ENGINES", filepath.Join(home, "engines"))
+			env.Setenv("ABATON_TEMPERATURE", "0") // the same answer each time
+			env.Setenv("ABATON_THREADS", "1")     // stories run side by side, and threads that wait spin
 			env.Setenv("PATH", os.Getenv("PATH"))
 			return nil
 		},
@@ -333,7 +341,7 @@ func lookPath(ts *testscript.TestScript, name string) string {
 // storyEnv is the environment of a story's programs.
 func storyEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "ABATON_CONFIG_DIR", "ABATON_DATA_DIR", "ABATON_STATE_DIR", "ABATON_CACHE_DIR", "ABATON_RUNTIME_DIR", "ABATON_USER"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "ABATON_CONFIG_DIR", "ABATON_DATA_DIR", "ABATON_STATE_DIR", "ABATON_CACHE_DIR", "ABATON_RUNTIME_DIR", "ABATON_USER", "ABATON_TEMPERATURE", "ABATON_INSTRUCTION"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}
