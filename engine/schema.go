@@ -26,7 +26,9 @@ const (
 // recursive code of its own.
 func keyword(name string) func(*schemaReader, int) error {
 	switch name {
-	case "type", "enum", "const", "default", "examples", "required", "title", "description", "format", "$schema", "$id", "$comment",
+	case "type":
+		return (*schemaReader).types
+	case "enum", "const", "default", "examples", "required", "title", "description", "format", "$schema", "$id", "$comment",
 		"deprecated", "readOnly", "writeOnly", "nullable", "strict", "uniqueItems":
 		return (*schemaReader).value
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf":
@@ -57,15 +59,20 @@ func checkSchema(raw []byte) error {
 	}
 	r := &schemaReader{dec: json.NewDecoder(bytes.NewReader(raw))}
 	r.dec.UseNumber()
-	if err := r.schema(1); err != nil {
+	err := r.schema(1)
+	if err == nil {
+		if _, end := r.dec.Token(); end != io.EOF {
+			err = &schemaError{"something stands after its end"}
+		} else {
+			err = weigh(raw)
+		}
+	}
+	if err != nil {
 		var bad *schemaError
 		if !errors.As(err, &bad) {
 			bad = &schemaError{"it is not JSON"} // a decoder's own words can quote it
 		}
 		return outOfRange("json_schema", bad.why)
-	}
-	if _, err := r.dec.Token(); err != io.EOF {
-		return outOfRange("json_schema", "something stands after its end")
 	}
 	return nil
 }
@@ -201,6 +208,33 @@ func (r *schemaReader) value(depth int) error {
 		return err
 	}
 	return nil
+}
+
+// types reads one type or a list of them. A list in a list would have the
+// engine copy the schema once for each way through both.
+func (r *schemaReader) types(depth int) error {
+	const why = "a type must be a text or a list of at most 8 texts"
+	t, err := r.token(depth + 1)
+	if err != nil {
+		return err
+	}
+	if t != json.Delim('[') {
+		if _, ok := t.(string); !ok {
+			return &schemaError{why}
+		}
+		return nil
+	}
+	for n := 1; r.dec.More(); n++ {
+		t, err := r.token(depth + 2)
+		if err != nil {
+			return err
+		}
+		if _, ok := t.(string); !ok || n > 8 {
+			return &schemaError{why}
+		}
+	}
+	_, err = r.dec.Token()
+	return err
 }
 
 func (r *schemaReader) number(depth int) error {
