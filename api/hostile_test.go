@@ -263,3 +263,22 @@ func TestAThousandQuestionsAtOnce(t *testing.T) {
 		t.Errorf("answers: %v", count)
 	}
 }
+
+// An engine can take longer to fail than the door gives a response: its reason
+// is told all the same, streamed or not.
+func TestLateFailuresAreTold(t *testing.T) {
+	const patience = 20 * time.Millisecond
+	late := says(func(context.Context, engine.Prompt) iter.Seq2[engine.Delta, error] {
+		return func(yield func(engine.Delta, error) bool) {
+			<-time.After(5 * patience) // the deadline lies behind us, whatever the machine does
+			yield(engine.Delta{}, fault(engine.Hung))
+		}
+	})
+	h := open(t, late, Config{}, gateway.Config{WriteTimeout: patience})
+	for _, body := range []string{plain, streamed} {
+		resp, text := h.ask(t, "POST", chatPath, body)
+		if resp.StatusCode != 500 || !strings.Contains(text, `"code":"engine_hung"`) {
+			t.Errorf("%s %s", resp.Status, text)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"abaton.local/api/openai"
 	"abaton.local/chat"
@@ -79,8 +80,13 @@ func (a *API) problem(w http.ResponseWriter, err error) openai.Problem {
 	return openai.Problem{Status: 500, Type: openai.ServerError, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
 }
 
-// fail answers with an error, where no answer has begun.
+// fail answers with an error, where no answer has begun. The wait for it may
+// have used up the time that the door gives a response; without more of it the
+// client would see a broken connection and no reason.
 func (a *API) fail(w http.ResponseWriter, err error) {
+	if http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.writeTimeout)) != nil {
+		return // the connection is gone
+	}
 	writeProblem(w, a.problem(w, err))
 }
 
