@@ -121,6 +121,7 @@ func bare(b testing.TB, argv []string) (*side, time.Duration) {
 		b.Fatal(err)
 	}
 	s := &side{name: "bare engine", url: "http://engine", pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, // the engine drops idle connections, in the middle of a request too
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", sock)
 		}}}}
