@@ -114,6 +114,11 @@ func (c *client) chat(ctx context.Context, body []byte) (io.ReadCloser, error) {
 	return c.open(ctx, http.MethodPost, "/v1/chat/completions", body, "text/event-stream")
 }
 
+// maxReply bounds the reply to a request of so many bytes: a text has no more
+// tokens than bytes, and one token is told in less than 64. Without it an engine
+// that was taken over could fill our memory, and decoding takes ten times more.
+func maxReply(request int) int64 { return min(1<<20+64*int64(request), maxReplyBody) }
+
 // call is one request whose reply is one JSON value.
 func (c *client) call(ctx context.Context, method, path string, body []byte, v any) error {
 	r, err := c.open(ctx, method, path, body, "application/json")
@@ -121,11 +126,12 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, v a
 		return err
 	}
 	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, maxReplyBody+1))
+	most := maxReply(len(body))
+	raw, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return err
 	}
-	if len(raw) > maxReplyBody {
+	if int64(len(raw)) > most {
 		return &badReply{"a reply that is too long"}
 	}
 	if err := json.Unmarshal(raw, v); err != nil {

@@ -15,7 +15,7 @@ import (
 const (
 	maxLine       = 1 << 20  // bytes of one event
 	maxAnswer     = 16 << 20 // bytes of text in one answer
-	maxReplyBody  = 96 << 20 // bytes of a reply that is not streamed: the token numbers of maxText
+	maxReplyBody  = 96 << 20 // bytes of any reply that is not streamed: the token numbers of maxText
 	maxReplyHead  = 16 << 10 // bytes of status line and headers
 	eventsPerStep = 8        // events that one token or one batch of the prompt may make
 )

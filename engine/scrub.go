@@ -21,14 +21,15 @@ const scrubRounds = 4 // breaking one token can complete another: "<|im_<|im_sta
 // scrubber breaks the control tokens of one loaded model. Safe for concurrent use.
 type scrubber struct {
 	client  *client
+	context int      // tokens
 	markers []string // what the template puts around turns, longest first
 }
 
 // newScrubber learns the marks that the model's template sets. They are asked
 // for because some models list them as plain words of their vocabulary, which
 // the comparison in dirty cannot see.
-func newScrubber(ctx context.Context, c *client) (*scrubber, error) {
-	s := &scrubber{client: c}
+func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) {
+	s := &scrubber{client: c, context: window}
 	const a, b = "qzaqza", "qzbqzb"
 	turns := []Message{{User, a}, {Assistant, b}, {User, a}}
 	for _, messages := range [][]Message{turns, append([]Message{{System, b}}, turns...)} {
@@ -63,10 +64,22 @@ func bracketed(p string) bool {
 	return p[0] == '<' && end == '>' || p[0] == '[' && end == ']'
 }
 
+// longestToken is more bytes than a token of any vocabulary has on average
+// over a text; the longest we know are runs of 256 spaces.
+const longestToken = 512
+
 // clean gives messages in which no text spells a control token, and how many
-// tokens they have, without the template's own.
+// tokens they have, without the template's own. Where they cannot fit the
+// context no work is spent on them: breaking a control token never makes fewer.
 func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, int, error) {
 	messages = slices.Clone(messages)
+	size := 0
+	for _, m := range messages {
+		size += len(m.Content)
+	}
+	if least := size / longestToken; least > s.context {
+		return nil, 0, tooLong(int64(least), int64(s.context))
+	}
 	for i := range messages {
 		for _, m := range s.markers {
 			messages[i].Content = broken(messages[i].Content, m)
@@ -75,6 +88,9 @@ func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, in
 	n, dirty, err := s.dirty(ctx, messages)
 	if err != nil || !dirty {
 		return messages, n, err
+	}
+	if n >= s.context {
+		return nil, 0, tooLong(int64(n), int64(s.context))
 	}
 	for i := range messages {
 		for round := 0; ; round++ {

@@ -20,6 +20,7 @@ func (e *Engine) fingerprint(p Prompt) (id [32]byte, err error) {
 	}
 	h := hmac.New(sha256.New, e.hashKey[:])
 	h.Write(p.Model[:])
+	h.Write([]byte(p.Person + "\x00")) // else one could learn what another asked
 	h.Write(body)
 	return [32]byte(h.Sum(nil)), nil
 }

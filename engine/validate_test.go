@@ -91,14 +91,14 @@ func TestEngineTakesWhatWePass(t *testing.T) {
 	e, ask := startTiny(t, nil, nil)
 	var wide strings.Builder
 	wide.WriteString(`{"type":"object","properties":{`)
-	for i := range 500 {
+	for i := range 100 {
 		wide.WriteString(fmt.Sprintf(`"p%d":{"type":"string","maxLength":1000},`, i))
 	}
 	deepest := nested(15)
 	for _, s := range append(goodSchemas, deepest, wide.String()+`"z":true}}`,
-		`{"$ref":"#"}`, `{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}},"$ref":"#/$defs/a"}`, `{"$ref":"#/$defs/none"}`,
+		`{"$ref":"#/$defs/none"}`,
 		`{"type":"array","minItems":1000,"items":{"type":"array","minItems":1000,"items":{"type":"array","minItems":1000}}}`,
-		`{"enum":[]}`, `{"type":"nosuch"}`, `{"type":7}`, `{"required":7}`, `{"anyOf":[]}`, `{"minimum":5,"maximum":1,"type":"integer"}`,
+		`{"enum":[]}`, `{"type":"nosuch"}`, `{"required":7}`, `{"anyOf":[]}`, `{"minimum":5,"maximum":1,"type":"integer"}`,
 	) {
 		p := ask("bado", 3)
 		p.Options.JSONSchema = []byte(s)

@@ -146,7 +146,7 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 	for {
 		ok, err := w.client.healthy(ctx)
 		if ok {
-			w.scrub, err = newScrubber(ctx, w.client)
+			w.scrub, err = newScrubber(ctx, w.client, w.context)
 			if err == nil {
 				return nil
 			}
