@@ -76,6 +76,9 @@ func closeToOthers(root *os.Root) error {
 	if int(g.uid) != os.Geteuid() {
 		return fmt.Errorf("it belongs to account %d, not to this one (%d); give it away with chown or name another folder", g.uid, os.Geteuid())
 	}
+	if g.mode&unix.S_ISVTX != 0 {
+		return errors.New("it is a folder for every account; name one of its own below it")
+	}
 	if g.mode&0o777 != 0o700 {
 		return f.Chmod(0o700)
 	}

@@ -218,6 +218,14 @@ func TestShelfFolder(t *testing.T) {
 	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v, %v: others may look in", st.Mode(), err)
 	}
+	shared := t.TempDir() // as /tmp is: it is not ours to close
+	os.Chmod(shared, 0o777|os.ModeSticky)
+	if _, err := OpenShelf(shared); err == nil {
+		t.Error("a folder for every account is taken")
+	}
+	if st, err := os.Stat(shared); err != nil || st.Mode().Perm() != 0o777 {
+		t.Errorf("a folder for every account was closed: %v, %v", st.Mode(), err)
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	os.WriteFile(file, nil, 0o600)
 	if _, err := OpenShelf(file); err == nil {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // buildSpace is what a build needs on its disk: 179 MB of source and 91 MB of
@@ -28,7 +30,10 @@ func (s *Store) build(ctx context.Context, p plan, a archive, o Options) (pack *
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return nil, fmt.Errorf("folder for building: %w", space(err, base, buildSpace))
 	}
-	lock, err := os.OpenFile(filepath.Join(base, "engine-build.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err := ownOrSticky(base); err != nil {
+		return nil, fmt.Errorf("folder for building: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(base, "engine-build.lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("folder for building: %w", space(err, base, buildSpace))
 	}
@@ -103,7 +108,7 @@ func (s *Store) unpackSource(ctx context.Context, a archive, dir string, o Optio
 		return err
 	}
 	defer dest.Close()
-	return unpack(ctx, f, dest, sourceCaps, func(name string) string {
+	return a.unpack(ctx, f, dest, sourceCaps, func(name string) string {
 		inside, ok := strings.CutPrefix(name, a.Inside)
 		if !ok {
 			return ""

@@ -56,6 +56,9 @@ func (s *Store) fetched(ctx context.Context, a archive, o Options) (*os.File, er
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("engine folder: %w", space(err, dir, a.Size))
 	}
+	if err := closeToOthers(dir); err != nil {
+		return nil, fmt.Errorf("engine folder: %w", err)
+	}
 	path := s.part(a)
 	part, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -137,6 +140,23 @@ func opened(ctx context.Context, a archive, path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+// unpack takes the wanted files out of an archive and hashes what it reads: a
+// file that somebody else owns may have changed since it was verified. Nothing
+// that was unpacked may be used when it fails.
+func (a archive) unpack(ctx context.Context, f *os.File, dest *os.Root, c caps, want func(name string) string) error {
+	h := sha256.New()
+	if err := unpack(ctx, io.TeeReader(f, h), dest, c, want); err != nil {
+		return err
+	}
+	if _, err := io.Copy(h, &withContext{ctx, f}); err != nil {
+		return err
+	}
+	if models.Digest(h.Sum(nil)) != a.Digest {
+		return &ArchiveError{Reason: "it changed while it was unpacked"}
+	}
+	return nil
 }
 
 // verify hashes the file from its start and leaves it there.

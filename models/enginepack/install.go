@@ -110,7 +110,7 @@ func (s *Store) Install(ctx context.Context, o Options) (*Pack, error) {
 
 // whole gives an installed pack, or ErrNone after a damaged one was discarded.
 func (s *Store) whole(ctx context.Context, p plan, o Options) (*Pack, error) {
-	pack, err := s.load(ctx, p.key())
+	pack, err := s.load(ctx, p)
 	if damaged, ok := errors.AsType[*DamagedError](err); ok {
 		o.step(Step{Stage: Note, Text: damaged.Error()})
 		if err := s.discard(p.key()); err != nil {

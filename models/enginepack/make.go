@@ -58,6 +58,9 @@ func (b builder) tools() (tools, []string, error) {
 		"PATH=" + t.path(), "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
 		"NINJA_STATUS=[%f/%t] ",
 		"SOURCE_DATE_EPOCH=1", // the same bytes from the same source
+		// The source asks git for its commit: a repository around the store is not its
+		// own, and that one's settings may name programs to run.
+		"GIT_CEILING_DIRECTORIES=" + b.top,
 	}, err
 }
 
@@ -82,7 +85,8 @@ func (b builder) run(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	os.Remove(b.log) // what cannot be removed makes the next line fail: it may be another account's
+	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_WRONLY|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("build log: %w", err)
 	}

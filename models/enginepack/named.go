@@ -36,6 +36,9 @@ func FromPath(path string) (*Pack, error) {
 		return nil, fmt.Errorf("engine: %s is not a program that can be started", path)
 	}
 	dir, server := filepath.Split(path)
+	if at, err := os.Stat(dir); err != nil || at.Mode()&0o002 != 0 && at.Mode()&os.ModeSticky == 0 {
+		return nil, errors.Join(fmt.Errorf("engine: every account may exchange what lies in %s: chmod o-w", dir), err)
+	}
 	p := &Pack{Dir: filepath.Clean(dir), Server: path, Layout: Static, Origin: path, Build: "unknown", Trust: TrustNamed,
 		When: time.Now(), Files: make(map[string]models.Digest)}
 	files := []string{server}
@@ -57,7 +60,10 @@ func FromPath(path string) (*Pack, error) {
 		if err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
 		}
-		if p.Files[name], err = readDigest(context.Background(), root, name, mode&0o777); err != nil {
+		if mode&0o002 != 0 {
+			return nil, fmt.Errorf("engine: every account may write to %s, so it can be exchanged at any time: chmod o-w", filepath.Join(p.Dir, name))
+		}
+		if p.Files[name], _, err = readDigest(context.Background(), root, name, mode&0o777); err != nil {
 			return nil, fmt.Errorf("engine: %s: %w", filepath.Join(p.Dir, name), err)
 		}
 	}

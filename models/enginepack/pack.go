@@ -12,9 +12,11 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"abaton.local/models"
 )
@@ -90,6 +92,9 @@ func (e *DamagedError) Error() string {
 	where := e.Dir
 	if e.File != "" {
 		where = filepath.Join(e.Dir, e.File)
+	}
+	if strings.ContainsFunc(where, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		where = strconv.QuoteToASCII(where) // a stranger's name is shown, never obeyed
 	}
 	return fmt.Sprintf("the installed engine was changed: %s: %s; it is not used. `abaton pull engine` installs it again", where, e.Reason)
 }

@@ -32,7 +32,7 @@ func (s *Store) installReadyMade(ctx context.Context, a archive, o Options) (*Pa
 		stage.Close()
 		removeAll(stage.Name())
 	}()
-	if err := unpack(ctx, f, stage, readyMadeCaps, wanted); err != nil {
+	if err := a.unpack(ctx, f, stage, readyMadeCaps, wanted); err != nil {
 		return nil, space(err, s.dir, 8*a.Size)
 	}
 	if err := lift(stage); err != nil {

@@ -134,7 +134,7 @@ func digestOf(t *testing.T, f *os.File) models.Digest {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	d, err := readDigest(t.Context(), root, filepath.Base(f.Name()), 0o600)
+	d, _, err := readDigest(t.Context(), root, filepath.Base(f.Name()), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

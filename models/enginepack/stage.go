@@ -48,7 +48,7 @@ func (s *Store) commit(ctx context.Context, stage *os.Root, p plan, compiler str
 		if err := flush(stage, name); err != nil {
 			return nil, err
 		}
-		if rec.Files[name], err = readDigest(ctx, stage, name, installedMode(name)); err != nil {
+		if rec.Files[name], _, err = readDigest(ctx, stage, name, installedMode(name)); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if err := stage.Chmod(name, installedMode(name)); err != nil {
@@ -78,7 +78,7 @@ func (s *Store) commit(ctx context.Context, stage *os.Root, p plan, compiler str
 		parent.Sync()
 		parent.Close()
 	}
-	return s.load(ctx, p.key())
+	return s.load(ctx, p)
 }
 
 // installedMode is the mode of a pack's file, by its name.

@@ -39,6 +39,15 @@ func stampAt(path string) (stamp, fs.FileMode, error) {
 	return stampOf(&st), fs.FileMode(st.Mode & 0o7777), nil
 }
 
+// stampIn is the stamp of an open file.
+func stampIn(f *os.File) (stamp, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return stamp{}, &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	return stampOf(&st), nil
+}
+
 var errNotPlain = errors.New("not a plain file")
 
 // A verdict remembers, for one boot, that a pack's files had their digests.

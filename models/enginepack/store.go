@@ -40,6 +40,9 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return nil, fmt.Errorf("engine folder: %w", err)
 	}
+	if err := closeToWriters(abs); err != nil {
+		return nil, fmt.Errorf("engine folder: %w", err)
+	}
 	return &Store{dir: abs, pins: pinned(), machine: hardware.Probe}, nil
 }
 
@@ -77,7 +80,7 @@ func (s *Store) Installed(ctx context.Context) (*Pack, error) {
 		return nil, err
 	}
 	for _, p := range fit {
-		pack, err := s.load(ctx, p.key())
+		pack, err := s.load(ctx, p)
 		if errors.Is(err, ErrNone) {
 			continue
 		}
@@ -89,7 +92,7 @@ func (s *Store) Installed(ctx context.Context) (*Pack, error) {
 // lock keeps other installs out until the file is closed. waiting is called
 // once when somebody else holds it. The kernel lets go when the holder dies.
 func (s *Store) lock(ctx context.Context, waiting func()) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(s.dir, ".lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("engine folder: %w", err)
 	}

@@ -26,9 +26,10 @@ const (
 	modeFile   fs.FileMode = 0o444
 )
 
-// load checks the pack with this key and gives it back. Errors are ErrNone
-// when there is no such folder, *DamagedError, or ones of the system.
-func (s *Store) load(ctx context.Context, key string) (*Pack, error) {
+// load checks the pack that was made by this plan and gives it back. Errors are
+// ErrNone when there is no such folder, *DamagedError, or ones of the system.
+func (s *Store) load(ctx context.Context, made plan) (*Pack, error) {
+	key := made.key()
 	dir := filepath.Join(s.dir, key)
 	folder, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	switch {
@@ -79,8 +80,9 @@ func (s *Store) load(ctx context.Context, key string) (*Pack, error) {
 	if old.Record != sum {
 		old.Seen = nil
 	}
-	p := &Pack{Key: key, Dir: dir, Server: filepath.Join(dir, serverName), Layout: rec.Layout, Origin: rec.Origin, Build: rec.Build,
-		Trust: rec.Trust, Compiler: rec.Compiler, Flags: rec.Flags, Features: rec.Features, When: rec.When, Files: rec.Files,
+	// What the key stands for is told by the plan: the record might praise itself.
+	p := &Pack{Key: key, Dir: dir, Server: filepath.Join(dir, serverName), Layout: made.Layout, Origin: made.Origin, Build: made.Build,
+		Trust: made.Trust, Compiler: rec.Compiler, Flags: made.Flags, Features: made.Features, When: rec.When, Files: rec.Files,
 		installed: true, seen: old.Seen}
 	if err := p.check(ctx, root); err != nil {
 		return nil, err
@@ -137,6 +139,17 @@ func (p *Pack) check(ctx context.Context, root *os.Root) error {
 			}
 		}
 	}
+	if !p.installed && p.Layout == Shared {
+		entries, err := fs.ReadDir(root.FS(), ".")
+		if err != nil {
+			return fmt.Errorf("engine: %s: %w", p.Dir, err)
+		}
+		for _, e := range entries {
+			if _, ok := p.Files[e.Name()]; !ok && isLibrary(e.Name()) && e.Type().IsRegular() {
+				return damaged(e.Name(), "was not there when the engine was named")
+			}
+		}
+	}
 	seen := make(map[string]stamp)
 	for _, name := range names(p.Files) {
 		path := filepath.Join(p.Dir, name)
@@ -159,7 +172,7 @@ func (p *Pack) check(ctx context.Context, root *os.Root) error {
 			seen[name] = now
 			continue
 		}
-		digest, err := readDigest(ctx, root, name, want)
+		digest, read, err := readDigest(ctx, root, name, want)
 		if errors.Is(err, errChanging) {
 			return damaged(name, err.Error())
 		}
@@ -172,22 +185,28 @@ func (p *Pack) check(ctx context.Context, root *os.Root) error {
 		if now, _, err = stampAt(path); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
+		if now != read {
+			return damaged(name, errChanging.Error())
+		}
 		seen[name] = now
 	}
 	p.seen = seen
 	return nil
 }
 
+const hashBuffer = 256 << 10 // bytes; stays in a core's second cache
+
 var errChanging = errors.New("changed while it was read")
 
 // readDigest hashes a file that even its owner may not read, by allowing it for
 // the moment of opening. Whatever happens, it leaves the mode that is wanted: a
-// program that was killed in between may have left another.
-func readDigest(ctx context.Context, root *os.Root, name string, want fs.FileMode) (d models.Digest, err error) {
+// program that was killed in between may have left another. The stamp is that
+// of the very file that was read.
+func readDigest(ctx context.Context, root *os.Root, name string, want fs.FileMode) (d models.Digest, at stamp, err error) {
 	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrPermission) {
 		if err := root.Chmod(name, want|0o400); err != nil {
-			return d, fmt.Errorf("%w; the check of an engine needs to read it: was it installed by another account?", err)
+			return d, at, fmt.Errorf("%w; the check of an engine needs to read it: was it installed by another account?", err)
 		}
 		f, err = root.Open(name)
 	}
@@ -196,28 +215,27 @@ func readDigest(ctx context.Context, root *os.Root, name string, want fs.FileMod
 	}
 	if info, statErr := root.Lstat(name); statErr == nil && info.Mode().Perm() != want {
 		if err := root.Chmod(name, want); err != nil {
-			return d, err
+			return d, at, err
 		}
 	}
 	if err != nil {
-		return d, err
+		return d, at, err
 	}
-	before, err := f.Stat()
+	before, err := stampIn(f)
 	if err != nil {
-		return d, err
+		return d, at, err
 	}
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, &withContext{ctx, f}, make([]byte, 1<<20)); err != nil {
-		return d, err
+	if _, err := io.CopyBuffer(h, &withContext{ctx, f}, make([]byte, hashBuffer)); err != nil {
+		return d, at, err
 	}
-	after, err := f.Stat()
-	if err != nil {
-		return d, err
+	if at, err = stampIn(f); err != nil {
+		return d, at, err
 	}
-	if before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
-		return d, errChanging
+	if before != at {
+		return d, at, errChanging
 	}
-	return models.Digest(h.Sum(nil)), nil
+	return models.Digest(h.Sum(nil)), at, nil
 }
 
 // withContext ends a long read when ctx ends.
