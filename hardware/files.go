@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"runtime"
 	"strconv"
+	"strings"
 )
 
 // fromFiles reads the facts from /proc and /sys as files holds them below its
@@ -18,7 +19,7 @@ func fromFiles(files fs.FS, allowed []int) (Machine, error) {
 	}
 	m.CPUModel, m.Features = cpuInfo(string(info))
 	if m.CPUModel == "" {
-		m.CPUModel = text(files, "sys/firmware/devicetree/base", "model")
+		m.CPUModel = strings.TrimRight(text(files, "sys/firmware/devicetree/base", "model"), "\x00") // a C string
 	}
 	mem, err := fs.ReadFile(files, "proc/meminfo")
 	if err != nil {

@@ -151,6 +151,15 @@ func TestMachine(t *testing.T) {
 	}
 }
 
+// A device tree's strings end in a NUL byte, which no terminal should get.
+func TestBoardName(t *testing.T) {
+	m, err := fromFiles(machine(map[string]string{
+		"proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd\n", "sys/firmware/devicetree/base/model": "A Board\x00"}), []int{0})
+	if err != nil || m.CPUModel != "A Board" {
+		t.Errorf("%q, %v", m.CPUModel, err)
+	}
+}
+
 func TestMachineNeedsProc(t *testing.T) {
 	for _, missing := range []string{"proc/cpuinfo", "proc/meminfo"} {
 		fsys := machine(nil)
