@@ -170,6 +170,9 @@ func readFile(path string, c *config) (map[string]string, error) {
 	if err != nil {
 		return nil, configError{fmt.Sprintf("cannot read the configuration: %v", err)}
 	}
+	if err := trusted(path); err != nil {
+		return nil, err
+	}
 	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
 	err = d.Decode(c)
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {

@@ -48,7 +48,7 @@ func prepareAsRoot(ctx context.Context, p *program) error {
 
 // makeAccount makes the ordinary account that runs everything.
 func makeAccount(ctx context.Context, p *program) error {
-	cmd := exec.CommandContext(ctx, "useradd", "--system", "--home-dir", "/var/lib/abaton", "--shell", "/usr/sbin/nologin", p.cfg.User)
+	cmd := exec.CommandContext(ctx, "useradd", "--system", "--home-dir", "/var/lib/abaton", "--shell", "/usr/sbin/nologin", "--", p.cfg.User)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(fmt.Errorf("cannot make the account %q: %w: %s", p.cfg.User, err, strings.TrimSpace(string(out))), noAccount{p.cfg.User})
 	}

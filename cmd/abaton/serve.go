@@ -62,13 +62,6 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
-	var token vault.Token
-	made := false
-	if wantToken {
-		if token, made, err = tokens.First(); err != nil {
-			return errors.Join(tell(err), door.Close())
-		}
-	}
 	now := status{PID: os.Getpid(), Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
 	if err := now.write(p.cfg.Folders.Runtime); err != nil {
 		return errors.Join(tell(err), door.Close())
@@ -76,6 +69,14 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 	defer removeStatus(p.cfg.Folders.Runtime)
 	if err := r.lockDown(p); err != nil {
 		return errors.Join(err, door.Close())
+	}
+	// After everything that can fail, for a token is shown once.
+	var token vault.Token
+	made := false
+	if wantToken {
+		if token, made, err = tokens.First(); err != nil {
+			return errors.Join(tell(err), door.Close())
+		}
 	}
 	announce(p, r, now, token, made)
 	running, ctx := errgroup.WithContext(ctx)

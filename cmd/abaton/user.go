@@ -62,9 +62,7 @@ func leaveRoot(c config) error {
 		return err
 	}
 	syscall.Umask(0o077)
-	if err := handOverFolder(c.Folders.Config, a); err != nil && !errors.Is(err, errInUse) {
-		return err
-	}
+	// Not the folder of the configuration: root reads that at the next start.
 	for _, dir := range c.Folders.own() {
 		if err := handOverFolder(dir, a); err != nil {
 			return err
