@@ -68,6 +68,7 @@ func TestStories(t *testing.T) {
 			if err := os.Chmod(env.WorkDir, 0o755); err != nil {
 				return err
 			}
+			env.Values[servedKey{}] = &current{}
 			env.Setenv("HOME", env.WorkDir)
 			for _, d := range []string{"CONFIG", "DATA", "STATE", "CACHE", "RUNTIME"} {
 				env.Setenv("ABATON_"+d+"_DIR", filepath.Join(env.WorkDir, "its", strings.ToLower(d)))
@@ -270,15 +271,17 @@ func serving(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("URL", regexp.MustCompile(`http://[^/\s]+`).FindString(said))
 	ts.Setenv("TOKEN", regexp.MustCompile(`abt_\w{43}`).FindString(said))
 	ts.Setenv("SERVE_PID", strconv.Itoa(cmd.Process.Pid))
-	running[ts.Name()] = s
+	ts.Value(servedKey{}).(*current).served = s
 }
 
-// running are the servers by story; stories do not run at the same time.
-var running = map[string]*served{}
+// current is the server of one story; stories run side by side.
+type current struct{ served *served }
+
+type servedKey struct{}
 
 // ends SIGNAL CODE: the server gets a signal and ends with this exit code.
 func ends(ts *testscript.TestScript, _ bool, args []string) {
-	s := running[ts.Name()]
+	s := ts.Value(servedKey{}).(*current).served
 	if s == nil {
 		ts.Fatalf("nothing is serving")
 	}
