@@ -50,7 +50,8 @@ type pullOptions struct{ prebuilt, json bool }
 // wish is what is to be on this machine in the end.
 type wish struct {
 	engine  bool
-	starter bool // the model that fits this machine
+	starter bool             // the model that fits this machine
+	here    *models.Passport // nothing to do: this model answers
 	refs    []models.Ref
 }
 
@@ -95,11 +96,14 @@ func pull(ctx context.Context, p *program, args []string, o pullOptions) error {
 func parseWish(args []string, shelf *models.Shelf) (wish, error) {
 	var w wish
 	if len(args) == 0 {
-		_, err := shelf.Default()
-		if err != nil && !errors.Is(err, models.ErrEmpty) {
+		here, err := shelf.Default()
+		if errors.Is(err, models.ErrEmpty) {
+			return wish{engine: true, starter: true}, nil
+		}
+		if err != nil {
 			return w, tell(err)
 		}
-		return wish{engine: true, starter: err != nil}, nil
+		return wish{engine: true, here: &here}, nil
 	}
 	for _, a := range args {
 		if a == "engine" {
@@ -140,6 +144,10 @@ func (f fetcher) fetch(ctx context.Context, w wish) (pullJSON, error) {
 			return result, err
 		}
 		result.Engine = describeEngine(pack)
+	}
+	if w.here != nil {
+		f.tell(cleanLine(w.here.Name) + " is here.")
+		result.Models = append(result.Models, *w.here)
 	}
 	if w.starter {
 		entry, why := f.puller.Starter(ctx, f.machine)
