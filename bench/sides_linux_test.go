@@ -5,7 +5,6 @@ package bench
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -99,7 +98,7 @@ func bare(b testing.TB, argv []string) (*side, time.Duration) {
 	b.Helper()
 	argv = slices.Clone(argv)
 	dir := b.TempDir()
-	sock := filepath.Join(dir, "engine.sock")
+	port := freePort(b)
 	model, _ := filepath.Glob(filepath.Join(home(b), "own", "models", "*.gguf"))
 	server, _ := filepath.Glob(filepath.Join(home(b), "own", "engines", "*", "llama-server"))
 	if len(model) != 1 || len(server) != 1 {
@@ -110,9 +109,10 @@ func bare(b testing.TB, argv []string) (*side, time.Duration) {
 	}
 	for i, a := range argv {
 		a = regexp.MustCompile(`^\S*/model\.gguf$`).ReplaceAllLiteralString(a, model[0])
-		a = regexp.MustCompile(`^\S*/engine\.sock$`).ReplaceAllLiteralString(a, sock)
+		a = regexp.MustCompile(`^\S*/engine\.sock$`).ReplaceAllLiteralString(a, "127.0.0.1")
 		argv[i] = regexp.MustCompile(`^\S*/slots$`).ReplaceAllLiteralString(a, filepath.Join(dir, "slots"))
 	}
+	argv = append(argv, "--port", port)
 	cmd := exec.Command(server[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Env = []string{"LANG=C.UTF-8"}
@@ -120,11 +120,8 @@ func bare(b testing.TB, argv []string) (*side, time.Duration) {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	s := &side{name: "bare engine", url: "http://engine", pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true, // the engine drops idle connections, in the middle of a request too
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", sock)
-		}}}}
+	s := &side{name: "bare engine", url: "http://127.0.0.1:" + port, pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true}}} // the engine drops idle connections, in the middle of a request too
 	s.stop = sync.OnceFunc(func() { s.client.CloseIdleConnections(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	b.Cleanup(s.stop)
 	for range time.Tick(2 * time.Millisecond) {
@@ -141,6 +138,17 @@ func bare(b testing.TB, argv []string) (*side, time.Duration) {
 		}
 	}
 	return s, time.Since(start)
+}
+
+func freePort(b testing.TB) string {
+	b.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 // engineArgs finds the engine below the server and reads its arguments.
