@@ -50,9 +50,9 @@ const (
 // failures counts attempts that failed, by name and in all. Names that exist
 // and names that do not are counted alike. It is safe for concurrent use.
 type failures struct {
-	mu    sync.Mutex
-	by    map[string]tally // guarded by mu
-	all   tally            // guarded by mu
+	mu  sync.Mutex
+	by  map[string]tally // guarded by mu
+	all tally            // guarded by mu
 }
 
 type tally struct {

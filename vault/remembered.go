@@ -44,14 +44,14 @@ type remembered struct {
 	path   string
 	place  seal.Place
 	sealer *seal.Sealer
-	lost   bool // there was no file where one should have been
 
 	mu    sync.Mutex
 	marks map[ID]Mark // guarded by mu
 }
 
-// openRemembered reads the file; found says whether there was one.
-func openRemembered(dir string, device *Device, directory ID) (r *remembered, found bool, err error) {
+// openRemembered reads the file. Without one nothing is remembered, and every
+// vault has to be accepted once.
+func openRemembered(dir string, device *Device, directory ID) (r *remembered, err error) {
 	key := device.heads()
 	defer key.Clear()
 	r = &remembered{
@@ -62,7 +62,7 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, fo
 	}
 	info, err := os.Lstat(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, false, nil
+		return r, nil
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxRemembered) {
 		err = errors.New("it is not a plain file of a sound size")
@@ -78,9 +78,9 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, fo
 		r.marks, err = parseMarks(b)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("%s remembers how far each vault had got and cannot be read (%w): if this machine's device secret was changed, put the old one back; else delete the file, and everybody is asked once whether their vault is as they left it", r.path, err)
+		return nil, fmt.Errorf("%s remembers how far each vault had got and cannot be read (%w): if this machine's device secret was changed, put the old one back; else delete the file, and everybody is asked once whether their vault is as they left it", r.path, err)
 	}
-	return r, true, nil
+	return r, nil
 }
 
 // encodeMarks writes the marks in the order of their vaults.

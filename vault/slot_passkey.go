@@ -16,24 +16,20 @@ const (
 	passkeyInfo   = "abaton.local/vault/passkey-prf/v1"
 )
 
-// Passkey is what a browser proves itself with.
-type Passkey struct {
-	Credential [32]byte // SHA-256 of the credential's identifier
-	Salt       [32]byte // the PRF was evaluated at
-}
+type passkey struct{ credential, salt [32]byte }
 
 var errPasskeySecret = errors.New("a passkey gives 32 bytes, derived in the browser from its PRF output")
 
-func (s *slotSet) newPasskeySlot(k *keys, root *seal.Key, p Passkey, secret []byte) (slot, error) {
+func (s *slotSet) newPasskeySlot(k *smith, root *seal.Key, p passkey, secret []byte) (slot, error) {
 	if len(secret) != passkeySecret {
 		return slot{}, errPasskeySecret
 	}
-	x := slot{kind: SlotPasskey, id: NewID(), since: s.version, params: append(append([]byte(nil), p.Credential[:]...), p.Salt[:]...)}
+	x := slot{kind: SlotPasskey, id: NewID(), since: s.version, params: append(append([]byte(nil), p.credential[:]...), p.salt[:]...)}
 	s.wrap(&x, secret, k.device.key, root)
 	return x, nil
 }
 
 // passkey reads the parameters of a passkey slot, which check has seen.
-func (x *slot) passkey() Passkey {
-	return Passkey{Credential: [32]byte(x.params), Salt: [32]byte(x.params[32:])}
+func (x *slot) passkey() passkey {
+	return passkey{credential: [32]byte(x.params), salt: [32]byte(x.params[32:])}
 }

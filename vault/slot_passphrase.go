@@ -38,7 +38,7 @@ func parsePassphraseParams(b []byte) (p passphraseParams, err error) {
 }
 
 // newPassphraseSlot makes the slot of a passphrase in a set.
-func (s *slotSet) newPassphraseSlot(ctx context.Context, k *keys, root *seal.Key, passphrase []byte) (slot, error) {
+func (s *slotSet) newPassphraseSlot(ctx context.Context, k *smith, root *seal.Key, passphrase []byte) (slot, error) {
 	p := passphraseParams{cost: k.cost}
 	rand.Read(p.salt[:])
 	x := slot{kind: SlotPassphrase, id: NewID(), since: s.version, params: p.encode()}
@@ -50,7 +50,7 @@ func (s *slotSet) newPassphraseSlot(ctx context.Context, k *keys, root *seal.Key
 }
 
 // openPassphraseSlot opens a slot into dst.
-func (s *slotSet) openPassphraseSlot(ctx context.Context, k *keys, dst []byte, x slot, passphrase []byte) error {
+func (s *slotSet) openPassphraseSlot(ctx context.Context, k *smith, dst []byte, x slot, passphrase []byte) error {
 	p, err := parsePassphraseParams(x.params)
 	if err != nil {
 		return err
@@ -60,8 +60,8 @@ func (s *slotSet) openPassphraseSlot(ctx context.Context, k *keys, dst []byte, x
 	})
 }
 
-// keys is what making and opening slots takes.
-type keys struct {
+// smith is what making and opening slots takes.
+type smith struct {
 	device *Device
 	stove  *stove
 	cost   Cost // of new passphrase slots
@@ -69,7 +69,7 @@ type keys struct {
 
 // stretched hands the stretched passphrase to use, in locked memory that is
 // wiped afterwards.
-func (k *keys) stretched(ctx context.Context, passphrase []byte, p passphraseParams, use func(secret []byte) error) error {
+func (k *smith) stretched(ctx context.Context, passphrase []byte, p passphraseParams, use func(secret []byte) error) error {
 	secret, err := k.device.arena.cell()
 	if err != nil {
 		return err
