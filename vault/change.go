@@ -62,7 +62,7 @@ func (d *Directory) reslot(ctx context.Context, s Session, event Event, deed Dee
 	if s.seat.way == SlotToken {
 		return ErrNotByToken
 	}
-	err := d.lobby.with(s.seat, func(o *opened) error {
+	err := d.lobby.with(s.seat, func(o *home) error {
 		set, err := d.slotsOf(ctx, s.Person)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (d *Directory) reslot(ctx context.Context, s Session, event Event, deed Dee
 		if err := d.config.Audit.Record(event); err != nil {
 			return fmt.Errorf("the shared record: %w", err)
 		}
-		return o.vault.replaceSlots(ctx, next.version, next.encode(d.config.Device.key, root))
+		return o.vault.ReplaceSlots(ctx, next.encode(d.config.Device.key, root))
 	})
 	if err == nil {
 		d.noteEntry(ctx, s, deed)
@@ -156,7 +156,7 @@ func (d *Directory) NewRecovery(s Session) (Once, error) {
 		return Once{}, ErrNotByToken
 	}
 	code := newRecoveryCode()
-	err := d.lobby.with(s.seat, func(o *opened) error {
+	err := d.lobby.with(s.seat, func(o *home) error {
 		var plain [recoveryGroups * groupData]byte
 		defer clear(plain[:])
 		if err := parseRecoveryCode(&plain, code.Reveal()); err != nil {
@@ -306,7 +306,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 	}
 	defer func() { arena.release(fresh) }() // the old root key, once they have changed places
 	rand.Read(fresh[:])
-	err = d.lobby.with(s.seat, func(o *opened) error {
+	err = d.lobby.with(s.seat, func(o *home) error {
 		set, err := d.slotsOf(ctx, s.Person)
 		if err != nil {
 			return err
@@ -319,7 +319,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 			return fmt.Errorf("the shared record: %w", err)
 		}
 		root := seal.KeyAt(fresh)
-		if err := o.vault.rotate(ctx, root, next.version, next.encode(d.config.Device.key, root)); err != nil {
+		if err := o.vault.Rotate(ctx, root, next.encode(d.config.Device.key, root)); err != nil {
 			return err
 		}
 		gone = left

@@ -51,12 +51,12 @@ func noteDeed(ctx context.Context, v *Vault, d Deed) error {
 	if err != nil {
 		return fmt.Errorf("the journal of acts: %w", err)
 	}
-	have := v.List(Act, deedsContainer())
+	have := v.List(KindAct, deedsContainer())
 	order := uint64(1)
 	if len(have) > 0 {
 		order = have[len(have)-1].Order + 1
 	}
-	e := Edit{Put: []Put{{ID: NewID(), Container: deedsContainer(), Kind: Act, Order: order, Payload: b}}}
+	e := Edit{Put: []Put{{ID: NewID(), Container: deedsContainer(), Kind: KindAct, Order: order, Payload: b}}}
 	if len(have) >= maxDeeds {
 		for _, r := range have[:deedsDropped] {
 			e.Delete = append(e.Delete, r.ID)
@@ -75,7 +75,7 @@ func (d *Directory) Deeds(ctx context.Context, s Session) ([]Deed, error) {
 		return nil, err
 	}
 	var deeds []Deed
-	for _, r := range v.List(Act, deedsContainer()) {
+	for _, r := range v.List(KindAct, deedsContainer()) {
 		b, err := v.Read(ctx, r.ID)
 		if err != nil {
 			return nil, err

@@ -68,7 +68,6 @@ const (
 	kindInvitation Kind = 0x21
 	kindTokenEntry Kind = 0x22
 	kindHouse      Kind = 0x23
-	kindTokenName  Kind = 0x24 // in a person's vault
 )
 
 func peopleContainer() ID { return ID{15: 3} }
@@ -154,11 +153,11 @@ func (d *Directory) begin(ctx context.Context, root *seal.Key) (err error) {
 		}
 	}
 	// First that it is about to be: a crash must not look like a rollback.
-	d.heads.note(d.id, Mark{})
+	d.heads.note(d.id, Head{})
 	if err := d.heads.write(); err != nil {
 		return err
 	}
-	if d.vault, err = createVault(ctx, d.config.Store, d.id, root, nil); err != nil {
+	if d.vault, err = Create(ctx, d.config.Store, d.id, root, nil); err != nil {
 		return fmt.Errorf("making the directory: %w", err)
 	}
 	if err := d.furnish(ctx); err != nil {
@@ -188,7 +187,7 @@ func (d *Directory) furnish(ctx context.Context) error {
 func (d *Directory) load(ctx context.Context, root *seal.Key) (err error) {
 	mark, known := d.heads.of(d.id)
 	accepted := false
-	open := func(m Mark) (*Vault, error) { return openVault(ctx, d.config.Store, d.id, root, m) }
+	open := func(m Head) (*Vault, error) { return Open(ctx, d.config.Store, d.id, root, Opening{Remembered: m}) }
 	if d.vault, accepted, err = d.openChecked(ctx, d.id, mark, known, d.config.Accept, open); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
@@ -278,12 +277,11 @@ func (d *Directory) Close() error {
 
 // note remembers, in memory, how far a vault has got.
 func (d *Directory) note(id ID, v *Vault) {
-	seq, head := v.Head()
-	d.heads.note(id, Mark{Seq: seq, Head: head})
+	d.heads.note(id, v.Head())
 }
 
 // closing is a vault's last moment before its keys go.
-func (d *Directory) closing(o *opened, v *Vault) {
+func (d *Directory) closing(o *home, v *Vault) {
 	// A journal that cannot be written must not keep the keys in memory.
 	_ = noteDeed(context.Background(), v, Deed{At: d.config.Now(), What: DeedLocked})
 	d.note(identity(o.person), v)

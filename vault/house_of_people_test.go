@@ -130,7 +130,7 @@ func (p *place) keep(s Session, text string) ID {
 		p.t.Fatal(err)
 	}
 	id := NewID()
-	if err := v.Write(p.t.Context(), Edit{Put: []Put{{ID: id, Container: ID{1, 2, 3}, Kind: Setting, Payload: []byte(text)}}}); err != nil {
+	if err := v.Write(p.t.Context(), Edit{Put: []Put{{ID: id, Container: ID{1, 2, 3}, Kind: KindSetting, Payload: []byte(text)}}}); err != nil {
 		p.t.Fatal(err)
 	}
 	return id

@@ -278,7 +278,7 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 	if err := d.config.Audit.Record(Event{What: PersonCreated, Object: w.set.vault, Detail: uint32(role)}); err != nil {
 		return Session{}, fmt.Errorf("the shared record: %w", err)
 	}
-	d.heads.note(w.set.vault, Mark{}) // about to be: a crash must not look like a rollback
+	d.heads.note(w.set.vault, Head{}) // about to be: a crash must not look like a rollback
 	if err := d.heads.write(); err != nil {
 		return Session{}, err
 	}
@@ -379,17 +379,17 @@ func (w welcome) open(ctx context.Context, d *Directory, root *[cellSize]byte) (
 	key := seal.KeyAt(root)
 	b := w.set.encode(d.config.Device.key, key)
 	if w.adopted == nil {
-		v, err := createVault(ctx, d.config.Store, w.set.vault, key, b)
+		v, err := Create(ctx, d.config.Store, w.set.vault, key, b)
 		if err != nil {
 			return nil, fmt.Errorf("making the vault: %w", err)
 		}
 		return v, nil
 	}
-	v, err := openVault(ctx, d.config.Store, w.set.vault, key, Mark{})
+	v, err := Open(ctx, d.config.Store, w.set.vault, key, Opening{})
 	if err != nil {
 		return nil, err
 	}
-	if err := v.replaceSlots(ctx, w.set.version, b); err != nil {
+	if err := v.ReplaceSlots(ctx, b); err != nil {
 		v.Close()
 		return nil, err
 	}

@@ -28,12 +28,12 @@ var ErrEnded = errors.New("this session has ended: sign in again")
 type sessions struct {
 	now     func() time.Time
 	arena   *arena
-	closing func(*opened, *Vault) // the vault's last words, before its keys go
-	locked  func(PersonID)        // after a person's keys are gone
-	wake    chan struct{}         // of run: a deadline may have come nearer
+	closing func(*home, *Vault) // the vault's last words, before its keys go
+	locked  func(PersonID)      // after a person's keys are gone
+	wake    chan struct{}       // of run: a deadline may have come nearer
 
 	mu     sync.Mutex
-	open   map[PersonID]*opened
+	open   map[PersonID]*home
 	seats  map[*seat]bool
 	secret map[[32]byte]*seat // by the hash of what its client holds
 }
@@ -49,16 +49,16 @@ type seat struct {
 
 	// Guarded by in.mu.
 	used   time.Time
-	opened *opened // nil once it is locked
+	home   *home // nil once it is locked
 	over   bool
 	issued bool
 	hash   [32]byte
 	draft  *draft // a recovery code that waits to be confirmed
 }
 
-// opened is one person's open vault. A person has one at a time, whatever the
+// home is one person's open vault. A person has one at a time, whatever the
 // number of sessions.
-type opened struct {
+type home struct {
 	person PersonID
 
 	seats, waiting int // guarded by sessions.mu
@@ -71,7 +71,7 @@ type opened struct {
 func newSessions(now func() time.Time, a *arena) *sessions {
 	return &sessions{
 		now: now, arena: a, wake: make(chan struct{}, 1),
-		open: map[PersonID]*opened{}, seats: map[*seat]bool{}, secret: map[[32]byte]*seat{},
+		open: map[PersonID]*home{}, seats: map[*seat]bool{}, secret: map[[32]byte]*seat{},
 	}
 }
 
@@ -82,7 +82,7 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 	s.mu.Lock()
 	o := s.open[person]
 	if o == nil {
-		o = &opened{person: person}
+		o = &home{person: person}
 		s.open[person] = o
 	}
 	o.waiting++
@@ -107,7 +107,7 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 		return Session{}, err
 	}
 	now := s.now()
-	x := &seat{in: s, person: person, way: way, idle: idleLock, began: now, used: now, vault: o.vault, opened: o}
+	x := &seat{in: s, person: person, way: way, idle: idleLock, began: now, used: now, vault: o.vault, home: o}
 	if way == SlotToken {
 		x.idle = tokenLock
 	}
@@ -118,7 +118,7 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 }
 
 // tidy forgets a vault that nobody has open or waits for. The caller holds mu.
-func (s *sessions) tidy(o *opened) {
+func (s *sessions) tidy(o *home) {
 	if o.seats == 0 && o.waiting == 0 && s.open[o.person] == o {
 		delete(s.open, o.person)
 	}
@@ -129,7 +129,7 @@ func (s *sessions) use(x *seat) (*Vault, error) {
 	s.mu.Lock()
 	now := s.now()
 	late := x.late(now)
-	ok := x.opened != nil && !x.over && !late
+	ok := x.home != nil && !x.over && !late
 	if ok {
 		x.used = now
 	}
@@ -151,7 +151,7 @@ func (x *seat) late(now time.Time) bool {
 func (s *sessions) unlocked(x *seat) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return x.opened != nil && !x.over && !x.late(s.now())
+	return x.home != nil && !x.over && !x.late(s.now())
 }
 
 func (s *sessions) over(x *seat) bool {
@@ -203,10 +203,10 @@ func (s *sessions) lock(x *seat, end bool) {
 
 // detach takes the keys from a seat and gives the vault it had. The caller
 // holds mu and calls settle without it.
-func (s *sessions) detach(x *seat, end bool) *opened {
-	o := x.opened
+func (s *sessions) detach(x *seat, end bool) *home {
+	o := x.home
 	if o != nil {
-		x.opened, x.draft = nil, nil
+		x.home, x.draft = nil, nil
 		o.seats--
 	}
 	if end && !x.over {
@@ -223,7 +223,7 @@ func (s *sessions) detach(x *seat, end bool) *opened {
 // is empty; all but one.
 func (s *sessions) lockAll(person PersonID, but *seat) {
 	s.mu.Lock()
-	var left []*opened
+	var left []*home
 	for x := range s.seats {
 		if x != but && (person == "" || x.person == person) {
 			left = append(left, s.detach(x, true))
@@ -246,7 +246,7 @@ func (s *sessions) crowd(person PersonID) {
 			oldest = x
 		}
 	}
-	var o *opened
+	var o *home
 	if n > maxSeats {
 		o = s.detach(oldest, true)
 	}
@@ -258,9 +258,9 @@ func (s *sessions) crowd(person PersonID) {
 func (s *sessions) expire() {
 	s.mu.Lock()
 	now := s.now()
-	var left []*opened
+	var left []*home
 	for x := range s.seats {
-		if end := now.Sub(x.began) >= absoluteLock; end || x.opened != nil && x.late(now) {
+		if end := now.Sub(x.began) >= absoluteLock; end || x.home != nil && x.late(now) {
 			// A token's session is made anew by its next request.
 			left = append(left, s.detach(x, end || x.way == SlotToken))
 		}
@@ -271,7 +271,7 @@ func (s *sessions) expire() {
 
 // settle closes those vaults that no session has open any more: keys and caches
 // go, then memory is collected so that what was derived from them goes, too.
-func (s *sessions) settle(left ...*opened) {
+func (s *sessions) settle(left ...*home) {
 	closed := false
 	for _, o := range left {
 		if o != nil && s.shut(o) {
@@ -284,7 +284,7 @@ func (s *sessions) settle(left ...*opened) {
 	}
 }
 
-func (s *sessions) shut(o *opened) bool {
+func (s *sessions) shut(o *home) bool {
 	o.mu.Lock()
 	s.mu.Lock()
 	empty := o.seats == 0 && o.vault != nil
@@ -331,7 +331,7 @@ func (s *sessions) next() time.Duration {
 	wait := absoluteLock
 	for x := range s.seats {
 		due := x.began.Add(absoluteLock)
-		if idle := x.used.Add(x.idle); x.opened != nil && idle.Before(due) {
+		if idle := x.used.Add(x.idle); x.home != nil && idle.Before(due) {
 			due = idle
 		}
 		wait = min(wait, due.Sub(now))
@@ -348,9 +348,9 @@ func (s *sessions) poke() {
 
 // with runs f on a session's open vault while nobody else opens, closes or
 // changes it. Root is live inside.
-func (s *sessions) with(x *seat, f func(o *opened) error) error {
+func (s *sessions) with(x *seat, f func(o *home) error) error {
 	s.mu.Lock()
-	o := x.opened
+	o := x.home
 	if x.over || x.late(s.now()) {
 		o = nil
 	}
@@ -369,7 +369,7 @@ func (s *sessions) with(x *seat, f func(o *opened) error) error {
 // each visits every open vault.
 func (s *sessions) each(f func(PersonID, *Vault)) {
 	s.mu.Lock()
-	var all []*opened
+	var all []*home
 	for _, o := range s.open {
 		all = append(all, o)
 	}

@@ -16,14 +16,6 @@ import (
 	"abaton.local/vault/internal/seal"
 )
 
-// Mark is how far a vault had got when it was last seen: outside the store, so
-// that a store put back to an older state is noticed. Seq 0 stands for a vault
-// that is about to be.
-type Mark struct {
-	Seq  uint64
-	Head [32]byte
-}
-
 // rememberedEvery is the schedule on which marks are written. It is fixed, so
 // that the time of the file tells when the program ran and never who worked.
 const rememberedEvery = 15 * time.Minute
@@ -36,9 +28,11 @@ const (
 	maxRemembered    = 64 << 20 // bytes
 )
 
-// remembered keeps the marks of all vaults, in memory and in one file that is
+// remembered keeps the heads of all vaults outside the store, so that a store
+// put back to an older state is noticed: in memory and in one file that is
 // sealed under a key of the device secret. A mark is never ahead of the store:
-// it is taken from what a commit has made durable. It is safe for concurrent
+// it is taken from what a commit has made durable. A
+// head of sequence 0 is that of a vault about to be. It is safe for concurrent
 // use.
 type remembered struct {
 	path   string
@@ -46,7 +40,7 @@ type remembered struct {
 	sealer *seal.Sealer
 
 	mu    sync.Mutex
-	marks map[ID]Mark // guarded by mu
+	marks map[ID]Head // guarded by mu
 }
 
 // openRemembered reads the file. Without one nothing is remembered, and every
@@ -58,7 +52,7 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 		path:   filepath.Join(dir, rememberedFile),
 		place:  seal.Place{Vault: directory, Kind: rememberedKind},
 		sealer: seal.NewSealer(key),
-		marks:  map[ID]Mark{},
+		marks:  map[ID]Head{},
 	}
 	info, err := os.Lstat(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,19 +78,19 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 }
 
 // encodeMarks writes the marks in the order of their vaults.
-func encodeMarks(marks map[ID]Mark) []byte {
+func encodeMarks(marks map[ID]Head) []byte {
 	b := []byte{rememberedFormat}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(marks)))
 	for _, id := range slices.SortedFunc(maps.Keys(marks), func(x, y ID) int { return bytes.Compare(x[:], y[:]) }) {
 		m := marks[id]
 		b = append(b, id[:]...)
 		b = binary.BigEndian.AppendUint64(b, m.Seq)
-		b = append(b, m.Head[:]...)
+		b = append(b, m.Sum[:]...)
 	}
 	return b
 }
 
-func parseMarks(b []byte) (map[ID]Mark, error) {
+func parseMarks(b []byte) (map[ID]Head, error) {
 	errForm := errors.New("its form is unknown")
 	if len(b) < 5 || b[0] != rememberedFormat {
 		return nil, errForm
@@ -106,7 +100,7 @@ func parseMarks(b []byte) (map[ID]Mark, error) {
 	if len(b) != n*markSize {
 		return nil, errForm
 	}
-	marks := make(map[ID]Mark, n)
+	marks := make(map[ID]Head, n)
 	var last ID
 	for ; len(b) > 0; b = b[markSize:] {
 		id := ID(b)
@@ -114,13 +108,13 @@ func parseMarks(b []byte) (map[ID]Mark, error) {
 			return nil, errForm
 		}
 		last = id
-		marks[id] = Mark{Seq: binary.BigEndian.Uint64(b[16:]), Head: [32]byte(b[24:])}
+		marks[id] = Head{Seq: binary.BigEndian.Uint64(b[16:]), Sum: [32]byte(b[24:])}
 	}
 	return marks, nil
 }
 
 // of gives the mark of a vault; known says whether there is one.
-func (r *remembered) of(id ID) (m Mark, known bool) {
+func (r *remembered) of(id ID) (m Head, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, known = r.marks[id]
@@ -128,7 +122,7 @@ func (r *remembered) of(id ID) (m Mark, known bool) {
 }
 
 // note takes a mark, in memory. The schedule writes it.
-func (r *remembered) note(id ID, m Mark) {
+func (r *remembered) note(id ID, m Head) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.marks[id] = m

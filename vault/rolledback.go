@@ -29,20 +29,20 @@ func (e *RolledBack) Is(target error) bool { return target == ErrRolledBack }
 // openChecked opens a vault against what is remembered of it. Open opens it
 // against mark; where the person accepted another state, mark is forgotten
 // first. Accepted says whether it came to that.
-func (d *Directory) openChecked(ctx context.Context, id ID, mark Mark, known bool, accept *RolledBack, open func(Mark) (*Vault, error)) (v *Vault, accepted bool, err error) {
+func (d *Directory) openChecked(ctx context.Context, id ID, mark Head, known bool, accept *RolledBack, open func(Head) (*Vault, error)) (v *Vault, accepted bool, err error) {
 	if known {
 		if v, err = open(mark); err == nil || !errors.Is(err, ErrRolledBack) {
 			return v, false, err
 		}
 	}
 	shell, err := d.config.Store.Shell(ctx, id)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoVault) {
 		return nil, false, err
 	}
 	now := &RolledBack{Have: shell.Seq, Remembered: mark.Seq, Lost: !known}
 	if accept == nil || *accept != *now {
 		return nil, false, now
 	}
-	v, err = open(Mark{})
+	v, err = open(Head{})
 	return v, true, err
 }

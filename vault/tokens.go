@@ -165,7 +165,7 @@ func (d *Directory) MakeToken(ctx context.Context, s Session, name string, scope
 	if err != nil {
 		return Token{}, none, fmt.Errorf("a token: %w", err)
 	}
-	put := Put{ID: t.record, Container: tokensContainer(), Kind: kindTokenName, Payload: plain}
+	put := Put{ID: t.record, Container: tokensContainer(), Kind: KindToken, Payload: plain}
 	if err := v.Write(ctx, Edit{Put: []Put{put}}); err != nil {
 		return Token{}, none, err
 	}
@@ -219,7 +219,7 @@ func (d *Directory) TokensOf(ctx context.Context, s Session) ([]TokenInfo, error
 		return nil, err
 	}
 	names := map[string]tokenName{}
-	for _, r := range v.List(kindTokenName, tokensContainer()) {
+	for _, r := range v.List(KindToken, tokensContainer()) {
 		b, err := v.Read(ctx, r.ID)
 		if err != nil {
 			return nil, err

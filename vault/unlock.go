@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -170,8 +171,8 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 	accepted := false
 	s, err := d.lobby.enter(p.id, a.Way, root, func() (v *Vault, err error) {
 		mark, known := d.heads.of(id)
-		v, accepted, err = d.openChecked(ctx, id, mark, known, a.Accept, func(m Mark) (*Vault, error) {
-			return openVault(ctx, d.config.Store, id, seal.KeyAt(root), m)
+		v, accepted, err = d.openChecked(ctx, id, mark, known, a.Accept, func(m Head) (*Vault, error) {
+			return Open(ctx, d.config.Store, id, seal.KeyAt(root), Opening{Remembered: m})
 		})
 		if err == nil && accepted {
 			if err = d.config.Audit.Record(Event{What: RollbackAccepted, Actor: id, Object: id}); err != nil {
@@ -180,11 +181,19 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 		}
 		return v, err
 	})
+	if _, damage := errors.AsType[*Damage](err); damage {
+		return Session{}, d.damaged(p, err)
+	}
 	if err != nil {
-		if !errors.Is(err, ErrRolledBack) {
-			return Session{}, fmt.Errorf("the vault: %w", err)
-		}
 		return Session{}, err
+	}
+	// A store may show a slot that was taken away to whoever unlocks, and the
+	// newest state to Open: only what the vault's header proves counts.
+	if v, err := s.Vault(); err == nil {
+		if proven, _ := v.Slots(); !bytes.Equal(proven, b) {
+			s.End()
+			return Session{}, d.damaged(p, ErrSlots)
+		}
 	}
 	// Somebody may have been switched off meanwhile.
 	if now, ok := d.who(p.id); !ok || now.State != active {
