@@ -12,14 +12,18 @@ import (
 type traffic struct {
 	in, out atomic.Int64 // bytes
 	near    atomic.Int32 // reach of the peer
+	crept   atomic.Bool  // it was ended for sending too slowly
 }
 
 // conn counts bytes and gives every read and write its own deadline, so that
-// a connection may last for hours but never stand still.
+// a connection may last for hours but never stand still, nor creep: what lies
+// above it sees no byte of a header, or of an encrypted record, before its end.
 type conn struct {
 	net.Conn
 	*traffic
 	stall time.Duration
+	now   func() time.Time
+	pace  pace // of what comes; used by the one who reads
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -27,7 +31,12 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	c.in.Add(int64(n))
+	in := c.in.Add(int64(n))
+	if err == nil {
+		// One stall is granted, for a server that thinks before it answers.
+		err = c.pace.slow(c.now(), in, judged+c.stall)
+		c.crept.Store(err != nil)
+	}
 	return n, err
 }
 
@@ -41,7 +50,7 @@ func (c *conn) Write(b []byte) (int, error) {
 }
 
 // dialer connects under a rule.
-func (t *traffic) dialer(r rule, stall time.Duration) func(context.Context, string, string) (net.Conn, error) {
+func (t *traffic) dialer(r rule, stall time.Duration, now func() time.Time) func(context.Context, string, string) (net.Conn, error) {
 	d := net.Dialer{Timeout: min(stall, 15*time.Second), Control: r.control}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d.DialContext(ctx, network, address)
@@ -53,6 +62,6 @@ func (t *traffic) dialer(r rule, stall time.Duration) func(context.Context, stri
 		} else if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 			t.near.Store(int32(reachOf(ap.Addr())))
 		}
-		return &conn{c, t, stall}, nil
+		return &conn{c, t, stall, now, pace{since: now()}}, nil
 	}
 }

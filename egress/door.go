@@ -28,6 +28,8 @@ type DoorConfig struct {
 
 	Stall   time.Duration // longest wait for a byte; 60 s when zero
 	Backoff time.Duration // before the first retry, doubling up to 30 s; 1 s when zero
+
+	Now func() time.Time // the clock by which a server is found too slow; the system's when nil
 }
 
 // Access is what one host needs beyond the door's defaults.
@@ -60,6 +62,9 @@ func NewDoor(c DoorConfig) *Door {
 	}
 	if c.Backoff <= 0 {
 		c.Backoff = time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return &Door{config: c, hosts: make(map[string]struct{}), access: make(map[string]Access)}
 }

@@ -184,6 +184,8 @@ func outcome(err error) string {
 		return "stopped"
 	case errors.Is(err, ErrStalled):
 		return "stalled"
+	case errors.Is(err, ErrSlow):
+		return "too slow"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):

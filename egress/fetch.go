@@ -32,7 +32,8 @@ const buffered = 1 << 20 // bytes
 //
 // part must be open for reading and writing; it is not synced. Errors are
 // *DigestError (part is empty then), *SizeError, *SpaceError, *HTTPError,
-// *RefusedError or of the network; what was fetched stays in part.
+// *RefusedError, ErrSlow, ErrStalled or of the network; what was fetched stays
+// in part.
 func (d *Door) Fetch(ctx context.Context, address string, part *os.File, want [32]byte, size int64, p Progress) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -50,8 +51,8 @@ func (d *Door) Fetch(ctx context.Context, address string, part *os.File, want [3
 		return nil // an earlier try had all of it
 	}
 	anew := false
+	since := pace{d.config.Now(), f.done} // when failures were last forgiven
 	for failed := 0; ; failed++ {
-		before := f.done
 		err := f.attempt(ctx)
 		if err == nil {
 			mixed := f.mixed
@@ -62,11 +63,11 @@ func (d *Door) Fetch(ctx context.Context, address string, part *os.File, want [3
 			if !mixed || anew {
 				return err
 			}
-			anew, failed = true, -1 // bytes of two files, perhaps: once more, from the start
+			anew, failed, since = true, -1, pace{d.config.Now(), f.done} // bytes of two files, perhaps: once more, from the start
 			continue
 		}
-		if f.done > before {
-			failed = 0
+		if now := d.config.Now(); since.fair(now, f.done) {
+			failed, since = 0, pace{now, f.done}
 		}
 		if failed >= temporary(err) {
 			return err
@@ -234,6 +235,7 @@ func contentRange(s string) (from, total int64, ok bool) {
 // copy writes and hashes the body.
 func (f *fetch) copy(r *reply) error {
 	buf := make([]byte, buffered)
+	began := pace{f.door.config.Now(), f.done}
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
@@ -247,6 +249,12 @@ func (f *fetch) copy(r *reply) error {
 				return Full(f.part, werr, f.missing())
 			}
 			f.tell()
+		}
+		if err == nil {
+			if err = began.slow(f.door.config.Now(), f.done, judged); err != nil {
+				err = clean(r.at.Host, err)
+				r.err = err
+			}
 		}
 		switch {
 		case err == io.EOF && f.total >= 0 && f.done < f.total:

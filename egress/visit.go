@@ -143,8 +143,11 @@ func (d *Door) visit(ctx context.Context, method string, u *url.URL, header http
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		case seen.crept.Load():
+			err = tooSlow() // of a header that was cut in the middle, net/http would say anything
 		}
 		err = clean(u.Host, err)
 		end(0)(err)
@@ -179,7 +182,7 @@ func isHostName(host string) bool {
 // transport serves one request: nothing is shared between hosts.
 func (d *Door) transport(limits rule, a Access, seen *traffic) (*http.Transport, error) {
 	t := &http.Transport{
-		DialContext:            seen.dialer(limits, d.config.Stall),
+		DialContext:            seen.dialer(limits, d.config.Stall, d.config.Now),
 		TLSHandshakeTimeout:    min(d.config.Stall, 15*time.Second),
 		DisableKeepAlives:      true,
 		DisableCompression:     true,

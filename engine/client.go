@@ -76,11 +76,11 @@ func (c *client) tokenize(ctx context.Context, texts []string, special bool) ([]
 }
 
 // pieces is tokenize with special, and with the text of each token.
-func (c *client) pieces(ctx context.Context, text string) ([]token, error) {
+func (c *client) pieces(ctx context.Context, texts []string) ([]token, error) {
 	var v struct {
 		Tokens []token `json:"tokens"`
 	}
-	err := c.split(ctx, []string{text}, true, true, &v)
+	err := c.split(ctx, texts, true, true, &v)
 	return v.Tokens, err
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -92,6 +93,42 @@ func TestCrashAndPoison(t *testing.T) {
 		t.Errorf("the log lacks the question's hash or the crashes: %s", said)
 	}
 	if strings.Contains(said+f.Error()+f.Detail, "CANARY") {
+		t.Errorf("a person's text got out: %s %v", said, f)
+	}
+}
+
+// What a person wrote is printed by the engine (its warning names a pattern
+// that it cannot follow), and then it ends: its last words are not in the log.
+func TestLastWordsAreNotLogged(t *testing.T) {
+	var log journal
+	e, ask := startTiny(t, nil, func(c *Config) { c.Log = log.log() })
+	const canary = "/canary-anna.cpp:123: x"
+	printed := 0
+	e.encode = func(m []Message, o Options) ([]byte, error) {
+		body, err := encodeChat([]Message{{User, "bado"}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)})
+		if err != nil {
+			return nil, err
+		}
+		// The same worker hears both: first what it prints, then what ends it.
+		w := workerOf(t, e, ask("", 0))
+		if r, err := w.client.chat(t.Context(), body); err == nil {
+			_, _ = io.Copy(io.Discard, r)
+			r.Close()
+		}
+		w.said.mu.Lock()
+		defer w.said.mu.Unlock()
+		if w.said.held >= len(canary) {
+			printed++
+		}
+		return encodeDeadly([]Message{{User, deadly}}, o)
+	}
+	_, _, err := collect(t.Context(), e, ask("bado", 4))
+	f := faultOf(t, err, Poison)
+	said := log.String()
+	if printed == 0 || !strings.Contains(said, "kind=crashed") {
+		t.Errorf("the control: printed %d times; %s", printed, said)
+	}
+	if strings.Contains(said+f.Error()+f.Detail, "canary") {
 		t.Errorf("a person's text got out: %s %v", said, f)
 	}
 }

@@ -15,11 +15,11 @@ func TestReplyIsBoundedByItsRequest(t *testing.T) {
 	flood := func(n int) string {
 		return answer("200 OK", json, `{"tokens":[`+strings.Repeat("{},", n/3)+`{}]}`)
 	}
-	_, err := hostile(t, flood(4<<20)).pieces(t.Context(), "hi")
+	_, err := hostile(t, flood(4<<20)).pieces(t.Context(), []string{"hi"})
 	if bad, ok := errors.AsType[*badReply](err); !ok || bad.why != "a reply that is too long" {
 		t.Errorf("%v", err)
 	}
-	if _, err := hostile(t, flood(64<<10)).pieces(t.Context(), "hi"); err != nil {
+	if _, err := hostile(t, flood(64<<10)).pieces(t.Context(), []string{"hi"}); err != nil {
 		t.Errorf("the control: %v", err)
 	}
 	if got := maxReply(16 << 20); got != maxReplyBody {

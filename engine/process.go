@@ -18,11 +18,12 @@ const (
 // jailSpec says how the engine runs: its program and libraries, one model, and
 // a private /run. Libraries keep the paths that they have outside, so that the
 // loader finds them with and without a root of its own; there is no cache of
-// them in the jail, so their folders are named.
-func jailSpec(pack *enginepack.Pack, path string, model *os.File, f flags, memory int64) sandbox.Spec {
+// them in the jail, so their folders are named. Program, folder and model are
+// what was checked, by inode; system libraries belong to root and go by path.
+func jailSpec(pack *enginepack.Pack, held *enginepack.Held, path string, model *os.File, f flags, memory int64) sandbox.Spec {
 	s := sandbox.Spec{
 		Name:     "engine",
-		Program:  sandbox.File{Path: pack.Server, Inside: packInside, Exec: true},
+		Program:  sandbox.File{Path: pack.Server, Inside: packInside, Exec: true, Opened: held.Server},
 		Files:    []sandbox.File{{Path: path, Inside: modelInside, Opened: model}},
 		Args:     f.args,
 		Policy:   sandbox.Native,
@@ -35,7 +36,7 @@ func jailSpec(pack *enginepack.Pack, path string, model *os.File, f flags, memor
 	if pack.Layout == enginepack.Shared {
 		// Parts of the engine are looked for in the working directory.
 		s.Program.Inside = pack.Server
-		s.Files = append(s.Files, sandbox.File{Path: pack.Dir, Inside: pack.Dir, Exec: true, ReadDir: true})
+		s.Files = append(s.Files, sandbox.File{Path: pack.Dir, Inside: pack.Dir, Exec: true, ReadDir: true, Opened: held.Dir})
 		s.Dir, s.ListDirs = pack.Dir, true
 		folders = append([]string{pack.Dir}, folders...)
 	}

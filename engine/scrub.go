@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,21 +17,27 @@ import (
 // tokenize_input_prompts with parse_special). Here every such text is broken,
 // in every message, by what the loaded vocabulary and template themselves say.
 
-const scrubRounds = 4 // breaking one token can complete another: "<|im_<|im_start|>start|>"
+const scrubRounds = 8 // breaking one token can complete another: "<|im_<|im_start|>start|>"
 
 // scrubber breaks the control tokens of one loaded model. Safe for concurrent use.
 type scrubber struct {
 	client  *client
 	context int      // tokens
 	markers []string // what the template puts around turns, longest first
+
+	mu    sync.Mutex
+	words map[int]bool // tokens found to be no control tokens; guarded by mu
 }
+
+// probe is a text that no template and no vocabulary takes for anything.
+const probe = "qzaqza"
 
 // newScrubber learns the marks that the model's template sets. They are asked
 // for because some models list them as plain words of their vocabulary, which
 // the comparison in dirty cannot see.
 func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) {
-	s := &scrubber{client: c, context: window}
-	const a, b = "qzaqza", "qzbqzb"
+	s := &scrubber{client: c, context: window, words: map[int]bool{}}
+	const a, b = probe, "qzbqzb"
 	turns := []Message{{User, a}, {Assistant, b}, {User, a}}
 	for _, messages := range [][]Message{turns, append([]Message{{System, b}}, turns...)} {
 		prompt, err := c.prompt(ctx, messages)
@@ -41,7 +48,7 @@ func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) 
 			return nil, err
 		}
 		scaffold := strings.NewReplacer(a, "\n", b, "\n").Replace(prompt)
-		tokens, err := c.pieces(ctx, scaffold)
+		tokens, err := c.pieces(ctx, []string{scaffold})
 		if err != nil {
 			return nil, err
 		}
@@ -68,9 +75,10 @@ func bracketed(p string) bool {
 // over a text; the longest we know are runs of 256 spaces.
 const longestToken = 512
 
-// clean gives messages in which no text spells a control token, and how many
-// tokens they have, without the template's own. Where they cannot fit the
-// context no work is spent on them: breaking a control token never makes fewer.
+// clean gives messages in which no text spells a control token, not even
+// together with its neighbours, and how many tokens they have, without the
+// template's own. Where they cannot fit the context no work is spent on them:
+// breaking a control token never makes fewer.
 func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, int, error) {
 	messages = slices.Clone(messages)
 	size := 0
@@ -85,46 +93,51 @@ func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, in
 			messages[i].Content = broken(messages[i].Content, m)
 		}
 	}
-	n, dirty, err := s.dirty(ctx, messages)
-	if err != nil || !dirty {
-		return messages, n, err
-	}
-	if n >= s.context {
-		return nil, 0, tooLong(int64(n), int64(s.context))
-	}
-	for i := range messages {
-		for round := 0; ; round++ {
-			tokens, err := s.controls(ctx, messages[i])
-			if err != nil {
-				return nil, 0, err
-			}
-			if len(tokens) == 0 {
-				break
-			}
-			if round == scrubRounds {
-				return nil, 0, outOfRange("messages", "a text in them holds control tokens of the model that cannot be taken out")
-			}
-			for _, t := range tokens {
-				messages[i].Content = broken(messages[i].Content, t)
+	tokens, dirty, err := s.dirty(ctx, texts(messages))
+	for round := 0; err == nil && dirty; round++ {
+		if len(tokens) >= s.context {
+			return nil, 0, tooLong(int64(len(tokens)), int64(s.context))
+		}
+		if round == scrubRounds {
+			return nil, 0, unbreakable()
+		}
+		var marks []string
+		if marks, err = s.controls(ctx, texts(messages)); err != nil {
+			return nil, 0, err
+		}
+		for i := range messages {
+			for _, m := range marks {
+				messages[i].Content = broken(messages[i].Content, m)
 			}
 		}
+		tokens, dirty, err = s.dirty(ctx, texts(messages))
 	}
-	if n, dirty, err = s.dirty(ctx, messages); err == nil && dirty {
-		err = outOfRange("messages", "a text in them holds control tokens of the model that cannot be taken out")
+	if err == nil && len(tokens) < s.context {
+		err = s.composed(ctx, messages, tokens)
 	}
-	return messages, n, err
+	return messages, len(tokens), err
 }
 
-// dirty compares the texts split with and without control tokens.
-func (s *scrubber) dirty(ctx context.Context, messages []Message) (int, bool, error) {
-	var texts []string
+func unbreakable() *Fault {
+	return outOfRange("messages", "a text in them holds control tokens of the model that cannot be taken out")
+}
+
+// texts are the messages' own, without empty ones.
+func texts(messages []Message) []string {
+	var list []string
 	for _, m := range messages {
 		if m.Content != "" {
-			texts = append(texts, m.Content)
+			list = append(list, m.Content)
 		}
 	}
+	return list
+}
+
+// dirty compares texts split with and without control tokens, and gives the
+// tokens of the first way.
+func (s *scrubber) dirty(ctx context.Context, texts []string) ([]int, bool, error) {
 	if len(texts) == 0 {
-		return 0, false, nil
+		return nil, false, nil
 	}
 	var without []int
 	var failed error
@@ -133,46 +146,126 @@ func (s *scrubber) dirty(ctx context.Context, messages []Message) (int, bool, er
 	with, err := s.client.tokenize(ctx, texts, true)
 	both.Wait()
 	if err = cmp.Or(err, failed); err != nil {
-		return 0, false, err
+		return nil, false, err
 	}
-	return len(with), !slices.Equal(with, without), nil
+	return with, !slices.Equal(with, without), nil
 }
 
-// controls lists the texts in m that the vocabulary reads as control tokens.
-func (s *scrubber) controls(ctx context.Context, m Message) ([]string, error) {
-	_, dirty, err := s.dirty(ctx, []Message{m})
-	if err != nil || !dirty {
-		return nil, err
-	}
-	tokens, err := s.client.pieces(ctx, m.Content)
+// controls lists what in texts the vocabulary reads as control tokens: of all
+// texts together, so that thousands of them cost no more calls than one.
+func (s *scrubber) controls(ctx context.Context, texts []string) ([]string, error) {
+	tokens, err := s.client.pieces(ctx, texts)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := s.client.tokenize(ctx, []string{m.Content}, false)
+	ids, err := s.client.tokenize(ctx, texts, false)
 	if err != nil {
 		return nil, err
 	}
-	var sure, likely []string
+	plain := tally(ids)
+	all := strings.Join(texts, "\x00") // which no text holds, and so no mark that is in one of them
+	sure, likely := map[string]bool{}, map[string]bool{}
 	for _, t := range tokens {
 		p, ok := t.text()
-		if !ok || utf8.RuneCountInString(p) < 2 || !strings.Contains(m.Content, p) {
+		if !ok || utf8.RuneCountInString(p) < 2 || sure[p] || likely[p] {
 			continue
 		}
-		if !slices.Contains(plain, t.ID) {
-			sure = append(sure, p)
-		} else if bracketed(p) {
-			likely = append(likely, p)
+		if control := plain[t.ID] == 0; (control || bracketed(p)) && strings.Contains(all, p) {
+			if control {
+				sure[p] = true
+			} else {
+				likely[p] = true
+			}
 		}
 	}
-	slices.Sort(sure)
-	if sure = slices.Compact(sure); len(sure) > 0 {
-		return sure, nil
+	for _, found := range []map[string]bool{sure, likely} {
+		if len(found) > 0 {
+			return slices.Sorted(maps.Keys(found)), nil
+		}
 	}
-	if len(likely) == 0 {
-		return nil, outOfRange("messages", "a text in them holds control tokens of the model that cannot be taken out")
+	return nil, unbreakable()
+}
+
+// composed refuses messages that are clean one by one and spell a control token
+// where the template joins them, with each other or with words of its own: the
+// prompt then has more of them than it has with harmless texts. tokens are
+// those of the messages.
+func (s *scrubber) composed(ctx context.Context, messages []Message, tokens []int) error {
+	harmless := slices.Clone(messages)
+	for i := range harmless {
+		if harmless[i].Content != "" {
+			harmless[i].Content = probe
+		}
 	}
-	slices.Sort(likely)
-	return slices.Compact(likely), nil
+	var own []token
+	var failed error
+	var both sync.WaitGroup
+	both.Go(func() { own, failed = s.prompt(ctx, harmless) })
+	prompt, err := s.prompt(ctx, messages)
+	both.Wait()
+	if err = cmp.Or(err, failed); err != nil {
+		return err
+	}
+	known := tally(tokens)
+	for _, t := range own {
+		known[t.ID]++
+	}
+	seen := map[int]int{}
+	var odd []string
+	var ids []int
+	s.mu.Lock()
+	for _, t := range prompt {
+		p, ok := t.text()
+		if seen[t.ID]++; !ok || seen[t.ID] <= known[t.ID] || s.words[t.ID] {
+			continue
+		}
+		if slices.Contains(s.markers, p) {
+			failed = spelledAcross()
+			break
+		}
+		if !slices.Contains(ids, t.ID) {
+			odd, ids = append(odd, p), append(ids, t.ID)
+		}
+	}
+	s.mu.Unlock()
+	if failed != nil || len(odd) == 0 {
+		return failed
+	}
+	// Words that only stand where two texts meet, most likely.
+	_, dirty, err := s.dirty(ctx, odd)
+	if err != nil {
+		return err
+	}
+	if dirty {
+		return spelledAcross()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		s.words[id] = true
+	}
+	return nil
+}
+
+func spelledAcross() *Fault {
+	return outOfRange("messages", "two of them together spell a control token of the model")
+}
+
+// prompt gives the tokens of what the template makes of messages.
+func (s *scrubber) prompt(ctx context.Context, messages []Message) ([]token, error) {
+	text, err := s.client.prompt(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	return s.client.pieces(ctx, []string{text})
+}
+
+func tally(ids []int) map[int]int {
+	n := make(map[int]int, len(ids))
+	for _, id := range ids {
+		n[id]++
+	}
+	return n
 }
 
 // broken swaps the first character of each t in s for a look-alike that no

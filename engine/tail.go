@@ -2,8 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,15 +22,15 @@ const (
 // tail reads an engine's standard error and remembers its end. While a model
 // loads no prompt exists yet, so its lines may be shown. After seal they may
 // hold a person's text (a schema that cannot be followed is printed whole, at
-// every verbosity), so from then on only places in the engine's source are
-// kept. Safe for concurrent use.
+// every verbosity), so from then on only places in the engine's own source are
+// kept: a file name out of sourceFiles, and a number. Safe for concurrent use.
 type tail struct {
 	mu     sync.Mutex // guards what follows
 	kept   []byte
 	sealed bool
-	places []string // "ggml.c:123", the newest last
-	short  bool     // it complained about memory
-	held   int      // bytes that were said after seal and forgotten
+	place  string // "ggml.c:123", the last that was named after seal
+	short  bool   // it complained about memory
+	held   int    // bytes that were said after seal and forgotten
 	done   chan struct{}
 }
 
@@ -57,7 +59,25 @@ func (t *tail) read(r io.ReadCloser) {
 	}
 }
 
-var sourcePlace = regexp.MustCompile(`\b[A-Za-z0-9_-]{1,48}\.(?:c|cpp|h|hpp):[0-9]{1,6}\b`)
+// sourcePlace finds what has the shape of a place. A prompt can hold that too,
+// so only a file that the engine is made of is believed: then nothing but a
+// line number can come from a person's text, and that only when it crashed the
+// engine.
+var sourcePlace = regexp.MustCompile(`(?:^|[\s/])([a-z-]{1,24}\.(?:c|cpp|h)):([0-9]{1,5}):`)
+
+// sourceFiles are the files of llama.cpp b11434 whose assertions can fail while
+// it answers: what stands in the program by __FILE__, without the models' own.
+// A file that a later build adds is not named in the log until it is listed.
+var sourceFiles = []string{
+	"ggml.c", "ggml-alloc.c", "ggml-backend.cpp", "ggml-backend-meta.cpp", "ggml-backend-reg.cpp", "ggml-cpu.c", "ggml-cpu.cpp",
+	"ggml-impl.h", "ggml-quants.c", "binary-ops.cpp", "unary-ops.cpp", "ops.cpp", "repack.cpp", "sgemm.cpp", "tiled.cpp",
+	"llama.cpp", "llama-adapter.cpp", "llama-batch.cpp", "llama-context.cpp", "llama-grammar.cpp", "llama-graph.cpp", "llama-hparams.cpp",
+	"llama-impl.cpp", "llama-kv-cache.cpp", "llama-kv-cache.h", "llama-kv-cache-msa.cpp", "llama-memory-recurrent.cpp",
+	"llama-mmap.cpp", "llama-model.cpp", "llama-sampler.cpp", "llama-vocab.cpp",
+	"chat.cpp", "chat-peg-parser.cpp", "common.cpp", "sampling.cpp", "speculative.cpp",
+	"server-common.cpp", "server-common.h", "server-context.cpp", "server-http.cpp", "server-queue.cpp", "server-schema.cpp",
+	"server-stream.cpp", "server-task.cpp", "server-task.h",
+}
 
 func (t *tail) add(b []byte) {
 	t.mu.Lock()
@@ -65,9 +85,10 @@ func (t *tail) add(b []byte) {
 	t.short = t.short || shortOfMemory.Match(b)
 	if t.sealed {
 		t.held += len(b)
-		t.places = append(t.places, sourcePlace.FindAllString(string(b), 4)...)
-		if len(t.places) > 4 {
-			t.places = t.places[len(t.places)-4:]
+		for _, m := range sourcePlace.FindAllSubmatch(b, -1) {
+			if file := string(m[1]); slices.Contains(sourceFiles, file) {
+				t.place = file + ":" + string(m[2])
+			}
 		}
 		return
 	}
@@ -100,10 +121,7 @@ func (t *tail) last() string {
 			best = l
 		}
 	}
-	if best == "" && len(t.places) > 0 {
-		best = t.places[len(t.places)-1]
-	}
-	return best
+	return cmp.Or(best, t.place)
 }
 
 // shortOfMemory matches what the engine, its libraries and its allocator say

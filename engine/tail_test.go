@@ -52,6 +52,28 @@ func TestSealedTail(t *testing.T) {
 	}
 }
 
+// The attack: text of a person that has the shape of a place in a program gets
+// into the log when the engine prints it and ends. The promise: only the name
+// of a file of the engine's own, and a line number.
+func TestNothingIsSmuggled(t *testing.T) {
+	for _, said := range []string{
+		"anna-has-cancer.cpp:123: x", "/anna.h:1: x", "a/b/canary.hpp:77: x", "ggml.c.canary.cpp:1: x", "x-ggml.c:12: x", "ggml.c:1234567: x", "ggml.c:12 x",
+		"GGML.C:12: x", "ggml.c :12: x", strings.Repeat("a", 48) + ".c:1: x", "server-canary.cpp:5: x", "crypto.h:1: x",
+	} {
+		if got := saying(t, "loading\n", said+"\n").last(); got != "" {
+			t.Errorf("%q: %q is logged", said, got)
+		}
+	}
+	for said, want := range map[string]string{
+		"ggml.c:7: x": "ggml.c:7", "./source/tools/server/server-context.cpp:812: GGML_ASSERT(x) failed": "server-context.cpp:812",
+		"canary.cpp:1: x\nops.cpp:2: x\ncanary.cpp:3: x": "ops.cpp:2",
+	} {
+		if got := saying(t, "", said+"\n").last(); got != want {
+			t.Errorf("control: %q: %q, want %q", said, got, want)
+		}
+	}
+}
+
 func TestUnjailed(t *testing.T) {
 	no := &sandbox.NoJail{Missing: []string{"tier A: no user namespaces"}}
 	f := faultOf(t, unstarted(no), Unjailed)

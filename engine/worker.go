@@ -93,9 +93,6 @@ func (w *worker) run(e *Engine) *Fault {
 
 // start puts the engine into its jail and sets proc, said and client.
 func (w *worker) start(ctx context.Context, e *Engine) *Fault {
-	if err := e.cfg.Pack.Unchanged(); err != nil {
-		return unstarted(err)
-	}
 	passport, err := e.cfg.Shelf.Find(w.key.model.String())
 	if err != nil {
 		return noModel(err)
@@ -122,7 +119,13 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		return unstarted(err)
 	}
 	defer out.Close() // the engine has its own
-	spec := jailSpec(e.cfg.Pack, e.cfg.Shelf.Path(w.key.model), model, f, memory)
+	held, err := e.cfg.Pack.Hold(ctx)
+	if err != nil {
+		r.Close()
+		return unstarted(err)
+	}
+	defer held.Close()
+	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory)
 	spec.Stderr = out
 	if w.proc, err = e.launch(ctx, spec); err != nil {
 		r.Close()

@@ -3,12 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -64,9 +62,9 @@ func auditAll(ctx context.Context, p *program, asJSON bool) error {
 		defer end()
 		c = newClient(p.cfg.Folders.Socket())
 	}
-	now, err := readStatus(p.cfg.Folders.Runtime)
+	now, err := c.status(ctx)
 	if err != nil {
-		return tell(err)
+		return stoppedOr(ctx, tell(err))
 	}
 	seen, err := c.posture(ctx)
 	if err != nil {
@@ -110,7 +108,7 @@ func lookFromOutside(ctx context.Context, p *program, now status, engines []int)
 	checks := slices.Concat(
 		sandbox.Checks(jail, func() []int { return engines }),
 		models.Checks(shelf),
-		onlyID(gateway.Checks(gateway.Live{Address: now.Address, Socket: p.cfg.Folders.Socket(), PID: now.PID}), "WEB-02"),
+		onlyID(gateway.Checks(gateway.Live{Address: now.Address, Socket: p.cfg.Folders.Socket()}), "WEB-02"),
 	)
 	return posture.Run(ctx, checks), nil
 }
@@ -161,40 +159,10 @@ func startServe(ctx context.Context, p *program) (end func(), err error) {
 	return nil, tell(errors.New("abaton serve ended by itself"))
 }
 
-// posturePath is where serve tells this account's own programs what it saw of
-// itself.
-const posturePath = "/abaton/posture"
-
-// postureJSON is what it tells.
+// postureJSON is what serve tells of how it is locked.
 type postureJSON struct {
 	Report  posture.Report `json:"report"`
 	Engines []int          `json:"engines"` // process numbers
-}
-
-// watched is the handler of serve: questions go on to next, and the owner may
-// ask how the server itself is locked. Its sockets only the server can look
-// at: since it is locked down, no other process of the account may.
-type watched struct {
-	next gateway.Handler
-	look func(context.Context) (postureJSON, error)
-}
-
-func (h watched) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
-	if r.URL.Path != posturePath || r.Method != http.MethodGet || s.Person != vault.Owner {
-		h.next.ServeSession(w, r, s)
-		return
-	}
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longestAudit)); err != nil {
-		http.Error(w, "no time for checks", http.StatusInternalServerError)
-		return
-	}
-	seen, err := h.look(r.Context())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(seen) // an error is the client's hanging up: nobody is left to be told
 }
 
 // look is what can be seen inside serve. A worker is started first, for without
@@ -206,31 +174,6 @@ func (r *rooms) look(ctx context.Context, door *gateway.Gateway) (postureJSON, e
 	seen := postureJSON{Report: posture.Run(ctx, onlyID(door.Checks(), "NET-01"))}
 	for _, w := range r.engine.Workers() {
 		seen.Engines = append(seen.Engines, w.PID)
-	}
-	return seen, nil
-}
-
-// posture asks a running serve what it saw of itself.
-func (c *client) posture(ctx context.Context) (postureJSON, error) {
-	var seen postureJSON
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+posturePath, nil)
-	if err != nil {
-		return seen, err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return seen, fmt.Errorf("the running abaton serve cannot be asked: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, largestEvent))
-	if err != nil {
-		return seen, fmt.Errorf("the running abaton serve cannot be asked: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return seen, fmt.Errorf("the running abaton serve refuses to be looked at (HTTP status %d): %s", resp.StatusCode, cleanLine(string(body)))
-	}
-	if err := json.Unmarshal(body, &seen); err != nil {
-		return seen, fmt.Errorf("the running abaton serve gave a report that cannot be read: %w", err)
 	}
 	return seen, nil
 }

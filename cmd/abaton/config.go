@@ -159,6 +159,9 @@ func readConfig(given map[string]string) (config, error) {
 	return c, c.check(origin)
 }
 
+// environment is all of it, for what is handed on when root is left.
+func environment() []string { return os.Environ() }
+
 // readFile reads the configuration file over c. No file is no error. The map
 // says for each key where its value stands.
 func readFile(path string, c *config) (map[string]string, error) {
@@ -166,6 +169,9 @@ func readFile(path string, c *config) (map[string]string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return origin, nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, configError{fmt.Sprintf("cannot read the configuration: %v; account %q must be allowed to: chmod go+r %s", err, c.User, path)}
 	}
 	if err != nil {
 		return nil, configError{fmt.Sprintf("cannot read the configuration: %v", err)}

@@ -159,7 +159,7 @@ func (a *answers) walls() string {
 // process is locked down when it returns.
 func openAnswers(ctx context.Context, p *program, _ string) (*answers, error) {
 	if connect(ctx, p.cfg.Folders.Socket()) != nil {
-		return throughServe(p)
+		return throughServe(ctx, p)
 	}
 	r, err := openRooms(ctx, p, true)
 	if err != nil {
@@ -187,7 +187,7 @@ func openAnswers(ctx context.Context, p *program, _ string) (*answers, error) {
 	return a, nil
 }
 
-func throughServe(p *program) (*answers, error) {
+func throughServe(ctx context.Context, p *program) (*answers, error) {
 	shelf, err := models.OpenShelf(p.cfg.Folders.Models)
 	if err != nil {
 		return nil, tell(err)
@@ -196,7 +196,7 @@ func throughServe(p *program) (*answers, error) {
 	if err != nil {
 		return nil, tell(err)
 	}
-	status, err := readStatus(p.cfg.Folders.Runtime)
+	status, err := newClient(p.cfg.Folders.Socket()).status(ctx)
 	if err != nil {
 		return nil, tell(err)
 	}

@@ -62,11 +62,7 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
-	now := status{PID: os.Getpid(), Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
-	if err := now.write(p.cfg.Folders.Runtime); err != nil {
-		return errors.Join(tell(err), door.Close())
-	}
-	defer removeStatus(p.cfg.Folders.Runtime)
+	now := status{Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
 	if err := r.lockDown(p); err != nil {
 		return errors.Join(err, door.Close())
 	}
@@ -83,8 +79,9 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 	running.Go(func() error { return r.engine.Run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
-			next: api.New(api.Config{Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Log: p.log}),
-			look: func(ctx context.Context) (postureJSON, error) { return r.look(ctx, door) },
+			next:   api.New(api.Config{Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Log: p.log}),
+			status: now,
+			look:   func(ctx context.Context) (postureJSON, error) { return r.look(ctx, door) },
 		})
 	})
 	if err := running.Wait(); err != nil && !errors.Is(err, context.Canceled) {

@@ -1,52 +1,111 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"io"
+	"net/http"
+	"time"
+
+	"abaton.local/gateway"
+	"abaton.local/vault"
 )
 
-// status is what a running serve tells this account's other programs. It lies
-// in the runtime folder, which is closed to other accounts.
+// status is what a running serve tells this account's other programs of
+// itself. It is asked for over the socket and never kept in a file: a server
+// that was killed cannot take a file along, and the next one may have another
+// tier.
 type status struct {
-	PID     int    `json:"pid"`
 	Address string `json:"address"`
 	Tier    string `json:"tier"`
 	Version string `json:"version"`
 }
 
-const statusFile = "serve.json"
+// Where serve tells it, and what it saw of itself.
+const (
+	statusPath  = "/abaton/status"
+	posturePath = "/abaton/posture"
+)
 
-func (s status) write(dir string) error {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	temp := filepath.Join(dir, statusFile+".new")
-	if err := os.WriteFile(temp, append(b, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, filepath.Join(dir, statusFile))
+// watched is the handler of serve: questions go on to next, and the owner may
+// ask what the server is and how it is locked. Its sockets only the server can
+// look at: since it is locked down, no other process of the account may.
+type watched struct {
+	next   gateway.Handler
+	status status
+	look   func(context.Context) (postureJSON, error)
 }
 
-func readStatus(dir string) (status, error) {
+func (h watched) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
+	if r.Method != http.MethodGet || s.Person != vault.Owner {
+		h.next.ServeSession(w, r, s)
+		return
+	}
+	switch r.URL.Path {
+	case statusPath:
+		sayJSON(w, h.status)
+	case posturePath:
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longestAudit)); err != nil {
+			http.Error(w, "no time for checks", http.StatusInternalServerError)
+			return
+		}
+		seen, err := h.look(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		sayJSON(w, seen)
+	default:
+		h.next.ServeSession(w, r, s)
+	}
+}
+
+func sayJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // an error is the client's hanging up: nobody is left to be told
+}
+
+// statusWithin is long for a server that has only to say who it is. One that
+// just starts keeps the question waiting until it listens.
+const statusWithin = 10 * time.Second
+
+// status asks a running serve what it is.
+func (c *client) status(ctx context.Context) (status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
 	var s status
-	b, err := os.ReadFile(filepath.Join(dir, statusFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, errors.New("abaton serve is just starting or ending: try again in a moment")
-	}
-	if err != nil {
-		return s, err
-	}
-	if err := json.Unmarshal(b, &s); err != nil {
-		return s, fmt.Errorf("%s is damaged (%w): end abaton serve and start it again", filepath.Join(dir, statusFile), err)
-	}
-	return s, nil
+	err := c.ask(ctx, statusPath, &s)
+	return s, err
 }
 
-// removeStatus forgets a serve that ended. That the file was gone already is
-// what was wanted.
-func removeStatus(dir string) { _ = os.Remove(filepath.Join(dir, statusFile)) }
+// posture asks a running serve what it saw of itself.
+func (c *client) posture(ctx context.Context) (postureJSON, error) {
+	var seen postureJSON
+	err := c.ask(ctx, posturePath, &seen)
+	return seen, err
+}
+
+// ask gets what a running serve says of itself at path.
+func (c *client) ask(ctx context.Context, path string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("the running abaton serve cannot be asked: %w; end it and start it again if it stays so", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, largestEvent))
+	if err != nil {
+		return fmt.Errorf("the running abaton serve cannot be asked: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the running abaton serve refuses to be looked at (HTTP status %d): %s", resp.StatusCode, cleanLine(string(body)))
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("the running abaton serve said of itself what cannot be read (is it of another version?): %w", err)
+	}
+	return nil
+}

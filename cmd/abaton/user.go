@@ -48,8 +48,10 @@ func findAccount(name string) (account, error) {
 	return account{u.Username, uid, gid, u.HomeDir}, nil
 }
 
-// leaveRoot makes the folders as root, hands them over and becomes the
-// account, on all threads and for good. Not being root, it does nothing.
+// leaveRoot makes the folders as root, hands them over, becomes the account on
+// all threads and for good, and starts the program anew: nothing of root's
+// environment, descriptors and memory is left to it. Then it does not return.
+// Not being root, it does nothing.
 func leaveRoot(c config) error {
 	if os.Getuid() != 0 && os.Geteuid() != 0 {
 		return nil
@@ -75,17 +77,8 @@ func leaveRoot(c config) error {
 	if info, err := os.Stat(home); err != nil || !info.IsDir() {
 		home = c.Folders.Data
 	}
-	for name, value := range map[string]string{"HOME": home, "USER": a.name, "LOGNAME": a.name, "ABATON_USER": a.name} {
-		if err := os.Setenv(name, value); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"} {
-		if err := os.Unsetenv(name); err != nil { // root's own
-			return err
-		}
-	}
-	return nil
+	err = startAnew(accountEnvironment(environment(), a, home))
+	return fmt.Errorf("cannot start anew as account %q, which must be allowed to execute this program: %w", a.name, err)
 }
 
 // errInUse says that a folder belongs to root and holds something already.

@@ -104,23 +104,30 @@ func (s *Store) load(ctx context.Context, made plan) (*Pack, error) {
 func (p *Pack) Unchanged() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ctx := context.Background()
+	folder, err := p.checked(context.Background())
+	if folder != nil {
+		_ = folder.Close() // it was only read
+	}
+	return err
+}
+
+// checked is check with the folder open and, if it is installed, locked. The
+// caller holds mu and closes the folder, also with an error.
+func (p *Pack) checked(ctx context.Context) (folder *os.File, err error) {
+	if folder, err = os.Open(p.Dir); err != nil {
+		return nil, &DamagedError{Dir: p.Dir, Reason: err.Error()}
+	}
 	if p.installed {
-		folder, err := os.Open(p.Dir)
-		if err != nil {
-			return &DamagedError{Dir: p.Dir, Reason: err.Error()}
-		}
-		defer folder.Close()
 		if err := flock(ctx, folder, nil); err != nil {
-			return err
+			return folder, err
 		}
 	}
 	root, err := os.OpenRoot(p.Dir)
 	if err != nil {
-		return &DamagedError{Dir: p.Dir, Reason: err.Error()}
+		return folder, &DamagedError{Dir: p.Dir, Reason: err.Error()}
 	}
 	defer root.Close()
-	return p.check(ctx, root)
+	return folder, p.check(ctx, root)
 }
 
 // check compares every file with its digest, or with what was seen of it

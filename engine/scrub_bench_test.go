@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+)
+
+// BenchmarkClean is our own work before the first token: looking at the texts
+// alone, and at what the template makes of them too.
+func BenchmarkClean(b *testing.B) {
+	e := start(b, func(c *Config) { c.ContextTokens = 8192 })
+	p := ask("", 1)
+	if err := e.Warm(b.Context(), p.Person, p.Model); err != nil {
+		b.Fatal(err)
+	}
+	w := workerOf(b, e, p)
+	long := []Message{{System, "Answer."}}
+	for range 20 {
+		long = append(long, Message{User, strings.Repeat("What is the capital of France? ", 10)}, Message{Assistant, "The capital of France is Paris."})
+	}
+	for name, m := range map[string][]Message{"short": {{System, "Answer the question truthfully and in few words."}, {User, "What is the capital of France?"}}, "long": append(long, Message{User, "And?"})} {
+		b.Run(name+"/texts", func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := w.scrub.dirty(b.Context(), texts(m)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/clean", func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := w.scrub.clean(b.Context(), m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
