@@ -44,12 +44,12 @@ func pragmas() []pragma {
 
 // connect opens uri, sets what must be set, reads it back, and makes the tables
 // in a new file.
-func connect(ctx context.Context, uri string) (*sqlite3.Conn, error) {
+func connect(ctx context.Context, uri string, list []pragma) (*sqlite3.Conn, error) {
 	db, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, maxMemory), uri)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(db); err != nil {
+	if err := prepare(db, list); err != nil {
 		// A file that we refuse stays as it is.
 		db.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
 		db.Close()
@@ -58,19 +58,19 @@ func connect(ctx context.Context, uri string) (*sqlite3.Conn, error) {
 	return db, nil
 }
 
-func prepare(db *sqlite3.Conn) error {
+func prepare(db *sqlite3.Conn, list []pragma) error {
 	db.Limit(sqlite3.LIMIT_LENGTH, maxValue)
 	if _, err := db.Config(sqlite3.DBCONFIG_DEFENSIVE, true); err != nil {
 		return err
 	}
-	if err := set(db, pragmas()[:1]); err != nil { // before the first look at the file
+	if err := set(db, list[:1]); err != nil { // before the first look at the file
 		return err
 	}
 	fresh, err := inspect(db)
 	if err != nil {
 		return err
 	}
-	if err := set(db, pragmas()); err != nil {
+	if err := set(db, list); err != nil {
 		return err
 	}
 	if !fresh {

@@ -39,6 +39,7 @@ const (
 	opDelete
 	opLock
 	opFailedSync // only in the log
+	opSyncFolder // not by SQLite
 )
 
 // disk is a disk in memory below SQLite. It keeps a log from which the states
@@ -87,7 +88,7 @@ func (d *disk) do(o op) error {
 			return err
 		}
 	}
-	if !d.quiet && o.kind >= opCreate && o.kind <= opDelete {
+	if !d.quiet && (o.kind >= opCreate && o.kind <= opDelete || o.kind == opSyncFolder) {
 		o.data = bytes.Clone(o.data)
 		d.log = append(d.log, o)
 	}
@@ -143,6 +144,18 @@ func (d *disk) Access(name string, _ vfs.AccessFlag) (bool, error) {
 
 // FullPathname is of vfs.VFS.
 func (d *disk) FullPathname(name string) (string, error) { return name, nil }
+
+// diskPlace stands for the place of a store on a real disk.
+type diskPlace struct{ *disk }
+
+func (d *disk) place() diskPlace { return diskPlace{d} }
+
+// Close syncs the folder, as that of a real place does.
+func (p diskPlace) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.do(op{kind: opSyncFolder})
+}
 
 // content gives the files as they are.
 func (d *disk) content() map[string][]byte {
@@ -281,7 +294,8 @@ func truncate(b []byte, n int64) []byte {
 // care is how much a disk that loses its power cares.
 type care struct {
 	lies   bool // about syncs
-	strict bool // names are durable only by a sync of the folder, not by that of a file
+	strict bool // the sync of a file makes no names durable but, if that, its own
+	aloof  bool // strict, and a file's first sync does not sync its folder: a deletion alone does
 }
 
 // cut gives the files that are there after a power cut before the n-th logged
@@ -309,7 +323,17 @@ func (d *disk) cut(n int, r *rand.Rand, c care) map[string][]byte {
 				continue
 			}
 			s.sync(o.ino)
-			if o.dir || !c.strict {
+			switch {
+			case c.aloof:
+				if n := len(s.renamed[o.name]); n > 0 && s.renamed[o.name][n-1] == o.ino {
+					s.names[o.name] = o.ino
+					delete(s.renamed, o.name)
+				}
+			case o.dir || !c.strict:
+				s.syncNames()
+			}
+		case opSyncFolder:
+			if !c.lies {
 				s.syncNames()
 			}
 		case opFailedSync: // the system drops what it could not write

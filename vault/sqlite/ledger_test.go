@@ -70,7 +70,10 @@ func (l *ledger) apply(e []byte) {
 	}
 }
 
-var errLedger = errors.New("the ledger does not hold")
+var (
+	errLedger = errors.New("the ledger does not hold")
+	errShort  = errors.New("the ledger ends before what is remembered of it")
+)
 
 // openLedger replays the journal and compares its end with the shell and, where
 // somebody remembers one, with that.
@@ -97,7 +100,7 @@ func openLedger(ctx context.Context, st vault.Store, id vault.ID, seen mark) (*l
 		return nil, fmt.Errorf("%w: shell %d, journal %d", errLedger, shell.Seq, l.seq)
 	}
 	if l.seq < seen.seq {
-		return nil, fmt.Errorf("%w: %d entries, there were %d", errLedger, l.seq, seen.seq)
+		return nil, fmt.Errorf("%w: %d entries, there were %d", errShort, l.seq, seen.seq)
 	}
 	return l, nil
 }

@@ -15,8 +15,9 @@ import (
 // place is the store's file in its folder, made or found, closed to other
 // accounts and held for this process alone.
 type place struct {
-	path string   // absolute, no link in it
-	file *os.File // carries the hold; nothing is read or written through it
+	path   string   // absolute, no link in it
+	file   *os.File // carries the hold; nothing is read or written through it
+	folder *os.File
 }
 
 // openPlace makes the folder (0700) and the file (0600, empty) where they are
@@ -37,23 +38,29 @@ func openPlace(path string) (*place, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, err
 	}
-	folder, err := os.Open(dir)
-	if err != nil {
+	p := &place{path: filepath.Join(dir, name)}
+	if p.folder, err = os.Open(dir); err != nil {
 		return nil, err
 	}
-	defer folder.Close()
-	if err := closeToOthers(folder, 0o700); err != nil {
+	if err := closeToOthers(p.folder, 0o700); err != nil {
+		p.folder.Close()
 		return nil, fmt.Errorf("the store's folder %s: %w", dir, err)
 	}
-	p := &place{path: filepath.Join(dir, name)}
 	if p.file, err = openPlain(p.path); err != nil {
+		p.folder.Close()
 		return nil, err
 	}
-	if err := p.hold(folder); err != nil {
+	if err := p.hold(); err != nil {
+		p.folder.Close()
 		p.file.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// Close makes it durable that SQLite has deleted its log, and lets go.
+func (p *place) Close() error {
+	return errors.Join(p.folder.Sync(), p.folder.Close(), p.file.Close())
 }
 
 // openPlain opens the file, made where it is missing, and follows no link.
@@ -77,7 +84,7 @@ func openPlain(path string) (*os.File, error) {
 	return f, nil
 }
 
-func (p *place) hold(folder *os.File) error {
+func (p *place) hold() error {
 	switch err := flock(p.file); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return &Trouble{Kind: InUse, Path: p.path, Err: err}
@@ -97,7 +104,7 @@ func (p *place) hold(folder *os.File) error {
 		return &Trouble{Kind: InUse, Path: p.path, Err: errors.New("the file was replaced a moment ago")}
 	}
 	// SQLite makes the names of its journals durable, never that of the file.
-	return folder.Sync()
+	return p.folder.Sync()
 }
 
 func flock(f *os.File) error {

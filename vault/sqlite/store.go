@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"github.com/ncruces/go-sqlite3"
@@ -22,7 +23,7 @@ import (
 // turn away between their batches. It is safe for concurrent use.
 type Store struct {
 	path string
-	file interface{ Close() error } // what holds the file for us
+	file io.Closer // what holds the file for us
 
 	turn    chan struct{} // holds one token: who has it may use what follows
 	db      *sqlite3.Conn // nil once closed
@@ -38,16 +39,16 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, explain(ctx, path, err)
 	}
-	s, err := open(ctx, p.path, p.uri(), p.file)
+	s, err := open(ctx, p.path, p.uri(), pragmas(), p)
 	if err != nil {
-		p.file.Close()
+		p.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
 // open opens what uri names; path is for words. With the store, held is closed.
-func open(ctx context.Context, path, uri string, held interface{ Close() error }) (s *Store, err error) {
+func open(ctx context.Context, path, uri string, list []pragma, held io.Closer) (s *Store, err error) {
 	s = &Store{path: path, file: held, turn: make(chan struct{}, 1), sql: make(map[string]*sqlite3.Stmt)}
 	s.turn <- struct{}{}
 	defer func() {
@@ -56,7 +57,7 @@ func open(ctx context.Context, path, uri string, held interface{ Close() error }
 			s, err = nil, &Trouble{Kind: Damaged, Path: path, Err: err}
 		}
 	}()
-	if s.db, err = connect(ctx, uri); err != nil {
+	if s.db, err = connect(ctx, uri, list); err != nil {
 		if t := new(Trouble); errors.As(err, &t) {
 			t.Path = path
 		}

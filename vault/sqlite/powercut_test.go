@@ -1,0 +1,175 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"abaton.local/vault"
+)
+
+// openOn opens the store of a disk in memory, as Open does on a real one.
+func openOn(ctx context.Context, d *disk) (*Store, error) {
+	return open(ctx, storeFile, d.uri(), pragmas(), d.place())
+}
+
+// recording is a workload on a disk that kept its log.
+type recording struct {
+	d     *disk
+	w     *workload
+	id    vault.ID
+	acked []moment
+}
+
+// moment is an acknowledgement.
+type moment struct {
+	at   int // operations before it
+	mark mark
+}
+
+// record runs a workload of n steps with a few closings and openings, under the
+// pragmas given.
+func record(tb testing.TB, n int, list []pragma) *recording {
+	tb.Helper()
+	ctx := tb.Context()
+	rec := &recording{d: newDisk(tb, map[string][]byte{storeFile: nil}), w: newWorkload(7), id: vault.ID{9}}
+	start := func() *Store {
+		st, err := open(ctx, storeFile, rec.d.uri(), list, rec.d.place())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return st
+	}
+	st := start()
+	l, err := createLedger(ctx, st, rec.id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rec.acked = append(rec.acked, moment{len(rec.d.log), mark{l.seq, l.head}})
+	for i := range n {
+		s := rec.w.next()
+		if err := l.write(ctx, s.put, s.del); err != nil {
+			tb.Fatal(err)
+		}
+		rec.acked = append(rec.acked, moment{len(rec.d.log), mark{l.seq, l.head}})
+		if i%25 == 24 {
+			if err := st.Close(); err != nil {
+				tb.Fatal(err)
+			}
+			st = start()
+			l.st = st
+		}
+	}
+	if err := st.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	rec.d.quiet = true
+	return rec
+}
+
+// verdict counts what power cuts did.
+type verdict struct {
+	whole, lost, broken int
+	why                 []string
+}
+
+func (v verdict) String() string {
+	return fmt.Sprintf("whole %d, acknowledged lost %d, broken %d %s", v.whole, v.lost, v.broken, strings.Join(v.why, "; "))
+}
+
+// cuts cuts the power at random operations and judges what is left.
+func (rec *recording) cuts(tb testing.TB, n int, seed uint64, c care) (v verdict) {
+	tb.Helper()
+	r := rand.New(rand.NewPCG(seed, 1))
+	for range n {
+		at := 1 + r.IntN(len(rec.d.log))
+		err := rec.after(tb, at, r, c)
+		switch {
+		case err == nil:
+			v.whole++
+		case errors.Is(err, errLost):
+			v.lost++
+		default:
+			v.broken++
+		}
+		if err != nil && len(v.why) < 3 {
+			v.why = append(v.why, fmt.Sprintf("cut before operation %d: %v", at, err))
+		}
+	}
+	return v
+}
+
+func (rec *recording) after(tb testing.TB, at int, r *rand.Rand, c care) error {
+	d := newDisk(tb, rec.d.cut(at, r, c))
+	d.quiet = true
+	var acked mark
+	created := false
+	for _, m := range rec.acked {
+		if m.at <= at {
+			acked, created = m.mark, true
+		}
+	}
+	st, err := openOn(tb.Context(), d)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	defer st.Close()
+	if _, err := rec.w.judge(tb.Context(), st, rec.id, acked, created); err != nil {
+		return err
+	}
+	if err := st.Check(tb.Context()); err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return nil
+}
+
+const powerSteps = 60
+
+// TestPowerCut is the promise: whatever was acknowledged is there after a power
+// cut, and nothing is broken, on a disk that keeps names with files and on one
+// that keeps them only when the folder is synced.
+func TestPowerCut(t *testing.T) {
+	rec := record(t, powerSteps, pragmas())
+	t.Logf("%d operations", len(rec.d.log))
+	for name, c := range map[string]care{"journalling": {}, "strict": {strict: true}, "aloof": {aloof: true}} {
+		t.Run(name, func(t *testing.T) {
+			if v := rec.cuts(t, 700, 11, c); v.lost+v.broken > 0 {
+				t.Error(v)
+			}
+		})
+	}
+}
+
+// TestPowerCutSees is the control: the same cuts must find a store that syncs
+// too little, one that switches to its log carelessly, and a disk that lies.
+func TestPowerCutSees(t *testing.T) {
+	without := func(name, value string) []pragma {
+		return slices.DeleteFunc(pragmas(), func(p pragma) bool { return p.name == name && p.set == value })
+	}
+	normal := append(without("", ""), pragma{"synchronous", "NORMAL", "1"})
+	for name, c := range map[string]struct {
+		list []pragma
+		care care
+	}{
+		"synchronous NORMAL": {normal, care{}},
+		"FULL before WAL":    {without("synchronous", "EXTRA"), care{aloof: true}},
+		"a lying disk":       {pragmas(), care{lies: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := record(t, powerSteps, c.list).cuts(t, 300, 12, c.care)
+			if v.lost == 0 || c.care.lies && v.broken == 0 {
+				t.Error("not seen: ", v)
+			}
+			t.Log(v)
+		})
+	}
+}
+
+func sortIDs(ids []vault.ID) {
+	slices.SortFunc(ids, func(a, b vault.ID) int { return bytes.Compare(a[:], b[:]) })
+}
