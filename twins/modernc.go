@@ -181,7 +181,7 @@ func (m *Modernc) Commit(ctx context.Context, changes ...vault.Change) error {
 func (m *Modernc) change(ctx context.Context, tx *sql.Tx, c *vault.Change) error {
 	var seq uint64
 	var same bool
-	if err := tx.QueryRowContext(ctx, sqlite.SQLSeq, c.Vault[:], c.Shell.Slots).Scan(&seq, &same); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := tx.QueryRowContext(ctx, sqlite.SQLSeq, c.Vault[:], whole(c.Shell.Slots)).Scan(&seq, &same); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if seq != c.From {
