@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // find counts a text in every file of the store's folder.
-func find(t *testing.T, path string, text []byte) (n int) {
+func find(t *testing.T, path, text string) (n int) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	if err != nil {
@@ -23,7 +24,7 @@ func find(t *testing.T, path string, text []byte) (n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n += bytes.Count(b, text)
+		n += bytes.Count(b, []byte(text))
 	}
 	return n
 }
@@ -32,68 +33,70 @@ func find(t *testing.T, path string, text []byte) (n int) {
 // any file once Commit returns, whether it was a small row, a large one, or a
 // whole vault. Before, they are found: so the search sees.
 func TestErased(t *testing.T) {
-	canary := []byte("sealed canary 5c1f")
+	const canary = "sealed canary 5c1f "
+	id := vault.ID{8}
+	row, rest := vault.ID{1}, vault.ID{2}
+	change := func(from uint64, slots string) vault.Change {
+		return vault.Change{Vault: id, From: from, Shell: vault.Shell{Seq: from + 1, Slots: []byte(slots)}, Append: []vault.Entry{{Seq: from + 1}}}
+	}
+	gone := change(1, "slots")
+	gone.Delete = []vault.ID{row}
 	for name, c := range map[string]struct {
+		slots string
 		size  int
-		erase func(*ledger, vault.ID) error
+		erase vault.Change
 	}{
-		"a small row": {100, func(l *ledger, id vault.ID) error { return l.write(t.Context(), nil, []vault.ID{id}) }},
-		"a large row": {300000, func(l *ledger, id vault.ID) error { return l.write(t.Context(), nil, []vault.ID{id}) }},
-		"a vault": {5000, func(l *ledger, id vault.ID) error {
-			return l.st.Commit(t.Context(), vault.Change{Vault: l.id, From: l.seq, Destroy: true})
-		}},
-		"slots": {0, func(l *ledger, id vault.ID) error {
-			sh := l.shell()
-			return l.st.Commit(t.Context(), vault.Change{Vault: l.id, From: l.seq, Shell: sh})
-		}},
+		"a small row": {"slots", 100, gone},
+		"a large row": {"slots", 300_000, gone},
+		"a vault":     {"slots", 5_000, vault.Change{Vault: id, From: 1, Destroy: true}},
+		"slots":       {canary, 0, change(1, "others")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st, path, l := filled(t, 10)
-			id := vault.NewID()
-			text := bytes.Repeat(canary, 1+c.size/len(canary))
-			var err error
-			if c.size > 0 {
-				err = l.write(t.Context(), []vault.Row{{ID: id, Envelope: text}}, nil)
-			} else {
-				sh := l.shell()
-				sh.Slots = text
-				err = st.Commit(t.Context(), vault.Change{Vault: l.id, From: l.seq, Shell: sh})
+			st, path, p, _ := filled(t, 10)
+			first := change(0, c.slots)
+			first.Put = []vault.Row{
+				{ID: row, Envelope: []byte(strings.Repeat(canary, c.size/len(canary)))},
+				{ID: rest, Envelope: []byte("stays")},
 			}
-			if err != nil {
+			if err := st.Commit(t.Context(), first); err != nil {
 				t.Fatal(err)
 			}
 			if find(t, path, canary) == 0 {
 				t.Fatal("the control is not found")
 			}
-			if err := c.erase(l, id); err != nil {
+			if err := st.Commit(t.Context(), c.erase); err != nil {
 				t.Fatal(err)
 			}
 			if n := find(t, path, canary); n > 0 {
 				t.Errorf("still %d times on the disk", n)
 			}
+			p.whole(t, st)
 		})
 	}
 }
 
-// TestLargeRows: as large as they may be, a few in one change, within the
-// memory that SQLite is given; larger ones are refused.
+// TestLargeRows: a few as large as they may be in one change, within the memory
+// that SQLite is given.
 func TestLargeRows(t *testing.T) {
-	st, _, l := filled(t, 1)
-	row := func(n int) vault.Row {
-		return vault.Row{ID: vault.NewID(), Envelope: bytes.Repeat([]byte{byte(n)}, n)}
+	st, _, p, _ := filled(t, 1)
+	c := vault.Change{Vault: vault.ID{8}}
+	for i, n := range []int{vault.MaxRow, vault.MaxRow - 1, 1 << 20} {
+		c.Put = append(c.Put, vault.Row{ID: vault.ID{byte(i)}, Envelope: bytes.Repeat([]byte{byte(n)}, n)})
 	}
-	if err := l.write(t.Context(), []vault.Row{row(vault.MaxRow), row(vault.MaxRow - 1), row(1 << 20)}, nil); err != nil {
+	if err := st.Commit(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.content(t.Context()); err != nil {
-		t.Fatal(err)
+	i := 0
+	for r, err := range st.Rows(t.Context(), c.Vault) {
+		if err != nil || !bytes.Equal(r.Envelope, c.Put[i].Envelope) {
+			t.Errorf("row %d: %d bytes, %v", i, len(r.Envelope), err)
+		}
+		i++
 	}
-	if err := l.write(t.Context(), []vault.Row{row(vault.MaxRow + 1)}, nil); err == nil {
-		t.Error("a larger row is taken")
+	if i != len(c.Put) {
+		t.Errorf("%d rows", i)
 	}
-	if err := errors.Join(l.write(t.Context(), []vault.Row{row(10)}, nil), st.Check(t.Context())); err != nil {
-		t.Error(err)
-	}
+	p.whole(t, st)
 }
 
 // TestManyAtOnce: vaults are written and read side by side, and readers may
@@ -101,26 +104,29 @@ func TestLargeRows(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	st, _ := newStore(t)
 	var all sync.WaitGroup
-	for range 8 {
+	for i := range 8 {
 		all.Go(func() {
-			l, err := createLedger(t.Context(), st, vault.NewID())
-			w := newWorkload(61)
+			p := newPerson(uint64(60 + i))
+			p.id = vault.ID{byte(i)}
+			v, err := p.create(t.Context(), st)
 			for range 30 {
-				s := w.next()
-				err = errors.Join(err, l.write(t.Context(), s.put, s.del))
-				for r, e := range st.Rows(t.Context(), l.id) {
+				if err == nil {
+					err = p.write(t.Context(), v, p.next())
+				}
+				for r, e := range st.Rows(t.Context(), p.id) {
 					err = errors.Join(err, e)
-					for _, e := range st.Rows(t.Context(), l.id, r.ID) {
+					for _, e := range st.Rows(t.Context(), p.id, r.ID) {
 						err = errors.Join(err, e)
 					}
-					if w.r.IntN(3) == 0 {
+					if p.r.IntN(3) == 0 {
 						break
 					}
 				}
 			}
-			if _, e := l.content(t.Context()); errors.Join(err, e) != nil {
-				t.Error(err, e)
+			if err != nil {
+				t.Error(err)
 			}
+			p.whole(t, st)
 		})
 	}
 	all.Wait()

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -34,7 +33,7 @@ func TestEveryOperationFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			refused, total := 0, int64(0)
 			for n := int64(0); n <= total; n++ { // at 0 nothing fails: all are counted
-				f := &faulty{d: newDisk(t, map[string][]byte{storeFile: nil}), w: newWorkload(n0), want: c.want}
+				f := &faulty{d: newDisk(t, map[string][]byte{storeFile: nil}), p: newPerson(n0), want: c.want}
 				seen := f.d.breakAt(n, c.forever && n > 0, c.counts, c.err)
 				f.run(t, c.forever)
 				if n == 0 {
@@ -57,18 +56,15 @@ const n0 = 21 // seed
 
 type faulty struct {
 	d       *disk
-	w       *workload
+	p       *person
 	want    Kind
 	refused int
-	acked   mark
-	created bool
 }
 
-// run writes a few steps in two sessions, each tried twice, until one fails for
+// run makes a few steps in two sessions, each tried twice, until one fails for
 // good; then the disk heals.
 func (f *faulty) run(t *testing.T, forever bool) {
 	ctx := t.Context()
-	id := vault.ID{9}
 	try := func(what string, do func() error) bool {
 		for range 2 {
 			err := do()
@@ -85,25 +81,27 @@ func (f *faulty) run(t *testing.T, forever bool) {
 		}
 		return false
 	}
-	var l *ledger
 	for session := range 2 {
 		var st *Store
+		var v *vault.Vault
 		if !try("open", func() (err error) { st, err = openOn(ctx, f.d); return err }) {
 			break
 		}
-		ok := true
-		if session == 0 {
-			ok = try("create", func() (err error) { l, err = createLedger(ctx, st, id); return err })
-			f.created = ok
-		} else {
-			l.st = st
-		}
-		for i := 0; ok && i < 4; i++ {
-			s := f.w.next()
-			if ok = try("write", func() error { return l.write(ctx, s.put, s.del) }); ok {
-				f.acked = mark{l.seq, l.head}
-				ok = try("read", func() error { _, err := l.content(ctx); return err })
+		ok := try("unlock", func() (err error) {
+			if session == 0 {
+				v, err = f.p.create(ctx, st)
+			} else {
+				v, err = f.p.open(ctx, st)
 			}
+			return err
+		})
+		for i := 0; ok && i < 4; i++ {
+			e := f.p.next()
+			ok = try("write", func() error { return f.p.write(ctx, v, e) }) &&
+				try("read", func() error { _, _, err := read(ctx, v); return err })
+		}
+		if v != nil {
+			v.Close()
 		}
 		if err := st.Close(); err != nil {
 			f.refused++
@@ -113,18 +111,17 @@ func (f *faulty) run(t *testing.T, forever bool) {
 		}
 	}
 	f.d.fault = nil
-	f.settle(t, "healed", f.d, id)
-	d := newDisk(t, f.d.cut(len(f.d.log), rand.New(rand.NewPCG(n0, 2)), care{}))
-	f.settle(t, "power cut", d, id)
+	f.settle(t, "healed", f.d)
+	f.settle(t, "power cut", newDisk(t, f.d.cut(len(f.d.log), rand.New(rand.NewPCG(n0, 2)), care{})))
 }
 
-func (f *faulty) settle(t *testing.T, when string, d *disk, id vault.ID) {
+func (f *faulty) settle(t *testing.T, when string, d *disk) {
 	st, err := openOn(t.Context(), d)
 	if err == nil {
-		_, err = f.w.judge(t.Context(), st, id, f.acked, f.created)
+		_, err = f.p.judge(t.Context(), st)
 		err = errors.Join(err, st.Check(t.Context()), st.Close())
 	}
 	if err != nil {
-		t.Errorf("%s: %v", when, fmt.Errorf("%w", err))
+		t.Errorf("%s: %v", when, err)
 	}
 }

@@ -33,30 +33,33 @@ func TestMain(m *testing.M) {
 
 const killSeed = 31
 
-// write goes on with the workload where the store ends, and says the number of
-// each step once it is acknowledged. It ends by an error or by force.
+// write goes on with the person's steps where the store ends, and says each
+// head once it is acknowledged. It ends by an error or by force.
 func write(ctx context.Context, path string) error {
 	st, err := Open(ctx, path)
 	if err != nil {
 		return err
 	}
-	id := vault.ID{9}
-	l, err := openLedger(ctx, st, id, mark{})
+	p := newPerson(killSeed)
+	v, err := p.open(ctx, st)
 	if errors.Is(err, vault.ErrNoVault) {
-		l, err = createLedger(ctx, st, id)
+		v, err = p.create(ctx, st)
 	}
 	if err != nil {
 		return err
 	}
-	w := newWorkload(killSeed)
-	w.keep = false
-	for range l.seq {
-		w.next()
+	count, _ := counter()
+	b, err := v.Read(ctx, count)
+	if err != nil && !errors.Is(err, vault.ErrNoRecord) {
+		return err
+	}
+	for string(b) != strconv.Itoa(p.steps) && len(b) > 0 {
+		p.next()
 	}
 	for {
-		fmt.Printf("%d %x\n", l.seq, l.head)
-		s := w.next()
-		if err := l.write(ctx, s.put, s.del); err != nil {
+		h := v.Head()
+		fmt.Printf("%d %d %x\n", p.steps, h.Seq, h.Sum[:])
+		if err := v.Write(ctx, p.next()); err != nil {
 			return err
 		}
 	}
@@ -68,67 +71,58 @@ func kills(t *testing.T, n int) {
 	ctx := t.Context()
 	r := rand.New(rand.NewPCG(killSeed, 3))
 	var path string
-	var acked mark
-	created := false
-	lost, broken, steps, fresh := 0, 0, 0, 0
-	w := newWorkload(killSeed)
+	p := newPerson(killSeed)
+	steps, fresh := 0, 0
 	for i := range n {
 		if i%8 == 0 {
 			path = filepath.Join(t.TempDir(), strconv.Itoa(i), "store.db")
-			acked, created = mark{}, false
+			p.acked, p.created, p.head = 0, false, vault.Head{}
 		}
 		// The first of a store is killed early: it may not have made it yet.
 		limit := 150 * time.Millisecond
 		if i%8 < 2 {
 			limit = 40 * time.Millisecond
 		}
-		last, err := killOne(path, time.Duration(r.Int64N(int64(limit))))
-		if err != nil {
+		before := p.acked
+		if err := p.killed(path, time.Duration(r.Int64N(int64(limit)))); err != nil {
 			t.Fatal(err)
 		}
-		if last != nil {
-			steps += int(last.seq - acked.seq)
-			acked, created = *last, true
-		} else if !created {
+		steps += p.acked - before
+		if !p.created {
 			fresh++
 		}
-		for uint64(len(w.past)) < acked.seq+2 {
-			w.next()
+		for p.steps <= p.acked {
+			p.next()
 		}
 		st, err := Open(ctx, path)
 		if err != nil {
 			t.Fatalf("run %d: %v", i, err)
 		}
-		seq, err := w.judge(ctx, st, vault.ID{9}, acked, created)
+		found, err := p.judge(ctx, st)
 		if err = errors.Join(err, st.Check(ctx), st.Close()); err != nil {
 			t.Errorf("run %d: %v", i, err)
-			if errors.Is(err, errLost) {
-				lost++
-			} else {
-				broken++
-			}
 		}
-		if seq > acked.seq+1 {
-			t.Errorf("run %d: %d steps, %d acknowledged", i, seq, acked.seq)
+		if found > p.acked+1 {
+			t.Errorf("run %d: %d steps, %d acknowledged", i, found, p.acked)
 		}
 	}
-	t.Logf("%d kills, %d of them before the vault was there, %d steps acknowledged, %d lost, %d stores broken", n, fresh, steps, lost, broken)
+	t.Logf("%d kills, %d of them before the vault was there, %d steps acknowledged", n, fresh, steps)
 	if fresh == 0 || steps == 0 {
 		t.Error("the moments were not well chosen")
 	}
 }
 
-// killOne runs a writer for that long and gives what it acknowledged last.
-func killOne(path string, after time.Duration) (last *mark, err error) {
+// killed runs a writer for that long and remembers what it acknowledged.
+func (p *person) killed(path string, after time.Duration) error {
 	c := exec.Command(os.Args[0], writeUntilKilled, path)
 	var words strings.Builder
 	c.Stderr = &words
 	out, err := c.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	timer := time.AfterFunc(after, func() { c.Process.Kill() })
 	defer timer.Stop()
@@ -139,19 +133,19 @@ func killOne(path string, after time.Duration) (last *mark, err error) {
 			break // half a line acknowledges nothing
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		m := new(mark)
-		var head []byte
-		if _, err := fmt.Sscanf(line, "%d %x\n", &m.seq, &head); err != nil {
-			return nil, err
+		var sum []byte
+		if _, err := fmt.Sscanf(line, "%d %d %x\n", &p.acked, &p.head.Seq, &sum); err != nil {
+			return err
 		}
-		m.head, last = [32]byte(head), m
+		p.created = true
+		copy(p.head.Sum[:], sum)
 	}
 	if err := c.Wait(); c.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		return nil, fmt.Errorf("the writer ended by itself: %w %s", err, &words)
+		return fmt.Errorf("the writer ended by itself: %w %s", err, &words)
 	}
-	return last, nil
+	return nil
 }
 
 func TestKill(t *testing.T) { kills(t, 100) }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,50 +20,49 @@ func openOn(ctx context.Context, d *disk) (*Store, error) {
 // recording is a workload on a disk that kept its log.
 type recording struct {
 	d     *disk
-	w     *workload
-	id    vault.ID
+	p     *person
 	acked []moment
 }
 
 // moment is an acknowledgement.
 type moment struct {
 	at   int // operations before it
-	mark mark
+	head vault.Head
 }
 
-// record runs a workload of n steps with a few closings and openings, under the
-// pragmas given.
-func record(tb testing.TB, n int, list []pragma) *recording {
+// recordOf lets a person make n steps, with a few closings and openings, under
+// the pragmas given.
+func recordOf(tb testing.TB, n int, list []pragma) *recording {
 	tb.Helper()
 	ctx := tb.Context()
-	rec := &recording{d: newDisk(tb, map[string][]byte{storeFile: nil}), w: newWorkload(7), id: vault.ID{9}}
-	start := func() *Store {
-		st, err := open(ctx, storeFile, rec.d.uri(), list, rec.d.place())
+	rec := &recording{d: newDisk(tb, map[string][]byte{storeFile: nil}), p: newPerson(7)}
+	var st *Store
+	var v *vault.Vault
+	for i := range n + 1 {
+		var err error
+		if i%25 == 0 {
+			if st != nil {
+				v.Close()
+				err = st.Close()
+			}
+			if err == nil {
+				st, err = open(ctx, storeFile, rec.d.uri(), list, rec.d.place())
+			}
+			if err == nil && i > 0 {
+				v, err = rec.p.open(ctx, st)
+			}
+		}
+		if err == nil && i == 0 {
+			v, err = rec.p.create(ctx, st)
+		} else if err == nil {
+			err = rec.p.write(ctx, v, rec.p.next())
+		}
 		if err != nil {
 			tb.Fatal(err)
 		}
-		return st
+		rec.acked = append(rec.acked, moment{len(rec.d.log), rec.p.head})
 	}
-	st := start()
-	l, err := createLedger(ctx, st, rec.id)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	rec.acked = append(rec.acked, moment{len(rec.d.log), mark{l.seq, l.head}})
-	for i := range n {
-		s := rec.w.next()
-		if err := l.write(ctx, s.put, s.del); err != nil {
-			tb.Fatal(err)
-		}
-		rec.acked = append(rec.acked, moment{len(rec.d.log), mark{l.seq, l.head}})
-		if i%25 == 24 {
-			if err := st.Close(); err != nil {
-				tb.Fatal(err)
-			}
-			st = start()
-			l.st = st
-		}
-	}
+	v.Close()
 	if err := st.Close(); err != nil {
 		tb.Fatal(err)
 	}
@@ -107,11 +105,11 @@ func (rec *recording) cuts(tb testing.TB, n int, seed uint64, c care) (v verdict
 func (rec *recording) after(tb testing.TB, at int, r *rand.Rand, c care) error {
 	d := newDisk(tb, rec.d.cut(at, r, c))
 	d.quiet = true
-	var acked mark
-	created := false
-	for _, m := range rec.acked {
+	p := *rec.p // who remembers what was acknowledged before the cut
+	p.acked, p.created, p.head = 0, false, vault.Head{}
+	for i, m := range rec.acked {
 		if m.at <= at {
-			acked, created = m.mark, true
+			p.acked, p.created, p.head = i, true, m.head
 		}
 	}
 	st, err := openOn(tb.Context(), d)
@@ -119,7 +117,7 @@ func (rec *recording) after(tb testing.TB, at int, r *rand.Rand, c care) error {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	defer st.Close()
-	if _, err := rec.w.judge(tb.Context(), st, rec.id, acked, created); err != nil {
+	if _, err := p.judge(tb.Context(), st); err != nil {
 		return err
 	}
 	if err := st.Check(tb.Context()); err != nil {
@@ -134,7 +132,7 @@ const powerSteps = 60
 // cut, and nothing is broken, on a disk that keeps names with files and on one
 // that keeps them only when the folder is synced.
 func TestPowerCut(t *testing.T) {
-	rec := record(t, powerSteps, pragmas())
+	rec := recordOf(t, powerSteps, pragmas())
 	t.Logf("%d operations", len(rec.d.log))
 	for name, c := range map[string]care{"journalling": {}, "strict": {strict: true}, "aloof": {aloof: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -161,15 +159,11 @@ func TestPowerCutSees(t *testing.T) {
 		"a lying disk":       {pragmas(), care{lies: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := record(t, powerSteps, c.list).cuts(t, 300, 12, c.care)
+			v := recordOf(t, powerSteps, c.list).cuts(t, 300, 12, c.care)
 			if v.lost == 0 || c.care.lies && v.broken == 0 {
 				t.Error("not seen: ", v)
 			}
 			t.Log(v)
 		})
 	}
-}
-
-func sortIDs(ids []vault.ID) {
-	slices.SortFunc(ids, func(a, b vault.ID) int { return bytes.Compare(a[:], b[:]) })
 }

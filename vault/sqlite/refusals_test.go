@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
-
-	"abaton.local/vault"
 )
 
 // wantTrouble demands a kind, and a sentence that names the file and a way on.
@@ -83,16 +81,14 @@ func TestRefusals(t *testing.T) {
 		wantTrouble(t, err, Damaged, "restore a backup")
 	})
 	t.Run("cut off", func(t *testing.T) {
-		st, path := newStore(t)
-		l, err := createLedger(t.Context(), st, vault.NewID())
-		for range 20 {
-			err = errors.Join(err, l.write(t.Context(), newWorkload(1).next().put, nil))
-		}
-		if err := errors.Join(err, st.Close(), os.Truncate(path, 9000)); err != nil {
+		st, path, p, v := filled(t, 20)
+		v.Close()
+		if err := errors.Join(st.Close(), os.Truncate(path, 9000)); err != nil {
 			t.Fatal(err)
 		}
-		if st, err = Open(t.Context(), path); err == nil {
-			_, err = openLedger(t.Context(), st, l.id, mark{})
+		st, err := Open(t.Context(), path)
+		if err == nil {
+			_, err = p.open(t.Context(), st)
 			st.Close()
 		}
 		wantTrouble(t, err, Damaged, "restore a backup")
@@ -132,10 +128,7 @@ func TestInUseBySQLite(t *testing.T) {
 
 func TestPlace(t *testing.T) {
 	t.Run("modes", func(t *testing.T) {
-		st, path := newStore(t)
-		if _, err := createLedger(t.Context(), st, vault.NewID()); err != nil {
-			t.Fatal(err)
-		}
+		st, path, _, _ := filled(t, 1)
 		for name, want := range map[string]os.FileMode{filepath.Dir(path): 0o700 | os.ModeDir, path: 0o600, path + "-wal": 0o600} {
 			if info, err := os.Stat(name); err != nil || info.Mode() != want {
 				t.Errorf("%s: %v %v", name, info.Mode(), err)
@@ -178,7 +171,7 @@ func TestPlace(t *testing.T) {
 	t.Run("names", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "a b+c?d#e%20&é;=", "store?.db")
 		st := openAt(t, path)
-		if _, err := createLedger(t.Context(), st, vault.NewID()); err != nil {
+		if _, err := newPerson(1).create(t.Context(), st); err != nil {
 			t.Fatal(err)
 		}
 		if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 || info.Mode() != 0o600 {
@@ -194,20 +187,19 @@ func TestReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := createLedger(t.Context(), st, vault.NewID())
+	p := newPerson(1)
+	v, err := p.create(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)
 	}
 	writes := func(k kind) bool { return k >= opCreate && k <= opDelete && k != opSync }
 	readOnly := func(kind) error { return sqlite3.READONLY }
 	d.breakAt(1, true, writes, readOnly)
-	err = l.write(t.Context(), newWorkload(1).next().put, nil)
+	err = v.Write(t.Context(), p.next())
 	if trouble := new(Trouble); !errors.As(err, &trouble) || trouble.Kind != ReadOnly {
 		t.Errorf("writing: %v", err)
 	}
-	if _, err := openLedger(t.Context(), st, l.id, mark{l.seq, l.head}); err != nil {
-		t.Errorf("reading: %v", err)
-	}
+	p.whole(t, st)
 	st.Close()
 	_, err = openOn(t.Context(), newReadOnly(t))
 	if trouble := new(Trouble); !errors.As(err, &trouble) || trouble.Kind != ReadOnly {
@@ -240,38 +232,30 @@ func TestPragmasAreRead(t *testing.T) {
 
 // TestPanicStops: after a panic inside SQLite the store says so and stays whole.
 func TestPanicStops(t *testing.T) {
-	st, path := newStore(t)
-	l, err := createLedger(t.Context(), st, vault.NewID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = st.do(t.Context(), func() error { panic("out of memory") })
+	st, path, p, _ := filled(t, 3)
+	err := st.do(t.Context(), func() error { panic("out of memory") })
 	wantTrouble(t, err, Stopped, "start Abaton again")
 	_, err = st.Vaults(t.Context())
 	wantTrouble(t, err, Stopped)
 	if err := st.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := openLedger(t.Context(), openAt(t, path), l.id, mark{l.seq, l.head}); err != nil {
-		t.Error(err)
-	}
+	p.whole(t, openAt(t, path))
 }
 
 func TestCancelled(t *testing.T) {
-	st, _ := newStore(t)
-	l, err := createLedger(t.Context(), st, vault.NewID())
-	if err != nil {
-		t.Fatal(err)
-	}
+	st, _, p, v := filled(t, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.write(ctx, newWorkload(1).next().put, nil); !errors.Is(err, context.Canceled) {
+	e := p.next()
+	if err := v.Write(ctx, e); !errors.Is(err, context.Canceled) {
 		t.Errorf("writing: %v", err)
 	}
 	if _, err := st.Vaults(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("reading: %v", err)
 	}
-	if err := l.write(t.Context(), newWorkload(1).next().put, nil); err != nil {
+	if err := p.write(t.Context(), v, e); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
+	p.whole(t, st)
 }
