@@ -87,13 +87,13 @@ func (v *Vault) verifyShell(ctx context.Context) error {
 	if !bytes.Equal(shell.Slots, v.slots) {
 		return v.damage(BadSlots)
 	}
-	oldest := v.head.snapshots[0].seq
-	if s := v.head.snapshots[1].seq; s > 0 {
-		oldest = s
-	}
+	oldest := v.head.snapshots[1].seq
 	for e, err := range v.st.Journal(ctx, v.id, 0) {
 		if err != nil {
 			return fmt.Errorf("reading the vault's journal: %w", err)
+		}
+		if oldest == 0 && e.Seq != 1 { // rotation keeps one snapshot and cuts up to it
+			oldest = v.head.snapshots[0].seq
 		}
 		if e.Seq != oldest+1 {
 			return v.damage(BadJournal)
