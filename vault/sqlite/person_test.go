@@ -76,9 +76,11 @@ func (p *person) next() (e vault.Edit) {
 		id, container := vault.ID(p.bytes(16)), vault.ID{3, byte(p.r.IntN(8))}
 		if len(ids) > 0 && p.r.IntN(4) == 0 {
 			id = ids[p.r.IntN(len(ids))]
-			if r, ok := p.now[id]; ok {
-				container = r.container
+			r, there := p.now[id]
+			if !there {
+				continue // dropped just now
 			}
+			container = r.container
 		}
 		size := 64 + p.r.IntN(4000)
 		if p.r.IntN(30) == 0 {
