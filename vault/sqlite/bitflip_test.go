@@ -61,7 +61,7 @@ func (f *flips) run(t *testing.T, bits func(yield func(int) bool)) {
 }
 
 func (f *flips) read(t *testing.T, image []byte) {
-	d := newDisk(t, map[string][]byte{storeFile: append([]byte(nil), image...)})
+	d := newDisk(map[string][]byte{storeFile: append([]byte(nil), image...)})
 	d.quiet = true
 	got, err := f.content(t, d)
 	if err == nil {

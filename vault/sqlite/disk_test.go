@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -9,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"testing"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -59,24 +59,36 @@ type disk struct {
 	locks map[string]vfs.File // who has the lock on a name
 }
 
-// newDisk makes a disk that SQLite knows, with the files given.
-func newDisk(tb testing.TB, files map[string][]byte) *disk {
+// newDisk makes a disk with the files given.
+func newDisk(files map[string][]byte) *disk {
 	d := &disk{names: map[string]int{}, files: map[int][]byte{}, locks: map[string]vfs.File{}}
 	for name, b := range files {
 		d.next++
 		d.names[name], d.files[d.next] = d.next, b
 	}
-	d.vfs = fmt.Sprintf("disk-%p", d) // unique for as long as it is registered
-	vfs.Register(d.vfs, d)
-	tb.Cleanup(func() { vfs.Unregister(d.vfs) })
+	d.vfs = fmt.Sprintf("disk-%p", d) // unique for as long as it is used
 	return d
 }
+
+// newEmpty makes a disk for a new store.
+func newEmpty() *disk { return newDisk(map[string][]byte{storeFile: nil}) }
+
+// openWith opens the store of a disk under the pragmas given, as Open does on a
+// real one. SQLite knows the disk for as long as the store is open.
+func openWith(ctx context.Context, d *disk, list []pragma) (*Store, error) {
+	vfs.Register(d.vfs, d)
+	st, err := open(ctx, storeFile, "file:"+storeFile+"?vfs="+d.vfs, list, diskPlace{d})
+	if err != nil {
+		vfs.Unregister(d.vfs)
+	}
+	return st, err
+}
+
+func openOn(ctx context.Context, d *disk) (*Store, error) { return openWith(ctx, d, pragmas()) }
 
 // storeFile is the store's name on a disk. It is there from the start: Open
 // makes it and syncs the folder before SQLite sees it.
 const storeFile = "store.db"
-
-func (d *disk) uri() string { return "file:" + storeFile + "?vfs=" + d.vfs }
 
 // do logs what is asked, or fails. Reads and the like are counted only.
 func (d *disk) do(o op) error {
@@ -148,10 +160,9 @@ func (d *disk) FullPathname(name string) (string, error) { return name, nil }
 // diskPlace stands for the place of a store on a real disk.
 type diskPlace struct{ *disk }
 
-func (d *disk) place() diskPlace { return diskPlace{d} }
-
 // Close syncs the folder, as that of a real place does.
 func (p diskPlace) Close() error {
+	vfs.Unregister(p.vfs)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.do(op{kind: opSyncFolder})

@@ -33,7 +33,7 @@ func TestEveryOperationFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			refused, total := 0, int64(0)
 			for n := int64(0); n <= total; n++ { // at 0 nothing fails: all are counted
-				f := &faulty{d: newDisk(t, map[string][]byte{storeFile: nil}), p: newPerson(n0), want: c.want}
+				f := &faulty{d: newEmpty(), p: newPerson(n0), want: c.want}
 				seen := f.d.breakAt(n, c.forever && n > 0, c.counts, c.err)
 				f.run(t, c.forever)
 				if n == 0 {
@@ -112,7 +112,7 @@ func (f *faulty) run(t *testing.T, forever bool) {
 	}
 	f.d.fault = nil
 	f.settle(t, "healed", f.d)
-	f.settle(t, "power cut", newDisk(t, f.d.cut(len(f.d.log), rand.New(rand.NewPCG(n0, 2)), care{})))
+	f.settle(t, "power cut", newDisk(f.d.cut(len(f.d.log), rand.New(rand.NewPCG(n0, 2)), care{})))
 }
 
 func (f *faulty) settle(t *testing.T, when string, d *disk) {

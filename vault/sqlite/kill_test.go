@@ -19,12 +19,17 @@ import (
 	"abaton.local/vault"
 )
 
-// writeUntilKilled as first argument makes the test program a writer.
-const writeUntilKilled = "write-until-killed"
+// writeUntilKilled as first argument makes the test program a writer; the path
+// of the store follows, and how it speaks.
+const (
+	writeUntilKilled = "write-until-killed"
+	honest           = "honest"
+	boasting         = "boasting" // acknowledges before it writes
+)
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == writeUntilKilled {
-		err := write(context.Background(), os.Args[2])
+	if len(os.Args) == 4 && os.Args[1] == writeUntilKilled {
+		err := write(context.Background(), os.Args[2], os.Args[3] == boasting)
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -35,7 +40,7 @@ const killSeed = 31
 
 // write goes on with the person's steps where the store ends, and says each
 // head once it is acknowledged. It ends by an error or by force.
-func write(ctx context.Context, path string) error {
+func write(ctx context.Context, path string, boasts bool) error {
 	st, err := Open(ctx, path)
 	if err != nil {
 		return err
@@ -57,9 +62,13 @@ func write(ctx context.Context, path string) error {
 		p.next()
 	}
 	for {
-		h := v.Head()
-		fmt.Printf("%d %d %x\n", p.steps, h.Seq, h.Sum[:])
-		if err := v.Write(ctx, p.next()); err != nil {
+		e, h := p.next(), v.Head()
+		written := p.steps - 1
+		if boasts {
+			written++
+		}
+		fmt.Printf("%d %d %x\n", written, h.Seq, h.Sum[:])
+		if err := v.Write(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -84,7 +93,7 @@ func kills(t *testing.T, n int) {
 			limit = 40 * time.Millisecond
 		}
 		before := p.acked
-		if err := p.killed(path, time.Duration(r.Int64N(int64(limit)))); err != nil {
+		if err := p.killed(path, honest, time.Duration(r.Int64N(int64(limit)))); err != nil {
 			t.Fatal(err)
 		}
 		steps += p.acked - before
@@ -113,8 +122,8 @@ func kills(t *testing.T, n int) {
 }
 
 // killed runs a writer for that long and remembers what it acknowledged.
-func (p *person) killed(path string, after time.Duration) error {
-	c := exec.Command(os.Args[0], writeUntilKilled, path)
+func (p *person) killed(path, how string, after time.Duration) error {
+	c := exec.Command(os.Args[0], writeUntilKilled, path, how)
 	var words strings.Builder
 	c.Stderr = &words
 	out, err := c.StdoutPipe()
@@ -149,3 +158,27 @@ func (p *person) killed(path string, after time.Duration) error {
 }
 
 func TestKill(t *testing.T) { kills(t, 100) }
+
+// TestKillSees is the control: a writer that acknowledges before it writes is
+// found out.
+func TestKillSees(t *testing.T) {
+	r := rand.New(rand.NewPCG(killSeed, 6))
+	for i := range 200 {
+		p := newPerson(killSeed)
+		path := filepath.Join(t.TempDir(), strconv.Itoa(i), "store.db")
+		if err := p.killed(path, boasting, 50*time.Millisecond+time.Duration(r.Int64N(int64(50*time.Millisecond)))); err != nil {
+			t.Fatal(err)
+		}
+		for p.steps <= p.acked {
+			p.next()
+		}
+		_, err := p.judge(t.Context(), openAt(t, path))
+		if errors.Is(err, errLost) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("nothing acknowledged too early was seen to be lost")
+}

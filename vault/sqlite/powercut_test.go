@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,11 +10,6 @@ import (
 
 	"abaton.local/vault"
 )
-
-// openOn opens the store of a disk in memory, as Open does on a real one.
-func openOn(ctx context.Context, d *disk) (*Store, error) {
-	return open(ctx, storeFile, d.uri(), pragmas(), d.place())
-}
 
 // recording is a workload on a disk that kept its log.
 type recording struct {
@@ -35,7 +29,7 @@ type moment struct {
 func recordOf(tb testing.TB, n int, list []pragma) *recording {
 	tb.Helper()
 	ctx := tb.Context()
-	rec := &recording{d: newDisk(tb, map[string][]byte{storeFile: nil}), p: newPerson(7)}
+	rec := &recording{d: newEmpty(), p: newPerson(7)}
 	var st *Store
 	var v *vault.Vault
 	for i := range n + 1 {
@@ -46,7 +40,7 @@ func recordOf(tb testing.TB, n int, list []pragma) *recording {
 				err = st.Close()
 			}
 			if err == nil {
-				st, err = open(ctx, storeFile, rec.d.uri(), list, rec.d.place())
+				st, err = openWith(ctx, rec.d, list)
 			}
 			if err == nil && i > 0 {
 				v, err = rec.p.open(ctx, st)
@@ -103,7 +97,7 @@ func (rec *recording) cuts(tb testing.TB, n int, seed uint64, c care) (v verdict
 }
 
 func (rec *recording) after(tb testing.TB, at int, r *rand.Rand, c care) error {
-	d := newDisk(tb, rec.d.cut(at, r, c))
+	d := newDisk(rec.d.cut(at, r, c))
 	d.quiet = true
 	p := *rec.p // who remembers what was acknowledged before the cut
 	p.acked, p.created, p.head = 0, false, vault.Head{}

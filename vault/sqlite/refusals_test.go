@@ -182,7 +182,7 @@ func TestPlace(t *testing.T) {
 
 // TestReadOnly: the disk turns read-only under an open store, and was so before.
 func TestReadOnly(t *testing.T) {
-	d := newDisk(t, map[string][]byte{storeFile: nil})
+	d := newEmpty()
 	st, err := openOn(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func newReadOnly(t *testing.T) *disk {
-	d := newDisk(t, map[string][]byte{storeFile: nil})
+	d := newEmpty()
 	d.breakAt(1, true, func(k kind) bool { return k >= opCreate && k <= opDelete }, func(kind) error { return sqlite3.READONLY })
 	return d
 }
@@ -218,14 +218,14 @@ func TestPragmasAreRead(t *testing.T) {
 	for i, p := range pragmas() {
 		list := pragmas()
 		list[i].want = "never"
-		d := newDisk(t, map[string][]byte{storeFile: nil})
-		if _, err := open(t.Context(), storeFile, d.uri(), list, d.place()); err == nil || !strings.Contains(err.Error(), p.name) {
+		d := newEmpty()
+		if _, err := openWith(t.Context(), d, list); err == nil || !strings.Contains(err.Error(), p.name) {
 			t.Errorf("%s is not read back: %v", p.name, err)
 		}
 	}
 	list := append(pragmas(), pragma{"no_such_pragma", "1", "1"})
-	d := newDisk(t, map[string][]byte{storeFile: nil})
-	if _, err := open(t.Context(), storeFile, d.uri(), list, d.place()); err == nil {
+	d := newEmpty()
+	if _, err := openWith(t.Context(), d, list); err == nil {
 		t.Error("a pragma that SQLite does not know passes")
 	}
 }
