@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// maxMemory bounds what SQLite may use, in bytes: the largest row is copied
-	// a few times on its way.
-	maxMemory = 256 << 20
+	// maxMemory bounds what SQLite may use, in bytes. It is address space, taken
+	// as it is needed: 30 MiB for rows of 1 MiB, however many in one change, and a
+	// few times as much as they have for a few of the largest.
+	maxMemory = 512 << 20
 	// maxValue bounds what SQLite takes for one value. A file that claims more
 	// is damaged.
 	maxValue = vault.MaxRow + 64<<10
