@@ -121,14 +121,17 @@ func (s *scanner) mark() {
 	}
 }
 
-// compare holds a computed hash against the tile on disk. Hashes of records
-// that are not signed yet need not be there.
+// compare holds a computed hash against the tile on disk. Those of records that
+// are not signed yet may be missing or half-written: they are written again.
 func (s *scanner) compare(level int, n int64, h tlog.Hash) {
 	if s.fault != nil {
 		return
 	}
 	if s.emit != nil {
 		s.emit(level, n, h)
+	}
+	if n >= parts(level, s.signed) {
+		return
 	}
 	if err := s.readTile(level, n>>tileHeight); err != nil {
 		s.fault = bad(s.tree.size, "%v", err)
@@ -138,9 +141,7 @@ func (s *scanner) compare(level int, n int64, h tlog.Hash) {
 	at := n % tileWidth * tlog.HashSize
 	switch {
 	case int64(len(data)) < at+tlog.HashSize:
-		if n < parts(level, s.signed) {
-			s.fault = bad(s.tree.size, "its hash is missing, %s", endOf(tilePath(level, n>>tileHeight), data))
-		}
+		s.fault = bad(s.tree.size, "its hash is missing, %s", endOf(tilePath(level, n>>tileHeight), data))
 	case tlog.Hash(data[at:]) != h:
 		s.fault = bad(s.tree.size, "it is not the one that %s has the hash of", tilePath(level, n>>tileHeight))
 	}
