@@ -160,12 +160,13 @@ func (l liveFS) Open(name string) (fs.File, error) { return l.d.fs().Open(name) 
 func (d *memDisk) cut(rng *rand.Rand) fstest.MapFS {
 	m := fstest.MapFS{}
 	names := maps.Clone(d.names)
-	for name, f := range d.files {
-		if names[name] != f && rng.IntN(2) == 0 {
+	for _, name := range slices.Sorted(maps.Keys(d.files)) { // sorted: the same seed cuts the same way
+		if f := d.files[name]; names[name] != f && rng.IntN(2) == 0 {
 			names[name] = f
 		}
 	}
-	for name, f := range names {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		f := names[name]
 		m[name] = &fstest.MapFile{Data: f.torn(rng), Mode: 0o600}
 	}
 	return m

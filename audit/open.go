@@ -133,15 +133,18 @@ func (l *Log) begun() (bool, error) {
 
 // begin makes an empty log: the checkpoint comes last.
 func (l *Log) begin() error {
-	l.made = map[string]bool{}
 	text := treeText(l.log.Name(), 0, new(tree).root())
 	msg := rebuilt(text, l.log, l.signer.sign([]byte(text)))
 	c, err := openOwn(msg, l.log)
 	if err == nil {
 		err = replace(l.dir, keyFile, []byte(l.key+"\n"))
 	}
+	var history file
 	if err == nil {
-		err = l.writeHead(headOf(c, msg), 0)
+		history, err = l.openMade(historyFile)
+	}
+	if err == nil {
+		err = errors.Join(history.Close(), l.writeHead(headOf(c, msg), 0))
 	}
 	if err == nil {
 		err = replace(l.dir, checkpointFile, msg)
@@ -165,19 +168,13 @@ func (l *Log) load() error {
 	}
 	newest := heads[len(heads)-1]
 	s := newScanner(l.fsys, l.log.Name(), newest.size)
-	for _, h := range heads {
-		s.roots[h.size] = tlog.Hash{}
-	}
 	s.emit = func(level int, n int64, h tlog.Hash) {
 		if n >= parts(level, newest.size) {
 			l.keep(level, n, h)
 		}
 	}
-	if err := s.run(); err != nil {
+	if err := s.runAgainst(heads); err != nil {
 		return scanned(err)
-	}
-	if fault := holds(heads, s.roots); fault != nil {
-		return fault
 	}
 	l.tree, l.link, l.time = s.tree, s.link, s.time
 	l.note, l.history = newest.note(l.log), int64(len(heads))*headSize

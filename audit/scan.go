@@ -17,6 +17,7 @@ type scanner struct {
 	emit   func(level int, n int64, h tlog.Hash)
 
 	tree  tree
+	sound int64 // records that were in order
 	link  link
 	first int64 // time of the first record
 	time  int64 // of the last one
@@ -34,7 +35,22 @@ func newScanner(fsys fs.FS, origin string, signed int64) *scanner {
 	return &scanner{fsys: fsys, signed: signed, roots: map[int64]tlog.Hash{signed: {}}, link: firstLink(origin)}
 }
 
-// run scans. The error is a *Fault or of the file system.
+// runAgainst scans and compares with what was signed. The error is the earliest
+// *Fault, or of the file system.
+func (s *scanner) runAgainst(heads []head) error {
+	for _, h := range heads {
+		s.roots[h.size] = tlog.Hash{}
+	}
+	err := s.run()
+	for len(heads) > 0 && heads[len(heads)-1].size > s.sound {
+		heads = heads[:len(heads)-1] // never reached
+	}
+	if early := holds(heads, s.roots); early != nil {
+		return early
+	}
+	return err
+}
+
 func (s *scanner) run() error {
 	s.mark()
 	for n := int64(0); ; n++ {
@@ -114,8 +130,10 @@ func (s *scanner) parse(entry []byte, prev link) (Record, link, error) {
 	return r, l, nil
 }
 
-// mark notes the root where somebody asked for it.
+// mark notes that all was well up to here, and the root where somebody asked
+// for it.
 func (s *scanner) mark() {
+	s.sound = s.tree.size
 	if _, asked := s.roots[s.tree.size]; asked {
 		s.roots[s.tree.size] = s.tree.root()
 	}

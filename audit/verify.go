@@ -74,23 +74,17 @@ func verify(fsys fs.FS, check Check) (r Report, err error) {
 		return r, scanned(err)
 	}
 	s := newScanner(fsys, log.Name(), newest.size)
-	for _, h := range heads {
-		s.roots[h.size] = tlog.Hash{}
-	}
 	for _, k := range kept {
 		s.roots[k.Size] = tlog.Hash{}
 	}
 	signatures := make(chan error, 1)
 	go func() { signatures <- verifySignatures(heads, log) }()
-	err = s.run()
+	err = s.runAgainst(heads)
 	if wrong := <-signatures; err == nil {
 		err = wrong
 	}
 	if err != nil {
 		return r, scanned(err)
-	}
-	if err := holds(heads, s.roots); err != nil {
-		return r, err
 	}
 	if err := holdsKept(kept, heads, s); err != nil {
 		return r, err
