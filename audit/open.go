@@ -225,6 +225,9 @@ func (l *Log) Key() string {
 	return l.key
 }
 
+// Format shows a log by its public key alone.
+func (l *Log) Format(f fmt.State, _ rune) { io.WriteString(f, l.key) }
+
 // Checkpoint is the newest checkpoint, as it was signed.
 func (l *Log) Checkpoint() []byte {
 	l.mu.Lock()

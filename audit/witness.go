@@ -3,6 +3,8 @@ package audit
 import (
 	"crypto/ed25519"
 	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -52,8 +54,11 @@ func NewWitness(name string, seed []byte) (*Witness, error) {
 	return &Witness{name, key, own}, nil
 }
 
+// Format shows a witness by its public key alone.
+func (w Witness) Format(f fmt.State, _ rune) { io.WriteString(f, w.Key()) }
+
 // Key is the witness's public key.
-func (w *Witness) Key() string {
+func (w Witness) Key() string {
 	return vkey(w.name, witnessKey, w.key.Public().(ed25519.PublicKey))
 }
 
