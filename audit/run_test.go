@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,13 +24,14 @@ func TestHeadsTellNothingAboutWhoWorkedWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, d := openBubble(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		heads := [32]byte{1}
+		var heads atomic.Value
+		heads.Store([32]byte{1})
 		gone := make(chan error)
-		go func() { gone <- l.RunHeads(ctx, time.Hour, func() [32]byte { return heads }) }()
+		go func() { gone <- l.RunHeads(ctx, time.Hour, func() [32]byte { return heads.Load().([32]byte) }) }()
 		begin := time.Now()
 		time.Sleep(begin.Truncate(time.Hour).Add(5*time.Hour + time.Minute).Sub(begin)) // of the bubble: takes no time
 		synctest.Wait()
-		heads[0] = 2
+		heads.Store([32]byte{2})
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		cancel()

@@ -84,7 +84,7 @@ func flip(base fstest.MapFS, name string, bit int, look func(fstest.MapFS)) {
 
 // Every bit of every file of a small log.
 func TestEveryFlippedBitIsSeen(t *testing.T) {
-	base := smallLog(t, 5)
+	base := smallLog(t, 3)
 	check := Check{Key: testVkey(), Witnesses: []string{testWitness(t, 1).Key()}}
 	if _, err := Verify(base, check); err != nil {
 		t.Fatal(err)
