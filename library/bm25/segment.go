@@ -42,6 +42,12 @@ func (s *Segment) Len() int { return len(s.lengths) }
 // Current says whether the segment was made by today's [Analysis].
 func (s *Segment) Current() bool { return s.analysis == Analysis }
 
+// Holds says whether a document is in the segment.
+func (s *Segment) Holds(id ID) bool {
+	_, ok := s.find(id)
+	return ok
+}
+
 // IDs yields the documents in ascending order.
 func (s *Segment) IDs(yield func(ID) bool) {
 	for doc := range s.lengths {

@@ -1,0 +1,213 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"abaton.local/vault"
+)
+
+// exportFormat names the JSON that is exported (docs/formats/history.md).
+const exportFormat = "abaton history"
+
+type exportedConversation struct {
+	ID          vault.ID       `json:"id"`
+	Title       string         `json:"title"`
+	Named       bool           `json:"named"`
+	Model       string         `json:"model"`
+	Instruction string         `json:"instruction"`
+	Created     time.Time      `json:"created"`
+	Updated     time.Time      `json:"updated"`
+	Turns       []exportedTurn `json:"turns"`
+}
+
+type exportedTurn struct {
+	ID           vault.ID  `json:"id"`
+	Role         Role      `json:"role"`
+	Text         string    `json:"text"`
+	Model        string    `json:"model,omitempty"`
+	Finish       string    `json:"finish,omitempty"`
+	PromptTokens int       `json:"prompt_tokens,omitempty"`
+	AnswerTokens int       `json:"answer_tokens,omitempty"`
+	Time         time.Time `json:"time"`
+}
+
+// ExportJSON writes conversations, all where none is named, as one JSON document:
+// everything that is kept of them, the oldest first, the same bytes each time.
+// What is damaged is left out, and said in the error after all else was written.
+func (h *History) ExportJSON(ctx context.Context, w io.Writer, ids ...vault.ID) error {
+	fmt.Fprintf(w, "{\"format\":%q,\"schema\":%d,\"conversations\":[", exportFormat, schema)
+	first := true
+	damage, err := h.export(ctx, ids, func(c Conversation, turns []Turn) error {
+		out := exportedConversation{c.ID, c.Title, c.Named, c.Model, c.Instruction, c.Created, c.Updated, make([]exportedTurn, len(turns))}
+		for i, t := range turns {
+			out.Turns[i] = exportedTurn(t)
+		}
+		var b bytes.Buffer
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		b.WriteByte('\n')
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(out); err != nil {
+			return err
+		}
+		_, err := w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+		return err
+	})
+	if err == nil {
+		_, err = io.WriteString(w, "\n]}\n")
+	}
+	if err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
+	return damage
+}
+
+// ExportMarkdown writes conversations, all where none is named, to be read by
+// people: the oldest first, the same bytes each time. Every text is a block
+// quote, so that nothing in it, an open code fence or a heading, can reach
+// beyond it. Control characters are shown as pictures. What is damaged is left
+// out, and said in the error after all else was written.
+func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.ID) error {
+	first := true
+	damage, err := h.export(ctx, ids, func(c Conversation, turns []Turn) error {
+		var b strings.Builder
+		if !first {
+			b.WriteString("\n---\n\n")
+		}
+		first = false
+		title := c.Title
+		if title == "" {
+			title = "Conversation " + c.ID.String()[:8]
+		}
+		fmt.Fprintf(&b, "# %s\n\n- Conversation: %v\n- Begun: %s\n", plainText(title), c.ID, minute(c.Created))
+		if c.Model != "" {
+			fmt.Fprintf(&b, "- Model: %s\n", plainText(oneLine(c.Model, MaxTitle)))
+		}
+		if c.Instruction != "" {
+			b.WriteString("\n## Instruction\n\n")
+			quote(&b, c.Instruction)
+		}
+		for i, t := range turns {
+			who := "You"
+			if t.Role == Assistant {
+				who = plainText(oneLine(t.Model, MaxTitle))
+				if who == "" {
+					who = "Model"
+				}
+			}
+			fmt.Fprintf(&b, "\n## %d. %s, %s\n\n", i+1, who, minute(t.Time))
+			quote(&b, t.Text)
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
+	return damage
+}
+
+// export hands out conversations one after the other. Errors of the vault and of
+// yield end it.
+func (h *History) export(ctx context.Context, ids []vault.ID, yield func(Conversation, []Turn) error) (damage, err error) {
+	var all []error
+	for c, err := range h.oldestFirst(ids) {
+		if err != nil {
+			return nil, err
+		}
+		c, turns, err := h.Show(ctx, c.ID)
+		if c.ID == (vault.ID{}) {
+			if errors.Is(err, ErrUnknown) && len(ids) == 0 {
+				continue // deleted meanwhile
+			}
+			return nil, err
+		}
+		all = append(all, err)
+		if err := yield(c, turns); err != nil {
+			return nil, err
+		}
+	}
+	return errors.Join(all...), nil
+}
+
+func (h *History) oldestFirst(ids []vault.ID) iter.Seq2[Conversation, error] {
+	return func(yield func(Conversation, error) bool) {
+		list, err := h.List()
+		if err != nil {
+			yield(Conversation{}, err)
+			return
+		}
+		if len(ids) > 0 {
+			list = slices.DeleteFunc(list, func(c Conversation) bool { return !slices.Contains(ids, c.ID) })
+			if len(list) < len(ids) {
+				yield(Conversation{}, ErrUnknown)
+				return
+			}
+		}
+		slices.SortFunc(list, func(a, b Conversation) int {
+			if d := a.Created.Compare(b.Created); d != 0 {
+				return d
+			}
+			return bytes.Compare(a.ID[:], b.ID[:])
+		})
+		for _, c := range list {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// plainText escapes what Markdown gives a meaning to.
+func plainText(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < 0x80 && (unicode.IsPunct(r) || unicode.IsSymbol(r)) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// quote writes text as a block quote. Every kind of line end that Markdown
+// knows is one here, or a line would escape.
+func quote(b *strings.Builder, text string) {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r", "\n")
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		b.WriteByte('>')
+		if line != "" {
+			b.WriteByte(' ')
+		}
+		for _, r := range line {
+			switch {
+			case r == '\t':
+			case r < 0x20:
+				r += 0x2400 // its picture
+			case r == 0x7f:
+				r = 0x2421
+			case hidden(r):
+				fmt.Fprintf(b, "\\u{%x}", r)
+				continue
+			}
+			b.WriteRune(r)
+		}
+		b.WriteByte('\n')
+	}
+}

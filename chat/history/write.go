@@ -1,0 +1,309 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"abaton.local/library/bm25"
+	"abaton.local/vault"
+)
+
+// New begins a conversation with its first turns, all in one piece. It is there,
+// for good, once New returns without an error.
+func (h *History) New(ctx context.Context, start Start, turns ...Turn) (Conversation, error) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	s, err := h.changing(ctx)
+	if err != nil {
+		return Conversation{}, fmt.Errorf("keeping a conversation: %w", err)
+	}
+	if len(start.Instruction) > MaxText {
+		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrTooLong)
+	}
+	now := moment(h.config.Now().UnixMilli())
+	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Created: now}
+	if _, err := h.append(ctx, s, &c, true, turns); err != nil {
+		return Conversation{}, err
+	}
+	return c, nil
+}
+
+// Append adds turns to the end of a conversation, all of them or none, and gives
+// them with their identifiers. They are there for good once it returns without
+// an error. Text that is not UTF-8 is mended with U+FFFD.
+func (h *History) Append(ctx context.Context, id vault.ID, turns ...Turn) ([]Turn, error) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	s, c, err := h.conversation(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("keeping a message: %w", err)
+	}
+	if len(turns) == 0 {
+		return nil, nil
+	}
+	return h.append(ctx, s, &c, false, turns)
+}
+
+// conversation gives one to change: the caller holds writing.
+func (h *History) conversation(ctx context.Context, id vault.ID) (*state, Conversation, error) {
+	s, err := h.changing(ctx)
+	if err != nil {
+		return nil, Conversation{}, err
+	}
+	c := s.conversations[id]
+	if c == nil {
+		return nil, Conversation{}, ErrUnknown
+	}
+	return s, *c, nil
+}
+
+func (h *History) append(ctx context.Context, s *state, c *Conversation, fresh bool, turns []Turn) ([]Turn, error) {
+	var e vault.Edit
+	turns, docs, err := h.puts(&e, s.last[c.ID], c, turns)
+	if err != nil {
+		return nil, fmt.Errorf("keeping a message: %w", err)
+	}
+	if err := h.putHead(ctx, &e, c, fresh, turns); err != nil {
+		return nil, fmt.Errorf("keeping a message: %w", err)
+	}
+	if err := h.write(ctx, e); err != nil {
+		return nil, fmt.Errorf("keeping a message: %w", err)
+	}
+	h.mu.Lock()
+	s.adopt(c, docs, &e)
+	h.mu.Unlock()
+	h.sealIfDue(ctx)
+	return turns, nil
+}
+
+// puts lets an edit write turns behind those up to order last.
+func (h *History) puts(e *vault.Edit, last uint64, c *Conversation, turns []Turn) (kept []Turn, docs []bm25.Document, err error) {
+	now := h.config.Now()
+	// The order is the time of writing, so that a list needs no turn to be read;
+	// where the clock stands still or goes back, it counts on.
+	order := max(last+1, uint64(max(1, now.UnixMilli())))
+	for _, t := range turns {
+		t.ID, t.Text, t.Model, t.Finish = vault.NewID(), valid(t.Text), valid(t.Model), valid(t.Finish)
+		if t.Time.IsZero() {
+			t.Time = now
+		}
+		t.Time = moment(t.Time.UnixMilli())
+		switch {
+		case len(t.Text) > MaxText:
+			return nil, nil, ErrTooLong
+		case t.Role != User && t.Role != Assistant, t.PromptTokens < 0, t.AnswerTokens < 0:
+			return nil, nil, errors.New("a turn is the person's or the model's, and its counts are not negative")
+		}
+		e.Put = append(e.Put, vault.Put{ID: t.ID, Container: c.ID, Kind: vault.KindTurn, Order: order, Payload: t.payload()})
+		docs = append(docs, bm25.Document{ID: bm25.ID(t.ID), Text: t.Text})
+		kept = append(kept, t)
+		order++
+	}
+	return kept, docs, nil
+}
+
+// putHead lets an edit write the conversation itself where the turns change it:
+// the first question makes its title, an answer may come from another model.
+func (h *History) putHead(ctx context.Context, e *vault.Edit, c *Conversation, fresh bool, turns []Turn) error {
+	changed := fresh
+	for _, t := range turns {
+		if t.Role == User && c.Title == "" && !c.Named && !c.Damaged {
+			c.Title = titleOf(t.Text)
+			changed = changed || c.Title != ""
+		}
+		if t.Role == Assistant && t.Model != "" && t.Model != c.Model && !c.Damaged {
+			c.Model, changed = t.Model, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return h.putConversation(ctx, e, c, fresh)
+}
+
+// putConversation lets an edit write c, with the instruction that it has.
+func (h *History) putConversation(ctx context.Context, e *vault.Edit, c *Conversation, fresh bool) error {
+	full := *c
+	if !fresh {
+		old, err := h.head(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		full.Instruction = old.Instruction
+	}
+	e.Put = append(e.Put, vault.Put{ID: c.ID, Container: c.ID, Kind: vault.KindConversation, Order: uint64(max(0, c.Created.UnixMilli())), Payload: full.payload()})
+	return nil
+}
+
+// adopt makes turns that were written those of memory; the caller holds both locks.
+func (s *state) adopt(c *Conversation, docs []bm25.Document, e *vault.Edit) {
+	kept := *c
+	kept.Instruction = ""
+	for _, p := range e.Put {
+		if p.Kind == vault.KindTurn {
+			kept.Turns++
+			s.last[c.ID] = max(s.last[c.ID], p.Order)
+		}
+	}
+	kept.touch(s.last[c.ID])
+	c.Turns, c.Updated = kept.Turns, kept.Updated
+	s.conversations[c.ID] = &kept
+	s.index.Add(docs...)
+}
+
+// sealIfDue seals where enough has come. That it fails is no loss: the words are
+// in the turns, and the next sealing or the next opening takes them along.
+func (h *History) sealIfDue(ctx context.Context) {
+	if h.state.index.Open() >= h.config.SealEvery {
+		h.seal(ctx)
+	}
+}
+
+// Replace puts turns, which may be none, in the place of the turn named and all
+// that come after it, in one piece: how a question is asked differently or an
+// answer is tried again. Once it returns without an error no word of what was
+// replaced is in the vault, its index included.
+func (h *History) Replace(ctx context.Context, id, from vault.ID, turns ...Turn) ([]Turn, error) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	s, c, err := h.conversation(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("replacing a message: %w", err)
+	}
+	var e vault.Edit
+	docs := make(map[bm25.ID]bool)
+	last, found := uint64(0), false
+	for _, r := range h.vault.List(vault.KindTurn, id) {
+		if found = found || r.ID == from; found {
+			e.Delete = append(e.Delete, r.ID)
+			docs[bm25.ID(r.ID)] = true
+		} else {
+			last = r.Order
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("replacing a message: this conversation has no such message: %w", vault.ErrNoRecord)
+	}
+	if !c.Named && last == 0 {
+		c.Title = "" // it was made of what goes
+	}
+	c.Turns -= len(e.Delete)
+	kept, added, err := h.puts(&e, last, &c, turns)
+	if err == nil {
+		if last == 0 {
+			err = h.putTitle(ctx, &e, &c, kept)
+		} else {
+			err = h.putHead(ctx, &e, &c, false, kept)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("replacing a message: %w", err)
+	}
+	r := h.forget(&e, docs)
+	if err := h.write(ctx, e); err != nil {
+		return nil, fmt.Errorf("replacing a message: %w", err)
+	}
+	h.mu.Lock()
+	s.forgotten(r, docs)
+	s.last[id] = last
+	s.adopt(&c, added, &e)
+	h.mu.Unlock()
+	h.sealIfDue(ctx)
+	return kept, nil
+}
+
+// putTitle writes the conversation whose first turn is another now.
+func (h *History) putTitle(ctx context.Context, e *vault.Edit, c *Conversation, turns []Turn) error {
+	n := len(e.Put)
+	if err := h.putHead(ctx, e, c, false, turns); err != nil || len(e.Put) > n || c.Damaged {
+		return err
+	}
+	return h.putConversation(ctx, e, c, false)
+}
+
+// Rename gives a conversation a title of the person's: of 1 to [MaxTitle]
+// characters, without control characters and signs that turn text around, which
+// are taken out.
+func (h *History) Rename(ctx context.Context, id vault.ID, title string) (Conversation, error) {
+	clean := oneLine(title, MaxTitle+1)
+	if n := len([]rune(clean)); n == 0 || n > MaxTitle {
+		return Conversation{}, fmt.Errorf("renaming a conversation: %w", ErrTitle)
+	}
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	s, c, err := h.conversation(ctx, id)
+	if err != nil {
+		return Conversation{}, fmt.Errorf("renaming a conversation: %w", err)
+	}
+	gone := s.titleDocs(&c)
+	c.Title, c.Named = clean, true
+	doc := titleDoc(id, clean)
+	delete(gone, doc)
+	var e vault.Edit
+	if err := h.putConversation(ctx, &e, &c, false); err != nil {
+		return Conversation{}, fmt.Errorf("renaming a conversation: %w", err)
+	}
+	var r rewriting
+	if len(gone) > 0 {
+		r = h.forget(&e, gone)
+	}
+	if err := h.write(ctx, e); err != nil {
+		return Conversation{}, fmt.Errorf("renaming a conversation: %w", err)
+	}
+	h.mu.Lock()
+	s.forgotten(r, gone)
+	for old := range gone {
+		delete(s.titles, old)
+	}
+	s.titles[doc] = id
+	s.adopt(&c, nil, &e)
+	if !s.index.Has(doc) {
+		s.index.Add(bm25.Document{ID: doc, Text: clean})
+	}
+	h.mu.Unlock()
+	h.sealIfDue(ctx)
+	return c, nil
+}
+
+// titleDocs is the document of a conversation's title, where it has one.
+func (s *state) titleDocs(c *Conversation) map[bm25.ID]bool {
+	docs := make(map[bm25.ID]bool)
+	if c.Named {
+		docs[titleDoc(c.ID, c.Title)] = true
+	}
+	return docs
+}
+
+// Delete destroys a conversation: its records, its key, and every segment of the
+// index that held a word of it, all in one piece. What is left of those segments
+// is written anew under other keys.
+func (h *History) Delete(ctx context.Context, id vault.ID) error {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	s, c, err := h.conversation(ctx, id)
+	if err != nil {
+		return fmt.Errorf("deleting a conversation: %w", err)
+	}
+	docs := s.titleDocs(&c)
+	for _, r := range h.vault.List(vault.KindTurn, id) {
+		docs[bm25.ID(r.ID)] = true
+	}
+	e := vault.Edit{Drop: []vault.ID{id}}
+	r := h.forget(&e, docs)
+	if err := h.write(ctx, e); err != nil {
+		return fmt.Errorf("deleting a conversation: %w", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.forgotten(r, docs)
+	for doc := range s.titleDocs(&c) {
+		delete(s.titles, doc)
+	}
+	delete(s.conversations, id)
+	delete(s.last, id)
+	return nil
+}
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
