@@ -168,17 +168,6 @@ func (p diskPlace) Close() error {
 	return p.do(op{kind: opSyncFolder})
 }
 
-// content gives the files as they are.
-func (d *disk) content() map[string][]byte {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	files := map[string][]byte{}
-	for name, ino := range d.names {
-		files[name] = bytes.Clone(d.files[ino])
-	}
-	return files
-}
-
 type file struct {
 	d    *disk
 	name string

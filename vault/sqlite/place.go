@@ -44,7 +44,7 @@ func openPlace(path string) (*place, error) {
 	}
 	if err := closeToOthers(p.folder, 0o700); err != nil {
 		p.folder.Close()
-		return nil, fmt.Errorf("the store's folder %s: %w", dir, err)
+		return nil, fmt.Errorf("its folder %s: %w", dir, err)
 	}
 	if p.file, err = openPlain(p.path); err != nil {
 		p.folder.Close()
@@ -68,14 +68,14 @@ func openPlain(path string) (*os.File, error) {
 	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	f, err := os.OpenFile(path, flags, 0o600)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EMLINK) {
-		return nil, fmt.Errorf("%s is a link: name the folder in which the store itself lies", path)
+		return nil, errors.New("it is a link: name the folder in which the store itself lies")
 	}
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a plain file: move it away, or name another folder", path)
+		err = errors.New("it is not a plain file: move it away, or name another folder")
 	}
 	if err != nil {
 		f.Close()
@@ -89,10 +89,10 @@ func (p *place) hold() error {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return &Trouble{Kind: InUse, Path: p.path, Err: err}
 	case err != nil:
-		return fmt.Errorf("holding %s: %w", p.path, err)
+		return fmt.Errorf("holding the file: %w", err)
 	}
 	if err := closeToOthers(p.file, 0o600); err != nil {
-		return fmt.Errorf("%s: %w", p.path, err)
+		return err
 	}
 	// What was held must be what is found by that name: another program may
 	// have moved the file between our opening and holding it.
