@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"abaton.local/audit"
+	"abaton.local/chat/history"
+	"abaton.local/vault"
+	"abaton.local/vault/sqlite"
+)
+
+// home is where the people of this installation keep what they keep: the store,
+// the device secret, the audit log and the directory over them. One process has
+// it open at a time, the one that holds the store's lock.
+type home struct {
+	store  *sqlite.Store
+	device *vault.Device
+	audit  *audit.Log
+	people *vault.Directory
+
+	mu        sync.Mutex
+	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
+}
+
+// kept is a person's conversations over one opening of their vault.
+type kept struct {
+	vault   *vault.Vault
+	history *history.History
+}
+
+// isHome reports whether anybody was set up here.
+func isHome(f folders) bool {
+	_, err := os.Lstat(f.Device())
+	return err == nil
+}
+
+// homeOptions say how a home is opened.
+type homeOptions struct {
+	make       bool                 // where there is none
+	newMachine bool                 // the store came here without its device secret
+	accept     *vault.RolledBack    // of the directory itself
+	locked     func(vault.PersonID) // called when a person's keys are gone
+}
+
+// openHome opens the home. The caller holds the store's lock.
+func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
+	h = &home{histories: map[vault.PersonID]*kept{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(tell(err), h.close())
+		}
+	}()
+	f := p.cfg.Folders
+	if h.device, err = openDevice(f, o.make); err != nil {
+		return h, err
+	}
+	if h.store, err = sqlite.Open(ctx, f.Store()); err != nil {
+		return h, err
+	}
+	signing, pseudonyms := h.device.AuditKeys()
+	h.audit, err = audit.Open(auditFolder(p), audit.Keys{Seed: signing[:], Pseudonym: pseudonyms[:]}, time.Now)
+	clear(signing[:])
+	clear(pseudonyms[:])
+	if err != nil {
+		return h, err
+	}
+	h.people, err = vault.OpenDirectory(ctx, vault.Config{
+		Store: h.store, Device: h.device, StateDir: f.State, Audit: recorder{h.audit}, Now: time.Now,
+		NewMachine: o.newMachine, Accept: o.accept,
+		Locked: func(person vault.PersonID) {
+			h.forget(person)
+			if o.locked != nil {
+				o.locked(person)
+			}
+		},
+	})
+	return h, err
+}
+
+func openDevice(f folders, make bool) (*vault.Device, error) {
+	d, err := vault.OpenDevice(f.Device(), f.Data)
+	if !make || !errors.Is(err, vault.ErrNoDevice) {
+		return d, err
+	}
+	if _, err := os.Lstat(f.Store()); err == nil {
+		return nil, fmt.Errorf("there are vaults in %s, and the device secret %s that belongs to them is missing: put it back. "+
+			"If it is lost, each person can come back with their recovery code: abaton vault restore --new-machine", f.Store(), f.Device())
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return vault.MakeDevice(f.Device(), f.Data)
+}
+
+// history is the conversations of a session's person, opened with the first
+// question for them and gone when the vault locks.
+func (h *home) history(ctx context.Context, s vault.Session) (*history.History, error) {
+	v, err := s.Vault()
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if k := h.histories[s.Person]; k != nil && k.vault == v {
+		return k.history, nil
+	}
+	opened, err := history.Open(ctx, v, history.Config{})
+	if err != nil {
+		return nil, err
+	}
+	h.histories[s.Person] = &kept{v, opened}
+	return opened, nil
+}
+
+func (h *home) forget(person vault.PersonID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.histories, person)
+}
+
+// closeHistories seals what of the conversations' index is not sealed yet.
+func (h *home) closeHistories(ctx context.Context) (err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for person, k := range h.histories {
+		err = errors.Join(err, k.history.Close(ctx))
+		delete(h.histories, person)
+	}
+	return err
+}
+
+// close locks everybody and closes all, in the order that keeps each part's
+// last words.
+func (h *home) close() error {
+	var errs []error
+	// Not the caller's context: that is over when the program ends.
+	errs = append(errs, h.closeHistories(context.Background()))
+	if h.people != nil {
+		errs = append(errs, h.people.Close())
+	}
+	if h.audit != nil {
+		errs = append(errs, h.audit.Close())
+	}
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	if h.device != nil {
+		h.device.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// recorder puts what happens to vaults on the audit log.
+type recorder struct{ log *audit.Log }
+
+// recorded is the fixed table of what is what.
+func recorded() map[vault.What]audit.What {
+	return map[vault.What]audit.What{
+		vault.PersonCreated:      audit.PersonCreated,
+		vault.PersonRemoved:      audit.PersonRemoved,
+		vault.PersonDisabled:     audit.PersonDisabled,
+		vault.RoleChanged:        audit.RoleChanged,
+		vault.SlotAdded:          audit.SlotAdded,
+		vault.SlotRemoved:        audit.SlotRemoved,
+		vault.SlotChanged:        audit.SlotChanged,
+		vault.UnlockFailed:       audit.UnlockFailed,
+		vault.EscrowUsed:         audit.EscrowUsed,
+		vault.RootRotated:        audit.KeyRotated,
+		vault.RollbackAccepted:   audit.RollbackAccepted,
+		vault.VerificationFailed: audit.VerificationFailed,
+		vault.DataExported:       audit.Exported,
+	}
+}
+
+// Record writes an event durably, or fails: what cannot be recorded is not done.
+func (r recorder) Record(e vault.Event) error {
+	what, ok := recorded()[e.What]
+	if !ok {
+		return fmt.Errorf("the audit log knows no event %d", e.What)
+	}
+	x := audit.Event{What: what, Actor: e.Actor, Object: e.Object, Detail: e.Detail}
+	if e.Failed {
+		x.Result = audit.Failed
+	}
+	switch e.What {
+	case vault.PersonDisabled:
+		if x.Detail == 1 {
+			x.What = audit.PersonEnabled
+		}
+		x.Detail = 0
+	case vault.RootRotated:
+		x.Detail = audit.RootKey
+	case vault.EscrowUsed, vault.RollbackAccepted, vault.PersonRemoved, vault.DataExported:
+		x.Detail = 0
+	}
+	return r.log.Record(x)
+}
+
+// Device is the file of the device secret: below the configuration, so that no
+// copy of the data folder holds it.
+func (f folders) Device() string { return filepath.Join(f.Config, "device", "secret") }
+
+// Store is the file of the vaults.
+func (f folders) Store() string { return filepath.Join(f.Data, "vault", "store.db") }
