@@ -348,3 +348,35 @@ func TestManyWritersShareTheDisk(t *testing.T) {
 		last[rec.Actor]++
 	}
 }
+
+// `abaton log verify` may be typed while the server writes.
+func TestALogThatIsBeingWrittenCanBeVerified(t *testing.T) {
+	dir := t.TempDir()
+	l := openLog(t, dir, newClock().now)
+	done := make(chan error)
+	go func() {
+		for i := range 1500 {
+			if err := l.RecordAll([]Event{event(i), event(i + 1), event(i + 2)}[:i%3+1]); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	last := int64(0)
+	for n := 0; ; n++ {
+		r, err := verifyDir(dir, Check{Since: [][]byte{l.Checkpoint()}})
+		if err != nil || r.Records < last {
+			t.Fatalf("verification %d: %+v, %v", n, r, err)
+		}
+		last = r.Records
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		default:
+		}
+	}
+}

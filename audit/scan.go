@@ -77,7 +77,7 @@ func (s *scanner) run() error {
 			return err
 		}
 		if !full {
-			return s.end(n)
+			return s.end(n, len(data))
 		}
 	}
 }
@@ -273,8 +273,9 @@ func groupEnd(b []byte, prev link) int {
 	return (len(b) + entrySize - 1) / entrySize * entrySize
 }
 
-// end looks for what lies beyond the last record, in bundle n.
-func (s *scanner) end(n int64) error {
+// end looks for what lies beyond the last record, in bundle n of which length
+// bytes were read.
+func (s *scanner) end(n int64, length int) error {
 	if s.tree.size < s.signed {
 		return bad(s.tree.size, "it is missing")
 	}
@@ -282,19 +283,28 @@ func (s *scanner) end(n int64) error {
 	if err != nil {
 		return err
 	}
+	var fault error
 	if len(next) > 0 {
-		return bad(s.tree.size, "it is missing, though %s holds later ones", tilePath(entries, n+1))
+		fault = bad(s.tree.size, "it is missing, though %s holds later ones", tilePath(entries, n+1))
 	}
 	for level := range s.tiles {
 		have := parts(level, s.tree.size)
 		if err := s.readTile(level, have>>tileHeight); err != nil {
 			return err
 		}
-		if int64(len(s.tiles[level].data)) > have%tileWidth*tlog.HashSize {
-			return bad(s.tree.size, "%s has hashes of records that are not there", tilePath(level, have>>tileHeight))
+		if fault == nil && int64(len(s.tiles[level].data)) > have%tileWidth*tlog.HashSize {
+			fault = bad(s.tree.size, "%s has hashes of records that are not there", tilePath(level, have>>tileHeight))
 		}
 	}
-	return nil
+	if fault == nil {
+		return nil
+	}
+	// A log that is being written has more by now: leaves come before all else.
+	again, err := readSome(s.fsys, tilePath(entries, n), bundleSize)
+	if err == nil && len(again) > length {
+		return nil
+	}
+	return fault
 }
 
 func timeOf(unix int64) time.Time { return time.Unix(unix, 0).UTC() }
