@@ -108,8 +108,14 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// visit makes one connection for one request, and logs it when it ends.
+// visit makes one connection for one request that carries nothing.
 func (d *Door) visit(ctx context.Context, method string, u *url.URL, header http.Header, a Access, nearest reach) (*reply, reach, error) {
+	return d.carry(ctx, method, u, header, nil, a, nearest)
+}
+
+// carry makes one connection for one request, and logs it when it ends. nil is
+// no body.
+func (d *Door) carry(ctx context.Context, method string, u *url.URL, header http.Header, body io.Reader, a Access, nearest reach) (*reply, reach, error) {
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" {
 		return nil, 0, &RefusedError{Host: u.Host, Reason: "only https addresses are fetched"}
 	}
@@ -121,7 +127,7 @@ func (d *Door) visit(ctx context.Context, method string, u *url.URL, header http
 		return nil, 0, err
 	}
 	where := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
-	request, err := http.NewRequestWithContext(ctx, method, where.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, method, where.String(), body)
 	if err != nil {
 		return nil, 0, &RefusedError{Host: u.Host, Reason: "the address cannot be used"}
 	}
