@@ -32,7 +32,7 @@ func witnessVerb() verb {
 		examples: []string{
 			"abaton witness key",
 			"abaton witness https://box.example:8226 --key \"$(cat box.key)\" --token-file auditor.token --begin",
-			"abaton witness https://box.example:8226 --key \"$(cat box.key)\" --token-file auditor.token --every 10m",
+			"abaton witness https://box.example:8226 --key \"$(cat box.key)\" --token-file auditor.token --every 10m --give-back",
 			"abaton witness https://box.example:8226 --key \"$(cat box.key)\" --compare cosigned.from-a-friend",
 		},
 		codes: []int{failed, unprotected, found, stopped},
@@ -44,6 +44,7 @@ func witnessVerb() verb {
 			fs.BoolVar(&o.begin, "begin", false, "this witness never saw that log before: take it as it is now")
 			fs.DurationVar(&o.every, "every", 0, "ask again and again, so often (`TIME`); otherwise once")
 			fs.StringVar(&o.compare, "compare", "", "`FILE` with a checkpoint that another witness cosigned: is it of the same log?")
+			fs.BoolVar(&o.give, "give-back", false, "hand the cosigned checkpoint to that machine, to be kept beside its log")
 			fs.StringVar(&o.out, "out", "", "`FILE` for the cosigned checkpoint, beside printing it")
 			return func(ctx context.Context, p *program, args []string) error { return witnessAction(ctx, p, args, o) }
 		},
@@ -52,7 +53,7 @@ func witnessVerb() verb {
 
 type witnessOptions struct {
 	key, token, ca, compare, out string
-	begin                        bool
+	begin, give                  bool
 	every                        time.Duration
 }
 
@@ -232,8 +233,15 @@ func (v vouching) once(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = v.p.screen.out.Write(cosigned)
-	return err
+	if _, err := v.p.screen.out.Write(cosigned); err != nil || !v.o.give {
+		return err
+	}
+	header := v.ask.header.Clone()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	if err := v.ask.door.Post(ctx, v.ask.base+"cosignature", header, cosigned); err != nil {
+		return fmt.Errorf("it is cosigned and remembered here, but that machine does not keep it: %w", err)
+	}
+	return nil
 }
 
 // firstSight says what it may mean that nothing is remembered. The log keeps what
