@@ -4,6 +4,9 @@ VERSION    ?= 0.1.0-dev
 CHECK_HOME ?= $(if $(filter 0,$(shell id -u)),/var/cache/abaton-check,$(HOME)/.cache/abaton-check)
 DATA       ?=
 
+# Secrets are wiped by the runtime where it can: see vault/guarded_on.go.
+export GOEXPERIMENT = runtimesecret
+
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 # What tests are told: where the prepared engine and models are, and the program to drive.
 TELL  = ABATON_CHECK_HOME=$(CHECK_HOME)/own ABATON_CHECK_MODELS=$(CHECK_HOME)/own/models \

@@ -19,9 +19,10 @@ import (
 )
 
 // client talks to a running serve over its Unix socket, in the OpenAI dialect.
-// The kernel tells serve who we are; no token is needed.
+// The kernel tells serve which account we are; that is enough for a guest.
 type client struct {
-	http *http.Client
+	http       *http.Client
+	credential string // of a person's session; empty for a guest
 }
 
 // remoteError is what a running serve answered instead of an answer. Its
@@ -109,7 +110,7 @@ func (e *errorBody) err(status int) error {
 // which stops the engine's turn.
 func (c *client) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
-		body, err := c.post(ctx, ask)
+		body, err := c.question(ctx, ask)
 		if err != nil {
 			yield(chat.Event{}, err)
 			return
@@ -126,7 +127,7 @@ func (c *client) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event,
 	}
 }
 
-func (c *client) post(ctx context.Context, ask chat.Ask) (io.ReadCloser, error) {
+func (c *client) question(ctx context.Context, ask chat.Ask) (io.ReadCloser, error) {
 	b := requestBody{Model: ask.Model, Stream: true, Temperature: ask.Options.Temperature, TopP: ask.Options.TopP}
 	b.StreamOptions.Usage = true
 	for _, m := range ask.Messages {
@@ -141,6 +142,7 @@ func (c *client) post(ctx context.Context, ask chat.Ask) (io.ReadCloser, error) 
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	c.sign(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -34,6 +34,7 @@ type config struct {
 	MaxWaiting     int      `toml:"max_waiting"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	User           string   `toml:"user"`
+	Person         string   `toml:"person"`
 	Folders        folders  `toml:"folders"`
 
 	around surroundings
@@ -89,6 +90,7 @@ var settings = []setting{
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
+	{"person", "NAME", "who you are here (the name of your account)", func(c *config) any { return &c.Person }},
 	{"user", "NAME", "account to become when started as root (abaton)", func(c *config) any { return &c.User }},
 }
 

@@ -45,7 +45,10 @@ type action func(ctx context.Context, p *program, args []string) error
 
 // verbs is the fixed table of what can be typed, in the order of the overview.
 func verbs() []verb {
-	return []verb{chatVerb(), askVerb(), serveVerb(), pullVerb(), modelsVerb(), auditVerb(), versionVerb()}
+	return []verb{
+		chatVerb(), askVerb(), setupVerb(), serveVerb(), pullVerb(), modelsVerb(),
+		auditVerb(), logVerb(), witnessVerb(), versionVerb(),
+	}
 }
 
 // program is what an action works with.

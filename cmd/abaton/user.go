@@ -64,8 +64,9 @@ func leaveRoot(c config) error {
 		return err
 	}
 	syscall.Umask(0o077)
-	// Not the folder of the configuration: root reads that at the next start.
-	for _, dir := range c.Folders.own() {
+	// Not the folder of the configuration: root reads that at the next start. The
+	// device secret has one of its own below it.
+	for _, dir := range append(c.Folders.own(), filepath.Dir(c.Folders.Device())) {
 		if err := handOverFolder(dir, a); err != nil {
 			return err
 		}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"abaton.local/vault"
+)
+
+// desk is where verbs about people, and about what they keep, are done: in this
+// process, which then owns the store, or by a running serve.
+type desk struct {
+	home    *home         // in this process
+	session vault.Session // of who is at the desk
+	remote  *client       // by a running serve
+	close   func()
+}
+
+// call is one thing that can be done at a desk.
+type call[In, Out any] struct {
+	name string
+	do   func(context.Context, *home, vault.Session, In) (Out, error)
+}
+
+// at does a call at a desk.
+func (c call[In, Out]) at(ctx context.Context, d *desk, in In) (out Out, err error) {
+	if d.remote != nil {
+		return out, d.remote.call(ctx, c.name, in, &out)
+	}
+	out, err = c.do(ctx, d.home, d.session, in)
+	return out, tell(err)
+}
+
+// openDesk opens a desk for a person who is known: at a running serve the one
+// who is logged in there, else whoever unlocks their vault here, in a process
+// that is locked down before the secret is typed.
+func openDesk(ctx context.Context, p *program) (*desk, error) {
+	if c := connect(ctx, p.cfg.Folders.Socket()); c != nil {
+		return remoteDesk(p)
+	}
+	return localDesk(ctx, p, deskOptions{})
+}
+
+type deskOptions struct {
+	homeOptions
+	attempt func(*vault.Attempt) error // fills in a way other than the passphrase
+}
+
+// localDesk opens the home in this process and unlocks one vault.
+func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err error) {
+	if !isHome(p.cfg.Folders) {
+		return nil, told{errNobody, failed}
+	}
+	lock, err := lockStore(p.cfg.Folders.State, p.verb)
+	if err != nil {
+		return nil, tell(err)
+	}
+	d := &desk{}
+	d.close = func() {
+		if d.home != nil {
+			if err := d.home.close(); err != nil {
+				p.log.Error("closing the store", "error", err.Error())
+			}
+		}
+		lock.release()
+	}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if d.home, err = openHome(ctx, p, o.homeOptions); err != nil {
+		return nil, err
+	}
+	if err := closeWays(p); err != nil {
+		return nil, err
+	}
+	if d.home.people.Unclaimed() {
+		return nil, told{errNobody, failed}
+	}
+	d.session, err = unlock(ctx, p, d.home.people, o.attempt)
+	return d, err
+}
+
+// errNobody says that the verb needs a person and there is none.
+var errNobody = errors.New("nobody is set up here yet: `abaton setup` does it; until then nothing is kept")
+
+// unlock asks who it is and for their passphrase, and tells of a vault that is
+// older than it was.
+func unlock(ctx context.Context, p *program, people *vault.Directory, other func(*vault.Attempt) error) (vault.Session, error) {
+	a := vault.Attempt{Name: p.cfg.Person, Way: vault.SlotPassphrase}
+	if a.Name == "" {
+		a.Name = usualName(p.cfg)
+	}
+	if other != nil {
+		if err := other(&a); err != nil {
+			return vault.Session{}, err
+		}
+	} else {
+		secret, err := p.secret(ctx, fmt.Sprintf("Passphrase of %s: ", cleanLine(a.Name)))
+		if err != nil {
+			return vault.Session{}, err
+		}
+		defer secret.wipe()
+		a.Secret = secret.bytes()
+	}
+	s, err := people.Unlock(ctx, a)
+	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
+		if a.Accept, err = acceptRollback(p, older); err != nil {
+			return s, err
+		}
+		s, err = people.Unlock(ctx, a)
+	}
+	return s, tell(err)
+}
+
+// acceptRollback asks whether an older vault is meant to be there.
+func acceptRollback(p *program, older *vault.RolledBack) (*vault.RolledBack, error) {
+	p.screen.complain(older.Error())
+	if !p.screen.inTTY {
+		return nil, told{errors.New("the vault is not as it was last seen, and nobody is here to accept that: do it at a terminal"), found}
+	}
+	ok, err := p.confirm("Did you put a backup back yourself, and shall this older state count from now on?")
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, told{errors.New("nothing was opened; put the newest store back, or the newest backup"), found}
+	}
+	return older, nil
+}

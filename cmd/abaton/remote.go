@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"abaton.local/vault"
+)
+
+// doPath is where a running serve does the calls of desks.
+const doPath = "/abaton/do/"
+
+// A session at a running serve is kept in the runtime folder, which is memory on
+// most systems and closed to other accounts; it is worth nothing once the server
+// has ended or locked it.
+const sessionFile = "session"
+
+func keepSession(dir string, secret []byte) error {
+	temp := filepath.Join(dir, sessionFile+".new")
+	if err := os.WriteFile(temp, secret, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, filepath.Join(dir, sessionFile))
+}
+
+// keptSession is the session that `abaton login` left, "" for none.
+func keptSession(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, sessionFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(bytes.TrimSpace(b)), err
+}
+
+func dropSession(dir string) error {
+	err := os.Remove(filepath.Join(dir, sessionFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// remoteDesk is the desk of a running serve, for whoever is logged in there.
+func remoteDesk(p *program) (*desk, error) {
+	secret, err := keptSession(p.cfg.Folders.Runtime)
+	if err != nil {
+		return nil, tell(err)
+	}
+	if secret == "" {
+		return nil, told{errors.New("you are not logged in at the running abaton serve: abaton login"), locked}
+	}
+	if err := closeWays(p); err != nil {
+		return nil, err
+	}
+	c := newClient(socketName)
+	c.credential = secret
+	return &desk{remote: c, close: func() {}}, nil
+}
+
+// call has a running serve do a call of a desk.
+func (c *client) call(ctx context.Context, name string, in, out any) error {
+	return c.post(ctx, doPath+name, in, func(body io.Reader) error {
+		if err := json.NewDecoder(body).Decode(out); err != nil {
+			return tell(fmt.Errorf("the running abaton serve answered with what cannot be read (is it of another version?): %w", err))
+		}
+		return nil
+	})
+}
+
+// post sends JSON and reads the reply; what serve refuses is an error with its
+// words and its exit code.
+func (c *client) post(ctx context.Context, path string, in any, read func(io.Reader) error) error {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	defer clear(b) // may hold a secret
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	c.sign(req)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return errStopped
+		}
+		return tell(fmt.Errorf("the running abaton serve cannot be reached: %w", err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return read(resp.Body)
+	}
+	raw, _ := io.ReadAll(io.LimitReader(resp.Body, largestError))
+	var e struct {
+		Error *struct {
+			Message string            `json:"message"`
+			Code    any               `json:"code"`
+			Exit    int               `json:"exit"`
+			Older   *vault.RolledBack `json:"older"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(raw, &e) != nil || e.Error == nil || e.Error.Message == "" {
+		return tell(fmt.Errorf("the running abaton serve answered with HTTP status %d and no reason", resp.StatusCode))
+	}
+	code := e.Error.Exit
+	if code == 0 {
+		code = failed
+	}
+	if resp.StatusCode == http.StatusUnauthorized || e.Error.Code == "locked" || e.Error.Code == "login_needed" {
+		code = locked
+	}
+	if e.Error.Older != nil {
+		return e.Error.Older
+	}
+	return told{errors.New(cleanLine(e.Error.Message)), code}
+}
+
+// sign says who asks.
+func (c *client) sign(req *http.Request) {
+	if c.credential != "" {
+		req.Header.Set("Authorization", "Bearer "+c.credential)
+	}
+}

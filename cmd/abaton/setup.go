@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"abaton.local/vault"
+)
+
+func setupVerb() verb {
+	return verb{
+		name: "setup", short: "make your vault, so that conversations are kept and only you can open them",
+		about: "Makes the vault of the first person here, who becomes the owner, or with an invitation that of one more. It asks for a " +
+			"name and a passphrase, offers one of six words, and shows a recovery code once. Without a terminal the first line of " +
+			"standard input is the passphrase, and the recovery code is printed. Nobody else can open the vault: not the owner, " +
+			"not an administrator, and not we. Who loses both passphrase and recovery code has lost what is in it.",
+		examples: []string{"abaton setup", "abaton setup --person ada", "abaton setup --person bob --invitation abi_…"},
+		settings: []string{"person"},
+		codes:    []int{failed, unprotected, stopped},
+		bind: func(fs *flag.FlagSet) action {
+			invitation := fs.String("invitation", "", "the `TEXT` that an owner gave you: abaton people invite")
+			return func(ctx context.Context, p *program, args []string) error {
+				if err := wantNothing("setup", args); err != nil {
+					return err
+				}
+				if c := connect(ctx, p.cfg.Folders.Socket()); c != nil {
+					return setUpThere(ctx, p, c, *invitation)
+				}
+				return setUpHere(ctx, p, *invitation)
+			}
+		},
+	}
+}
+
+// setUpHere makes a person in this process, which then owns the store.
+func setUpHere(ctx context.Context, p *program, invitation string) error {
+	lock, err := lockStore(p.cfg.Folders.State, p.verb)
+	if err != nil {
+		return tell(err)
+	}
+	defer lock.release()
+	h, err := openHome(ctx, p, homeOptions{make: true})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := closeWays(p); err != nil {
+		return err
+	}
+	ticket := []byte(invitation)
+	if invitation == "" {
+		claim, err := h.people.Claim()
+		if errors.Is(err, vault.ErrClaimed) {
+			return told{fmt.Errorf("%w: abaton people invite; then: abaton setup --invitation TEXT", err), failed}
+		}
+		if err != nil {
+			return tell(err)
+		}
+		defer claim.Clear()
+		ticket = claim.Reveal()
+	}
+	n, err := askNewcomer(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer n.wipe()
+	p.screen.say("Making the vault …")
+	s, err := h.people.Join(ctx, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes()})
+	if err != nil {
+		return tell(err)
+	}
+	defer s.End()
+	// The token of the time before anybody was here opens nothing any more.
+	if err := os.Remove(filepath.Join(p.cfg.Folders.Tokens(), "token.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return tell(err)
+	}
+	code, err := h.people.NewRecovery(s)
+	if err != nil {
+		return tell(err)
+	}
+	defer code.Clear()
+	if err := showRecovery(ctx, p, code.Reveal(), func(back []byte) error { return h.people.ConfirmRecovery(ctx, s, back) }); err != nil {
+		return err
+	}
+	farewell(p, n.name)
+	return nil
+}
+
+// newcomer is what somebody typed who comes in for the first time.
+type newcomer struct {
+	name       string
+	passphrase *secretText
+}
+
+func (n newcomer) wipe() { n.passphrase.wipe() }
+
+// askNewcomer asks for a name and a passphrase, which is typed twice unless it
+// is the one that is offered.
+func askNewcomer(ctx context.Context, p *program) (n newcomer, err error) {
+	n.name = p.cfg.Person
+	if n.name == "" {
+		n.name = usualName(p.cfg)
+		if p.screen.inTTY {
+			if n.name, err = p.answer(fmt.Sprintf("Your name here [%s]: ", n.name), n.name); err != nil {
+				return n, err
+			}
+		}
+	}
+	if n.name, err = vault.ParseName(n.name); err != nil {
+		return n, told{err, wrongUsage}
+	}
+	n.passphrase, err = askNewPassphrase(ctx, p)
+	return n, err
+}
+
+// askNewPassphrase asks for a passphrase to be used from now on.
+func askNewPassphrase(ctx context.Context, p *program) (*secretText, error) {
+	if !p.screen.inTTY {
+		t, err := p.secret(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		return t, tell(vault.CheckPassphrase(t.bytes()))
+	}
+	offer := vault.NewPhrase()
+	defer offer.Clear()
+	p.screen.say("A passphrase of six words was drawn for you:\n")
+	p.screen.errs.Write(append(append([]byte("    "), offer.Reveal()...), "\n\n"...))
+	p.screen.say("Write it down where only you find it. Enter takes it; or type one of your own.")
+	for {
+		t, err := p.secret(ctx, "Passphrase (Enter takes the six words): ")
+		if err != nil {
+			return nil, err
+		}
+		if t.n == 0 {
+			t.n = copy(t.buffer[:longestSecret], offer.Reveal())
+			return t, nil
+		}
+		if err := vault.CheckPassphrase(t.bytes()); err != nil {
+			t.wipe()
+			p.screen.complain(err.Error())
+			continue
+		}
+		again, err := p.secret(ctx, "Once more: ")
+		if err != nil {
+			t.wipe()
+			return nil, err
+		}
+		same := bytes.Equal(t.bytes(), again.bytes())
+		again.wipe()
+		if same {
+			return t, nil
+		}
+		t.wipe()
+		p.screen.complain("these two differ; type it again")
+	}
+}
+
+// showRecovery shows a recovery code and has it typed back. Where nobody looks
+// it is printed, and whoever reads it has it.
+func showRecovery(ctx context.Context, p *program, code []byte, confirm func([]byte) error) error {
+	if !p.screen.inTTY {
+		if _, err := fmt.Fprintf(p.screen.out, "recovery code: %s\n", code); err != nil {
+			return tell(err)
+		}
+		return tell(confirm(code))
+	}
+	p.screen.say("\nThis recovery code opens your vault when the passphrase is forgotten or this machine is lost. It is shown this once:\n")
+	p.screen.errs.Write(append(append([]byte("    "), code...), "\n\n"...))
+	p.screen.say("Write it down and keep it away from this machine.")
+	for {
+		back, err := p.secret(ctx, "Type it back (not shown): ")
+		if err != nil {
+			return err
+		}
+		err = confirm(back.bytes())
+		back.wipe()
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, vault.ErrOtherCode) && !errors.Is(err, vault.ErrRecoveryCode) {
+			return tell(err)
+		}
+		p.screen.complain(err.Error())
+	}
+}
+
+func farewell(p *program, name string) {
+	p.screen.say(fmt.Sprintf("The vault of %s is ready. `abaton chat` remembers conversations from now on; `abaton vault status` says who can open them "+
+		"and where they lie.\nThey are encrypted at rest under keys that only you can unlock. While you are signed in, the machine that answers "+
+		"you must see your words; whoever controls that machine at that moment could too.", cleanLine(name)))
+}
+
+// usualName is what somebody is called when they do not say.
+func usualName(c config) string {
+	if u, err := user.Current(); err == nil && u.Username != c.User {
+		return u.Username
+	}
+	return "owner"
+}
+
+// setUpThere makes a person at a running serve.
+func setUpThere(ctx context.Context, p *program, c *client, invitation string) error {
+	return told{errors.New("an abaton serve is running: end it for the set-up, then start it again"), failed}
+}
