@@ -1,0 +1,47 @@
+package vault
+
+// What says what happened. Package vault knows a few things that the whole
+// house may read of; what a person does otherwise lies in their own journal.
+type What uint8
+
+// What goes on the shared record.
+const (
+	PersonCreated  What = iota + 1
+	PersonRemoved       // with all keys
+	PersonDisabled      // or enabled again: Detail 1
+	RoleChanged         // Detail is the new role
+	SlotAdded           // Detail is the kind of slot, here and below
+	SlotRemoved
+	SlotChanged
+	UnlockFailed // only where failures pile up; Detail is the kind of slot
+	EscrowUsed
+	RootRotated
+	RollbackAccepted
+	VerificationFailed // a vault is not as it was left
+	DataExported
+)
+
+// Event is one thing for the shared record. It has no words in it; whoever
+// records it turns the identifiers into pseudonyms and adds the time.
+type Event struct {
+	What   What
+	Actor  ID // zero: nobody who is known
+	Object ID // a person
+	Failed bool
+	Detail uint32
+}
+
+// Recorder keeps the shared record. It returns nil only once the event is
+// durable; what cannot be recorded is not done.
+type Recorder interface {
+	Record(Event) error
+}
+
+// identity is a person's ID as the record has it: zero for a guest.
+func identity(p PersonID) ID {
+	id, err := ParseID(string(p))
+	if err != nil {
+		return ID{}
+	}
+	return id
+}

@@ -1,0 +1,150 @@
+package vault
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// record is a Recorder that remembers, and fails where a test wants it to.
+type record struct {
+	mu     sync.Mutex
+	events []Event
+	err    error
+}
+
+func (r *record) Record(e Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	r.events = append(r.events, e)
+	return nil
+}
+
+// take gives what was recorded since the last take.
+func (r *record) take() []Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.events
+	r.events = nil
+	return e
+}
+
+func (r *record) saw(w What) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.events, func(e Event) bool { return e.What == w })
+}
+
+// place is a machine with a store: what a directory can be opened on again.
+type place struct {
+	t      *testing.T
+	store  *memStore
+	config Config
+	record *record
+	clock  time.Time
+	locked []PersonID
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	p := &place{t: t, store: newMemStore(), record: &record{}, clock: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	dir := t.TempDir()
+	device, err := MakeDevice(filepath.Join(dir, "config", "device"), filepath.Join(dir, "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.config = Config{
+		Store: p.store, Device: device, StateDir: filepath.Join(dir, "state"), Audit: p.record,
+		Now: func() time.Time { return p.clock }, Cost: FloorCost(),
+		Locked: func(id PersonID) { p.locked = append(p.locked, id) },
+	}
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// open opens the directory, which the test closes.
+func (p *place) open() *Directory {
+	p.t.Helper()
+	d, err := OpenDirectory(p.t.Context(), p.config)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return d
+}
+
+const (
+	ownerPass  = "the owner has a passphrase"
+	memberPass = "and the member has another"
+)
+
+// owner makes the first owner.
+func (p *place) owner(d *Directory) Session {
+	p.t.Helper()
+	claim, err := d.Claim()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s, err := d.Join(p.t.Context(), Newcomer{Ticket: claim.Reveal(), Name: "Olga", Passphrase: []byte(ownerPass)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+// member makes one more person.
+func (p *place) member(d *Directory, owner Session, name string) Session {
+	p.t.Helper()
+	n, _, err := d.Invite(p.t.Context(), owner, RoleMember)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s, err := d.Join(p.t.Context(), Newcomer{Ticket: n.Reveal(), Name: name, Passphrase: []byte(memberPass)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+func (p *place) unlock(d *Directory, name, pass string) Session {
+	p.t.Helper()
+	s, err := d.Unlock(p.t.Context(), Attempt{Name: name, Way: SlotPassphrase, Secret: []byte(pass)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+// keep writes a text into a session's vault and gives its ID.
+func (p *place) keep(s Session, text string) ID {
+	p.t.Helper()
+	v, err := s.Vault()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	id := NewID()
+	if err := v.Write(p.t.Context(), Edit{Put: []Put{{ID: id, Container: ID{1, 2, 3}, Kind: KindSetting, Payload: []byte(text)}}}); err != nil {
+		p.t.Fatal(err)
+	}
+	return id
+}
+
+// has checks that a session's vault holds a text.
+func (p *place) has(s Session, id ID, text string) {
+	p.t.Helper()
+	v, err := s.Vault()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	b, err := v.Read(p.t.Context(), id)
+	if err != nil || string(b) != text {
+		p.t.Fatalf("read %d bytes, %v", len(b), err)
+	}
+}

@@ -1,0 +1,397 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"abaton.local/vault/internal/seal"
+)
+
+// Claims and invitations are texts of 256 random bits that let one person in,
+// one time. The directory keeps their digests.
+const (
+	claimPrefix  = "abc_"
+	invitePrefix = "abi_"
+	// InvitationLasts is how long an invitation can be used.
+	InvitationLasts = 7 * 24 * time.Hour
+	maxInvitations  = 1000
+)
+
+// Errors of those who want to come in.
+var (
+	ErrTicket  = errors.New("this invitation cannot be used: it was used already, has expired, was withdrawn, or is not complete; ask an owner for another")
+	ErrClaimed = errors.New("this installation has an owner already: ask them for an invitation")
+	ErrFull    = errors.New("there are too many open invitations: withdraw some first")
+)
+
+// invitation is an open invitation. Guarded by Directory.mu.
+type invitation struct {
+	id      ID
+	Digest  []byte    `json:"sha256"`
+	Role    Role      `json:"role"`
+	Expires time.Time `json:"expires"`
+}
+
+// Invitation is what an owner sees of an open invitation.
+type Invitation struct {
+	ID      ID        `json:"id"`
+	Role    Role      `json:"role"`
+	Expires time.Time `json:"expires"`
+}
+
+func newTicket(prefix string) (shown Once, digest [32]byte) {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: it ends the program instead
+	text := base64.RawURLEncoding.AppendEncode([]byte(prefix), b[:])
+	clear(b[:])
+	return newOnce(text), ticketDigest(text)
+}
+
+func ticketDigest(text []byte) [32]byte {
+	h := sha256.New()
+	h.Write([]byte("abaton.local/vault/ticket/v1\x00"))
+	h.Write(text)
+	return [32]byte(h.Sum(nil))
+}
+
+// Claim gives the text with which the first owner is made: it is printed where
+// only who runs the machine can read it. A later Claim, or a restart, makes the
+// earlier one void.
+func (d *Directory) Claim() (Once, error) {
+	d.change.Lock()
+	defer d.change.Unlock()
+	if !d.Unclaimed() {
+		return Once{}, ErrClaimed
+	}
+	shown, digest := newTicket(claimPrefix)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.claim = digest
+	return shown, nil
+}
+
+// Unclaimed tells whether nobody owns this installation yet.
+func (d *Directory) Unclaimed() bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, p := range d.people {
+		if p.Role == RoleOwner {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Directory) readInvitations(ctx context.Context) error {
+	for _, r := range d.vault.List(kindInvitation, peopleContainer()) {
+		b, err := d.vault.Read(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		n := &invitation{id: r.ID}
+		if err := json.Unmarshal(b, n); err != nil || len(n.Digest) != sha256.Size {
+			return fmt.Errorf("an invitation's record is damaged (%w)", err)
+		}
+		d.notes[r.ID] = n
+	}
+	return nil
+}
+
+// Invite makes an invitation for one more person.
+func (d *Directory) Invite(ctx context.Context, s Session, role Role) (Once, Invitation, error) {
+	if err := d.owner(s); err != nil {
+		return Once{}, Invitation{}, err
+	}
+	if _, err := ParseRole(role.String()); err != nil {
+		return Once{}, Invitation{}, err
+	}
+	d.change.Lock()
+	defer d.change.Unlock()
+	now := d.config.Now()
+	stale := d.staleInvitations(now)
+	d.mu.RLock()
+	full := len(d.notes)-len(stale) >= maxInvitations
+	d.mu.RUnlock()
+	if full {
+		return Once{}, Invitation{}, ErrFull
+	}
+	shown, digest := newTicket(invitePrefix)
+	n := &invitation{id: NewID(), Digest: digest[:], Role: role, Expires: now.Add(InvitationLasts).UTC().Truncate(time.Second)}
+	b, err := json.Marshal(n)
+	if err != nil {
+		return Once{}, Invitation{}, fmt.Errorf("an invitation: %w", err)
+	}
+	e := Edit{Put: []Put{{ID: n.id, Container: peopleContainer(), Kind: kindInvitation, Payload: b}}, Delete: stale}
+	if err := d.vault.Write(ctx, e); err != nil {
+		return Once{}, Invitation{}, fmt.Errorf("the directory: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range stale {
+		delete(d.notes, id)
+	}
+	d.notes[n.id] = n
+	return shown, Invitation{ID: n.id, Role: n.Role, Expires: n.Expires}, nil
+}
+
+// staleInvitations lists those that have expired.
+func (d *Directory) staleInvitations(now time.Time) (stale []ID) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for id, n := range d.notes {
+		if !now.Before(n.Expires) {
+			stale = append(stale, id)
+		}
+	}
+	return stale
+}
+
+// Invitations lists the open ones, those that end first at the front.
+func (d *Directory) Invitations(s Session) ([]Invitation, error) {
+	if err := d.owner(s); err != nil {
+		return nil, err
+	}
+	now := d.config.Now()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var list []Invitation
+	for _, n := range d.notes {
+		if now.Before(n.Expires) {
+			list = append(list, Invitation{ID: n.id, Role: n.Role, Expires: n.Expires})
+		}
+	}
+	slices.SortFunc(list, func(a, b Invitation) int { return a.Expires.Compare(b.Expires) })
+	return list, nil
+}
+
+// Withdraw makes an invitation void.
+func (d *Directory) Withdraw(ctx context.Context, s Session, id ID) error {
+	if err := d.owner(s); err != nil {
+		return err
+	}
+	d.change.Lock()
+	defer d.change.Unlock()
+	d.mu.RLock()
+	n := d.notes[id]
+	d.mu.RUnlock()
+	if n == nil {
+		return ErrTicket
+	}
+	if err := d.vault.Write(ctx, Edit{Delete: []ID{id}}); err != nil {
+		return fmt.Errorf("the directory: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.notes, id)
+	return nil
+}
+
+// admitted tells what a ticket lets somebody be; invitation is zero for the
+// claim. Every open ticket is compared, in constant time.
+func (d *Directory) admitted(ticket []byte) (role Role, invitation ID, err error) {
+	digest := ticketDigest(ticket)
+	now := d.config.Now()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.claim != ([32]byte{}) && subtle.ConstantTimeCompare(digest[:], d.claim[:]) == 1 {
+		return RoleOwner, ID{}, nil
+	}
+	for id, n := range d.notes {
+		if subtle.ConstantTimeCompare(digest[:], n.Digest) == 1 && now.Before(n.Expires) {
+			role, invitation = n.Role, id
+		}
+	}
+	if role == 0 {
+		return 0, ID{}, ErrTicket
+	}
+	return role, invitation, nil
+}
+
+// Newcomer is somebody who comes in for the first time.
+type Newcomer struct {
+	Ticket     []byte // the claim or an invitation
+	Name       string
+	Passphrase []byte // the caller wipes it
+	// Recovery is the code of a vault that lies in this store without a person:
+	// it came here from another machine. Empty: a new vault.
+	Recovery []byte
+	// Escrow is the organisation's recipient, where the person was shown what
+	// that means and agreed. Empty: nobody else can ever open the vault.
+	Escrow string
+}
+
+// Join makes a person and gives their unlocked session. The ticket is used up
+// by it, and only by success.
+func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
+	name, err := ParseName(n.Name)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := CheckPassphrase(n.Passphrase); err != nil {
+		return Session{}, err
+	}
+	if n.Escrow != "" {
+		if _, err := parseRecipient(n.Escrow); err != nil {
+			return Session{}, err
+		}
+	}
+	// Before the passphrase is stretched: who has no ticket costs nothing.
+	if err := d.fails.admit("", d.config.Now()); err != nil {
+		return Session{}, err
+	}
+	if _, _, err := d.admitted(n.Ticket); err != nil {
+		d.fails.failed("", d.config.Now())
+		return Session{}, err
+	}
+	root, err := d.config.Device.arena.cell()
+	if err != nil {
+		return Session{}, err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			d.config.Device.arena.release(root)
+		}
+	}()
+	w, err := d.welcome(ctx, n, root)
+	if err != nil {
+		return Session{}, err
+	}
+
+	d.change.Lock()
+	defer d.change.Unlock()
+	role, invitation, err := d.admitted(n.Ticket) // somebody may have been faster
+	if err != nil {
+		return Session{}, err
+	}
+	if _, taken := d.find(name); taken {
+		return Session{}, ErrNameTaken
+	}
+	if err := d.config.Audit.Record(Event{What: PersonCreated, Object: w.set.vault, Detail: uint32(role)}); err != nil {
+		return Session{}, fmt.Errorf("the shared record: %w", err)
+	}
+	d.heads.note(w.set.vault, Head{}) // about to be: a crash must not look like a rollback
+	if err := d.heads.write(); err != nil {
+		return Session{}, err
+	}
+	p := person{id: PersonID(w.set.vault.String()), Name: name, Role: role, State: joining, Day: d.today(), Adopts: w.adopted != nil, order: d.orders + 1}
+	if err := d.save(ctx, p); err != nil {
+		return Session{}, err
+	}
+	kept = true // enter releases root, whatever happens
+	s, err := d.lobby.enter(p.id, SlotPassphrase, root, func() (*Vault, error) { return w.open(ctx, d, root) })
+	if err == nil {
+		err = d.seatNewcomer(ctx, p, invitation)
+	}
+	if err != nil {
+		s.End()
+		return Session{}, errors.Join(err, d.unseat(ctx, p))
+	}
+	d.noteEntry(ctx, s, Deed{What: DeedUnlocked, Way: SlotPassphrase.String()})
+	if err := d.Remember(); err != nil {
+		return s, err
+	}
+	return s, nil
+}
+
+// seatNewcomer makes somebody who is joining one of us, and their ticket void,
+// in one step.
+func (d *Directory) seatNewcomer(ctx context.Context, p person, invitation ID) error {
+	p.State, p.Adopts = active, false
+	put, err := p.put()
+	if err != nil {
+		return err
+	}
+	e := Edit{Put: []Put{put}}
+	if invitation != (ID{}) {
+		e.Delete = []ID{invitation}
+	}
+	if err := d.vault.Write(ctx, e); err != nil {
+		return fmt.Errorf("the directory: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.index(&p)
+	if invitation != (ID{}) {
+		delete(d.notes, invitation)
+	} else {
+		d.claim = [32]byte{}
+	}
+	return nil
+}
+
+// unseat takes back a joining that failed. A vault that was there before stays.
+func (d *Directory) unseat(ctx context.Context, p person) error {
+	if !p.Adopts {
+		return d.erase(ctx, p)
+	}
+	if err := d.vault.Write(ctx, Edit{Delete: []ID{identity(p.id)}}); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unindex(&p)
+	return nil
+}
+
+// welcome is what a newcomer's vault will be opened by.
+type welcome struct {
+	set     *slotSet
+	adopted *Shell // of a vault that was there before
+}
+
+// welcome prepares a newcomer's slots, with the root key in root.
+func (d *Directory) welcome(ctx context.Context, n Newcomer, root *[cellSize]byte) (w welcome, err error) {
+	if len(n.Recovery) > 0 {
+		if w, err = d.recognise(ctx, n.Recovery, root); err != nil {
+			return w, err
+		}
+		w.set = w.set.next()
+	} else {
+		rand.Read(root[:])
+		w.set = &slotSet{vault: NewID(), version: 1, generation: firstGeneration}
+	}
+	key := seal.KeyAt(root)
+	x, err := w.set.newPassphraseSlot(ctx, &d.smith, key, n.Passphrase)
+	if err != nil {
+		return w, err
+	}
+	w.set.put(x, true)
+	if n.Escrow != "" {
+		if x, err = w.set.newEscrowSlot(key, n.Escrow); err != nil {
+			return w, err
+		}
+		w.set.put(x, false)
+	}
+	return w, w.set.check()
+}
+
+// open makes the newcomer's vault, or takes over the one that was there.
+func (w welcome) open(ctx context.Context, d *Directory, root *[cellSize]byte) (*Vault, error) {
+	key := seal.KeyAt(root)
+	b := w.set.encode(d.config.Device.key, key)
+	if w.adopted == nil {
+		v, err := Create(ctx, d.config.Store, w.set.vault, key, b)
+		if err != nil {
+			return nil, fmt.Errorf("making the vault: %w", err)
+		}
+		return v, nil
+	}
+	v, err := Open(ctx, d.config.Store, w.set.vault, key, Opening{})
+	if err != nil {
+		return nil, err
+	}
+	if err := v.ReplaceSlots(ctx, b); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}

@@ -1,0 +1,384 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// When sessions lock and end by themselves.
+const (
+	idleLock     = 15 * time.Minute
+	tokenLock    = time.Minute // what a token opened, after its last request
+	absoluteLock = 12 * time.Hour
+	maxSeats     = 64 // of one person; the oldest ends
+)
+
+// ErrEnded says that a session is over: sign in again.
+var ErrEnded = errors.New("this session has ended: sign in again")
+
+// sessions are all sessions that were unlocked once, and the vaults that they
+// share. They live in memory only: a restart locks everybody. Safe for
+// concurrent use.
+type sessions struct {
+	now     func() time.Time
+	arena   *arena
+	closing func(*home, *Vault) // the vault's last words, before its keys go
+	locked  func(PersonID)      // after a person's keys are gone
+	wake    chan struct{}       // of run: a deadline may have come nearer
+
+	mu     sync.Mutex
+	open   map[PersonID]*home
+	seats  map[*seat]bool
+	secret map[[32]byte]*seat // by the hash of what its client holds
+}
+
+// seat is one session. Its unmarked fields never change.
+type seat struct {
+	in     *sessions
+	person PersonID
+	way    SlotKind
+	idle   time.Duration
+	began  time.Time
+	vault  *Vault
+
+	// Guarded by in.mu.
+	used   time.Time
+	home   *home // nil once it is locked
+	over   bool
+	issued bool
+	hash   [32]byte
+	draft  *draft // a recovery code that waits to be confirmed
+}
+
+// home is one person's open vault. A person has one at a time, whatever the
+// number of sessions.
+type home struct {
+	person PersonID
+
+	seats, waiting int // guarded by sessions.mu
+
+	mu    sync.Mutex      // held while the vault opens or closes, or its slots change
+	vault *Vault          // nil while it is closed; guarded by mu
+	root  *[cellSize]byte // guarded by mu
+}
+
+func newSessions(now func() time.Time, a *arena) *sessions {
+	return &sessions{
+		now: now, arena: a, wake: make(chan struct{}, 1),
+		open: map[PersonID]*home{}, seats: map[*seat]bool{}, secret: map[[32]byte]*seat{},
+	}
+}
+
+// enter makes an unlocked session. The vault is opened unless the person has it
+// open already. Root, a cell of the arena, is the session's from here on,
+// whatever happens.
+func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, open func() (*Vault, error)) (Session, error) {
+	s.mu.Lock()
+	o := s.open[person]
+	if o == nil {
+		o = &home{person: person}
+		s.open[person] = o
+	}
+	o.waiting++
+	s.mu.Unlock()
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var err error
+	if o.vault != nil {
+		s.arena.release(root)
+	} else if o.vault, err = open(); err == nil {
+		o.root = root
+	} else {
+		o.vault = nil
+		s.arena.release(root)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.waiting--
+	if err != nil {
+		s.tidy(o)
+		return Session{}, err
+	}
+	now := s.now()
+	x := &seat{in: s, person: person, way: way, idle: idleLock, began: now, used: now, vault: o.vault, home: o}
+	if way == SlotToken {
+		x.idle = tokenLock
+	}
+	o.seats++
+	s.seats[x] = true
+	s.poke()
+	return Session{Person: person, seat: x}, nil
+}
+
+// tidy forgets a vault that nobody has open or waits for. The caller holds mu.
+func (s *sessions) tidy(o *home) {
+	if o.seats == 0 && o.waiting == 0 && s.open[o.person] == o {
+		delete(s.open, o.person)
+	}
+}
+
+// use gives a seat's vault and counts as activity.
+func (s *sessions) use(x *seat) (*Vault, error) {
+	s.mu.Lock()
+	now := s.now()
+	late := x.late(now)
+	ok := x.home != nil && !x.over && !late
+	if ok {
+		x.used = now
+	}
+	s.mu.Unlock()
+	if late {
+		s.expire()
+	}
+	if !ok {
+		return nil, ErrLocked
+	}
+	return x.vault, nil
+}
+
+// late tells whether a seat should have been locked by now. The caller holds mu.
+func (x *seat) late(now time.Time) bool {
+	return now.Sub(x.used) >= x.idle || now.Sub(x.began) >= absoluteLock
+}
+
+func (s *sessions) unlocked(x *seat) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return x.home != nil && !x.over && !x.late(s.now())
+}
+
+func (s *sessions) over(x *seat) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return x.over || s.now().Sub(x.began) >= absoluteLock
+}
+
+// issue gives what a client keeps to come back to a session: 256 bits, of which
+// only the hash stays here.
+func (s *sessions) issue(x *seat) (Once, error) {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: it ends the program instead
+	text := base64.RawURLEncoding.AppendEncode(nil, b[:])
+	clear(b[:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x.over {
+		return Once{}, ErrEnded
+	}
+	if x.issued {
+		delete(s.secret, x.hash)
+	}
+	x.issued, x.hash = true, sha256.Sum256(text)
+	s.secret[x.hash] = x
+	return newOnce(text), nil
+}
+
+// resume finds the session of what a client kept. Looking a hash up takes no
+// time that would tell of the secret.
+func (s *sessions) resume(secret []byte) (Session, error) {
+	hash := sha256.Sum256(secret)
+	s.mu.Lock()
+	x := s.secret[hash]
+	s.mu.Unlock()
+	if x == nil || s.over(x) {
+		return Session{}, ErrEnded
+	}
+	return Session{Person: x.person, seat: x}, nil
+}
+
+// lock locks a seat and, where end says so, ends it.
+func (s *sessions) lock(x *seat, end bool) {
+	s.mu.Lock()
+	o := s.detach(x, end)
+	s.mu.Unlock()
+	s.settle(o)
+}
+
+// detach takes the keys from a seat and gives the vault it had. The caller
+// holds mu and calls settle without it.
+func (s *sessions) detach(x *seat, end bool) *home {
+	o := x.home
+	if o != nil {
+		x.home, x.draft = nil, nil
+		o.seats--
+	}
+	if end && !x.over {
+		x.over = true
+		delete(s.seats, x)
+		if x.issued {
+			delete(s.secret, x.hash)
+		}
+	}
+	return o
+}
+
+// lockAll locks and ends the sessions of a person, or of everybody where person
+// is empty; all but one.
+func (s *sessions) lockAll(person PersonID, but *seat) {
+	s.mu.Lock()
+	var left []*home
+	for x := range s.seats {
+		if x != but && (person == "" || x.person == person) {
+			left = append(left, s.detach(x, true))
+		}
+	}
+	s.mu.Unlock()
+	s.settle(left...)
+}
+
+// crowd ends the oldest sessions of a person who has too many.
+func (s *sessions) crowd(person PersonID) {
+	s.mu.Lock()
+	var oldest *seat
+	n := 0
+	for x := range s.seats {
+		if x.person != person {
+			continue
+		}
+		if n++; oldest == nil || x.used.Before(oldest.used) {
+			oldest = x
+		}
+	}
+	var o *home
+	if n > maxSeats {
+		o = s.detach(oldest, true)
+	}
+	s.mu.Unlock()
+	s.settle(o)
+}
+
+// expire locks what was idle for too long and ends what is too old.
+func (s *sessions) expire() {
+	s.mu.Lock()
+	now := s.now()
+	var left []*home
+	for x := range s.seats {
+		if end := now.Sub(x.began) >= absoluteLock; end || x.home != nil && x.late(now) {
+			// A token's session is made anew by its next request.
+			left = append(left, s.detach(x, end || x.way == SlotToken))
+		}
+	}
+	s.mu.Unlock()
+	s.settle(left...)
+}
+
+// settle closes those vaults that no session has open any more: keys and caches
+// go, then memory is collected so that what was derived from them goes, too.
+func (s *sessions) settle(left ...*home) {
+	closed := false
+	for _, o := range left {
+		if o != nil && s.shut(o) {
+			closed = true
+		}
+	}
+	if closed {
+		runtime.GC()
+		runtime.GC() // what the first found unreachable is wiped by the second
+	}
+}
+
+func (s *sessions) shut(o *home) bool {
+	o.mu.Lock()
+	s.mu.Lock()
+	empty := o.seats == 0 && o.vault != nil
+	s.mu.Unlock()
+	if empty {
+		s.closing(o, o.vault)
+		o.vault.Close()
+		s.arena.release(o.root)
+		o.vault, o.root = nil, nil
+	}
+	o.mu.Unlock()
+	s.mu.Lock()
+	s.tidy(o)
+	s.mu.Unlock()
+	if empty {
+		s.locked(o.person)
+	}
+	return empty
+}
+
+// run locks sessions when their time has come, until the context ends; then it
+// locks everybody.
+func (s *sessions) run(ctx context.Context) {
+	defer s.lockAll("", nil)
+	for {
+		timer := time.NewTimer(s.next())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-s.wake:
+			timer.Stop()
+		case <-timer.C:
+			s.expire()
+		}
+	}
+}
+
+// next is how long nothing can become due.
+func (s *sessions) next() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	wait := absoluteLock
+	for x := range s.seats {
+		due := x.began.Add(absoluteLock)
+		if idle := x.used.Add(x.idle); x.home != nil && idle.Before(due) {
+			due = idle
+		}
+		wait = min(wait, due.Sub(now))
+	}
+	return max(wait, 0)
+}
+
+func (s *sessions) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// with runs f on a session's open vault while nobody else opens, closes or
+// changes it. Root is live inside.
+func (s *sessions) with(x *seat, f func(o *home) error) error {
+	s.mu.Lock()
+	o := x.home
+	if x.over || x.late(s.now()) {
+		o = nil
+	}
+	s.mu.Unlock()
+	if o == nil {
+		return ErrLocked
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.vault == nil {
+		return ErrLocked
+	}
+	return f(o)
+}
+
+// each visits every open vault.
+func (s *sessions) each(f func(PersonID, *Vault)) {
+	s.mu.Lock()
+	var all []*home
+	for _, o := range s.open {
+		all = append(all, o)
+	}
+	s.mu.Unlock()
+	for _, o := range all {
+		o.mu.Lock()
+		if o.vault != nil {
+			f(o.person, o.vault)
+		}
+		o.mu.Unlock()
+	}
+}

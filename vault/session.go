@@ -1,0 +1,73 @@
+package vault
+
+import (
+	"crypto/rand"
+	"time"
+)
+
+// Session is proof that the door knows who is asking. Nothing behind the
+// gateway runs without one. It is either known (who it is) or unlocked (and
+// their keys are at hand); copies of it are one session, and all of them lock
+// together. It is safe for concurrent use.
+type Session struct {
+	Person PersonID
+
+	seat  *seat // nil: known, and never to be unlocked
+	guest bool
+}
+
+// Guest is a session for somebody who keeps nothing: a person that never was
+// and never will be again.
+func Guest() Session {
+	return Session{Person: PersonID("guest-" + rand.Text()), guest: true}
+}
+
+// Guest tells whether this session keeps nothing.
+func (s Session) Guest() bool { return s.guest }
+
+// Vault is the person's open vault, or ErrLocked. Asking for it counts as use:
+// it puts off the idle lock.
+func (s Session) Vault() (*Vault, error) {
+	if s.seat == nil {
+		return nil, ErrLocked
+	}
+	return s.seat.in.use(s.seat)
+}
+
+// Unlocked tells whether the keys are at hand. It does not count as use.
+func (s Session) Unlocked() bool { return s.seat != nil && s.seat.in.unlocked(s.seat) }
+
+// Way is the kind of slot that this session was unlocked with; 0 is none.
+func (s Session) Way() SlotKind {
+	if s.seat == nil {
+		return 0
+	}
+	return s.seat.way
+}
+
+// Until is when the session ends whatever happens; zero where it has no end of
+// its own.
+func (s Session) Until() time.Time {
+	if s.seat == nil {
+		return time.Time{}
+	}
+	return s.seat.began.Add(absoluteLock)
+}
+
+// Lock lets go of the keys, unless another session of the same person holds
+// them. The session stays known until it ends.
+func (s Session) Lock() {
+	if s.seat != nil {
+		s.seat.in.lock(s.seat, false)
+	}
+}
+
+// End locks and makes the session no session any more.
+func (s Session) End() {
+	if s.seat != nil {
+		s.seat.in.lock(s.seat, true)
+	}
+}
+
+// ended tells whether a session was one of ours and is over.
+func (s Session) ended() bool { return s.seat != nil && s.seat.in.over(s.seat) }
