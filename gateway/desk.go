@@ -92,13 +92,16 @@ func (d *desk) recover(w *watched, id string) {
 	case v == http.ErrAbortHandler:
 		panic(v)
 	}
-	d.config.Log.Error("a request ended in a panic", "id", id, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+	d.config.Log.Error("a request ended in a panic", "id", id, "type", typeOf(v), "stack", string(debug.Stack()))
 	if w.begun {
 		panic(http.ErrAbortHandler)
 	}
 	(&refusal{status: http.StatusInternalServerError, kind: serverError, code: "internal_error",
 		message: "Something in Abaton broke. Its log has more under " + id + "."}).write(w)
 }
+
+// typeOf is all that the log is told of a value that may hold content.
+func typeOf(v any) string { return fmt.Sprintf("%T", v) }
 
 // watched knows whether a response has begun.
 type watched struct {

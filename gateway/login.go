@@ -19,7 +19,7 @@ const (
 
 // newGuest makes the one guest of this server's life: whoever comes by the
 // socket without a session. The socket is this account's alone.
-func newGuest() vault.Session { return vault.Session{Person: "guest"} }
+func newGuest() vault.Session { return vault.Guest() }
 
 // settled reports whether people are set up here.
 func (g *Gateway) settled() bool { return g.config.People != nil && !g.config.People.Empty() }
@@ -42,8 +42,7 @@ func (g *Gateway) Standing(s vault.Session) Standing {
 // each of the two doors of this machine has its own way.
 func (d *desk) session(from peer, r *http.Request) (vault.Session, *refusal) {
 	if from.local && (!from.known || from.uid != d.uid) {
-		return vault.Session{}, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "wrong_account",
-			message: "This socket serves only the account that runs Abaton. Run your program as that account, or use the TCP address with a token."}
+		return vault.Session{}, wrongAccount()
 	}
 	if !d.settled() {
 		return d.stranger(from, r)
@@ -63,7 +62,7 @@ func (d *desk) session(from peer, r *http.Request) (vault.Session, *refusal) {
 		return s, nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return vault.Session{}, stopping()
-	case err != nil && !errors.Is(err, ErrWrong):
+	case err != nil && !errors.Is(err, vault.ErrToken) && !errors.Is(err, vault.ErrEnded):
 		return vault.Session{}, d.broken(err)
 	}
 	return vault.Session{}, d.wrongCredential(given)
@@ -145,6 +144,11 @@ func (d *desk) wrongCredential(given string) *refusal {
 		return unknownPerson("This session has ended.")
 	}
 	return unknownPerson("This access token is wrong, revoked or over.")
+}
+
+func wrongAccount() *refusal {
+	return &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "wrong_account",
+		message: "This socket serves only the account that runs Abaton. Run your program as that account, or use the TCP address with a token."}
 }
 
 func unknownPerson(what string) *refusal {
