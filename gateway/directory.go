@@ -100,9 +100,12 @@ func mistaken(err error) error {
 	if back, is := errors.AsType[*vault.RolledBack](err); is {
 		return &Mistake{"rolled_back", sentence(back), fmt.Sprintf("%d %d %t", back.Have, back.Remembered, back.Lost)}
 	}
+	if errors.Is(err, vault.ErrRecoveryCode) { // says in which group to look
+		return &Mistake{Code: "invalid_recovery_code", Message: sentence(err)}
+	}
 	for known, code := range map[error]string{
 		vault.ErrName: "invalid_name", vault.ErrNameTaken: "name_taken", vault.ErrDisabled: "disabled",
-		vault.ErrTicket: "invalid_invitation", vault.ErrClaimed: "already_claimed", vault.ErrNewer: "newer_vault",
+		vault.ErrTicket: "invalid_invitation", vault.ErrClaimed: "already_claimed", vault.ErrNewer: "newer_vault", vault.ErrSlots: "damaged_vault",
 		vault.ErrShortPassphrase: "weak_passphrase", vault.ErrPlainPassphrase: "weak_passphrase", vault.ErrBadPassphrase: "weak_passphrase",
 	} {
 		if errors.Is(err, known) {

@@ -27,7 +27,7 @@ func (p patience) pause(wrong int) time.Duration {
 	return p.first << (n - 1)
 }
 
-func pairPatience() patience    { return patience{free: 5, first: time.Second, longest: 5 * time.Minute} }
+func pairPatience() patience    { return patience{free: 2, first: time.Second, longest: 5 * time.Minute} }
 func accountPatience() patience { return patience{free: 20, first: time.Second, longest: time.Minute} }
 func sourcePatience() patience  { return patience{free: 60, first: time.Second, longest: time.Minute} }
 

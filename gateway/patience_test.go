@@ -40,7 +40,7 @@ func TestGuessesAtOneAccountFromOneSource(t *testing.T) {
 			let++
 		}
 	}
-	if let != 6 {
+	if let != 3 {
 		t.Errorf("%d of 1,000 at once were let through", let)
 	}
 	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
@@ -66,7 +66,7 @@ func TestGuessesAtOneAccountFromOneSource(t *testing.T) {
 		a.right()
 	}
 	c.advance(forgetTries + time.Second)
-	for range 6 {
+	for range 3 {
 		if a, _ := by.enter(g); a == nil {
 			t.Fatal("it is not forgotten")
 		}
@@ -173,7 +173,7 @@ func TestNamesThatCountAsOne(t *testing.T) {
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	by := newTries(newClock().now)
 	busy := guess{"loopback", "ada"}
-	for range 6 {
+	for range 3 {
 		by.enter(busy)
 	}
 	for i := range 3 * mostTries {
@@ -201,7 +201,7 @@ func TestGuessesAtOneTime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if let.Load() != 6 {
+	if let.Load() != 3 {
 		t.Errorf("%d of 1,000 were let through", let.Load())
 	}
 }
