@@ -25,11 +25,11 @@ func (c *crowd) enter(source string) *refusal {
 	defer c.mu.Unlock()
 	switch {
 	case c.closed:
-		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "stopping", retry: true, message: "Abaton is stopping. Start it again, then ask again."}
+		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "stopping", retry: 1, message: "Abaton is stopping. Start it again, then ask again."}
 	case c.all >= c.most:
-		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "overloaded", retry: true, message: "Too many requests are at work. Wait a moment and ask again."}
+		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "overloaded", retry: 1, message: "Too many requests are at work. Wait a moment and ask again."}
 	case c.each[source] >= c.mostEach:
-		return &refusal{status: http.StatusTooManyRequests, kind: rateLimit, code: "rate_limit_exceeded", retry: true, message: "Too many of your requests are at work. Wait for one to end and ask again."}
+		return &refusal{status: http.StatusTooManyRequests, kind: rateLimit, code: "rate_limit_exceeded", retry: 1, message: "Too many of your requests are at work. Wait for one to end and ask again."}
 	}
 	if c.each == nil {
 		c.each = map[string]int{}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 )
 
 // refusal is why a request does not pass, in the shape in which programs that
@@ -12,7 +13,8 @@ type refusal struct {
 	kind    string
 	code    string
 	message string
-	retry   bool // later may be better
+	retry   int    // seconds after which it may be better; 0: it will not
+	accept  string // what the person may accept, and how to say so
 }
 
 // Kinds of refusals.
@@ -28,16 +30,17 @@ func (no *refusal) write(w http.ResponseWriter) {
 	if no.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="abaton"`)
 	}
-	if no.retry {
-		h.Set("Retry-After", "1")
+	if no.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(no.retry))
 	}
 	type object struct {
 		Message string  `json:"message"`
 		Type    string  `json:"type"`
 		Param   *string `json:"param"`
 		Code    string  `json:"code"`
+		Accept  string  `json:"accept,omitempty"`
 	}
-	b, err := json.Marshal(map[string]object{"error": {no.message, no.kind, nil, no.code}})
+	b, err := json.Marshal(map[string]object{"error": {no.message, no.kind, nil, no.code, no.accept}})
 	if err != nil {
 		b = []byte(`{"error":{"message":"internal error","type":"server_error","param":null,"code":null}}`)
 	}

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"abaton.local/vault"
+)
+
+// People knows who is at the door. It is safe for concurrent use. [Directory]
+// makes one of the vault's.
+type People interface {
+	// Empty reports whether nobody was set up yet.
+	Empty() bool
+
+	// Who tells whose credential this is: an access token (abt_…) or a session's
+	// secret (abs_…). One that is wrong, revoked or over is vault.ErrToken or
+	// vault.ErrEnded.
+	Who(ctx context.Context, credential string) (vault.Session, error)
+
+	// Standing is what the person of a session may do at this moment.
+	Standing(vault.Session) Standing
+
+	// Enter lets somebody in. A wrong secret and a name that nobody has are both
+	// vault.ErrWrong, after the same time; a *Mistake is for the person to act on;
+	// a *vault.TooSoon is to be waited for. What the entry holds is wiped by the
+	// caller and must not be kept.
+	Enter(context.Context, Entry) (Entered, error)
+
+	// Lock lets go of a session's keys and ends it, or all of that person's.
+	Lock(s vault.Session, all bool) error
+}
+
+// Standing is what somebody may do. The zero Standing may do nothing.
+type Standing struct {
+	Role     Role
+	Unlocked bool
+	Until    time.Time // when their session ends; zero where it does not by itself
+}
+
+// Role is what somebody is here.
+type Role string
+
+// The roles. A guest keeps nothing and opens nothing; a stranger was let in by
+// the first start's token, before anybody was set up.
+const (
+	RoleGuest    Role = "guest"
+	RoleStranger Role = "stranger"
+	RoleMember   Role = "member"
+	RoleAuditor  Role = "auditor"
+	RoleOwner    Role = "owner"
+)
+
+// Entry is somebody who wants to come in.
+type Entry struct {
+	Name       string
+	Passphrase []byte
+	Recovery   []byte // a recovery code, instead of a passphrase
+	Ticket     []byte // who joins: the claim or an invitation, beside a name and a passphrase
+	Accept     string // what Mistake.Accept said, where the person accepts it
+}
+
+// Entered is who came in.
+type Entered struct {
+	Session  vault.Session
+	Secret   vault.Once // for the session's client to come back with, without abs_
+	Recovery vault.Once // of who has just joined: to be written down
+}
+
+// A Mistake is something that the person at the door can mend. Its text says
+// how, and holds nothing of what they sent.
+type Mistake struct {
+	Code    string // for programs: "invalid_name"
+	Message string
+	Accept  string // says the same in an entry, where it may be accepted
+}
+
+func (m *Mistake) Error() string { return m.Message }
