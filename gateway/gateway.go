@@ -1,13 +1,16 @@
-// Package gateway is the door in. It listens on this machine alone, on a
-// loopback address and on a Unix socket, and lets a request through to a
-// [Handler] only when it is meant for this server (host), made by no foreign
-// web page (origin), small enough, one of few enough, and made by somebody we
-// know. Loopback is no identity: a token or the kernel's word about a Unix
-// socket's peer is needed everywhere but at /health.
+// Package gateway is the door in. It listens on a loopback address, on a Unix
+// socket and, where people are set up and want it, on one address for other
+// machines, which is never without TLS. It lets a request through to a [Handler]
+// only when it is meant for this server (host), made by no foreign web page
+// (origin), small enough, one of few enough, and made by somebody we know.
+// Loopback is no identity: a token, a session or the kernel's word about a Unix
+// socket's peer is needed everywhere but at the few pages that are for nobody in
+// particular.
 package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +18,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -29,25 +31,33 @@ type Handler interface {
 	ServeSession(http.ResponseWriter, *http.Request, vault.Session)
 }
 
-// Config says where to listen and how much to bear. Zero limits become the
-// defaults; one of Address and Socket may be empty.
+// Config says where to listen, for whom, and how much to bear. Zero limits
+// become the defaults; there must be one of Address, Socket and TLS.
 type Config struct {
 	Address string   // loopback only: "127.0.0.1:8226", "[::1]:8226", "localhost:0"
 	Socket  string   // path of the Unix socket
-	Names   []string // further host names by which clients may call this server
+	Names   []string // further host names by which clients may call this server at Address
+	TLS     *TLS     // for other machines; nil: none
+
+	// Who may come in. As long as it is nil or empty, the tokens given to Serve
+	// and the kernel's word at the socket act for vault.Owner, on this machine
+	// alone; from the first person on they act for nobody.
+	People People
 
 	MaxBody        int64         // bytes of a request's body (8 MiB)
 	MaxHeader      int           // bytes of a request's header (32 KiB)
 	MaxRequests    int           // at one time, all sources together (256)
 	MaxPerSource   int           // at one time, from one source (128): an account by socket, this machine by TCP
 	MaxConnections int           // at one time, by listener (1024)
+	MaxLogins      int           // at one time, waiting or at work (16)
 	HeaderTimeout  time.Duration // for a request's header (10 s)
 	BodyTimeout    time.Duration // for a request's body (60 s)
 	WriteTimeout   time.Duration // for a response, where the handler sets no deadline of its own (30 s)
 	IdleTimeout    time.Duration // between two requests of a connection (2 min)
 	Grace          time.Duration // for running answers at the end (5 s)
 
-	Log *slog.Logger // nil discards
+	Now func() time.Time // of certificates and logins; nil is the clock of this machine
+	Log *slog.Logger     // nil discards
 }
 
 func (c *Config) fill() {
@@ -56,11 +66,15 @@ func (c *Config) fill() {
 	set(&c.MaxRequests, 256)
 	set(&c.MaxPerSource, 128)
 	set(&c.MaxConnections, 1024)
+	set(&c.MaxLogins, 16)
 	set(&c.HeaderTimeout, 10*time.Second)
 	set(&c.BodyTimeout, time.Minute)
 	set(&c.WriteTimeout, 30*time.Second)
 	set(&c.IdleTimeout, 2*time.Minute)
 	set(&c.Grace, 5*time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -79,7 +93,10 @@ type Gateway struct {
 	hosts   hosts
 	tcp     net.Listener // nil without an address
 	unix    *socket      // nil without a path
+	tls     *secure      // nil without TLS
 	crowd   crowd
+	logins  crowd
+	tries   *tries
 	wrong   bucket // refusals of tokens
 	notable bucket // lines of the log about refusals
 }
@@ -91,10 +108,12 @@ func Listen(c Config) (*Gateway, error) {
 	g := &Gateway{
 		config:  c,
 		crowd:   crowd{most: c.MaxRequests, mostEach: c.MaxPerSource},
+		logins:  crowd{most: c.MaxLogins, mostEach: max(1, c.MaxLogins/4)},
+		tries:   newTries(c.Now),
 		wrong:   bucket{size: 20, every: time.Second},
 		notable: bucket{size: 10, every: 10 * time.Second},
 	}
-	if c.Address == "" && c.Socket == "" {
+	if c.Address == "" && c.Socket == "" && c.TLS == nil {
 		return nil, errors.New("nothing to listen on: name an address such as 127.0.0.1:8226, or a socket")
 	}
 	var err error
@@ -115,6 +134,11 @@ func Listen(c Config) (*Gateway, error) {
 			return nil, errors.Join(err, g.Close())
 		}
 	}
+	if c.TLS != nil {
+		if g.tls, err = listenTLS(*c.TLS, c.People, c.Now); err != nil {
+			return nil, errors.Join(err, g.Close())
+		}
+	}
 	return g, nil
 }
 
@@ -126,11 +150,33 @@ func (g *Gateway) Addr() net.Addr {
 	return g.tcp.Addr()
 }
 
+// TLSAddr is the address at which TLS is spoken, nil where there is none.
+func (g *Gateway) TLSAddr() net.Addr {
+	if g.tls == nil {
+		return nil
+	}
+	return g.tls.Addr()
+}
+
+// Fingerprint is what a person compares before they trust this server's own
+// certificate authority; empty where there is none.
+func (g *Gateway) Fingerprint() string {
+	if g.tls == nil {
+		return ""
+	}
+	return g.tls.fingerprint
+}
+
 // Close unbinds a gateway that is not served. Serve does it by itself.
 func (g *Gateway) Close() error {
 	var errs []error
 	if g.tcp != nil {
 		if err := g.tcp.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if g.tls != nil {
+		if err := g.tls.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
@@ -150,7 +196,10 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	d := &desk{Gateway: g, tokens: tokens, next: h, uid: os.Geteuid()}
+	d, err := newDesk(g, tokens, h)
+	if err != nil {
+		return errors.Join(err, g.Close())
+	}
 	server := &http.Server{
 		Handler:                      d,
 		ReadHeaderTimeout:            g.config.HeaderTimeout,
@@ -170,10 +219,15 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 	running, failed := errgroup.WithContext(ctx)
 	for _, l := range g.listeners() {
 		room := newRoom(l, g.config.MaxConnections)
-		g.config.Log.Info("listening", "network", l.Addr().Network(), "address", l.Addr().String())
+		door := net.Listener(room)
+		if g.tls != nil && l == g.tls.Listener {
+			room.mute = true
+			door = tls.NewListener(room, g.tls.certs.config())
+		}
+		g.config.Log.Info("listening", "network", l.Addr().Network(), "address", l.Addr().String(), "tls", room.mute)
 		running.Go(func() error {
 			defer room.wait()
-			if err := server.Serve(room); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(door); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("listening on %s: %w", l.Addr(), err)
 			}
 			return nil
@@ -196,6 +250,9 @@ func (g *Gateway) listeners() (ls []net.Listener) {
 	}
 	if g.unix != nil {
 		ls = append(ls, g.unix.UnixListener)
+	}
+	if g.tls != nil {
+		ls = append(ls, g.tls.Listener)
 	}
 	return ls
 }

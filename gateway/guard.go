@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,21 +15,44 @@ import (
 // addresses. A web page whose own name was made to resolve to 127.0.0.1 (DNS
 // rebinding) sends that name, and no comparison of Origin with Host can tell.
 // An IP literal cannot be rebound: the browser resolves nothing.
-type hosts map[string]bool
+type hosts struct {
+	names    map[string]bool
+	addrs    []netip.Addr
+	loopback bool   // all of it
+	call     string // how to call us, for a person
+}
 
 // hostName is a DNS name in lower case, without a final dot.
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
 
+// newHosts are the names of the plain door.
 func newHosts(names []string) (hosts, error) {
-	h := hosts{"localhost": true}
+	h := hosts{names: map[string]bool{"localhost": true}, loopback: true, call: "127.0.0.1, [::1] or localhost, or declare the name you use: --names NAME."}
 	for _, name := range names {
-		name = strings.ToLower(strings.TrimSuffix(name, "."))
-		if _, err := netip.ParseAddr(name); err == nil || !hostName.MatchString(name) || len(name) > 253 {
-			return nil, fmt.Errorf("%q is no host name: write names such as abaton.example, without port or star", name)
+		name, err := parseName(name)
+		if err != nil {
+			return hosts{}, err
 		}
-		h[name] = true
+		h.names[name] = true
 	}
 	return h, nil
+}
+
+// hosts are the names of the TLS door: those of its certificate, and no others.
+func (id identity) hosts() hosts {
+	h := hosts{names: map[string]bool{}, addrs: id.addrs, call: "one of the names in its certificate."}
+	for _, name := range id.names {
+		h.names[name] = true
+	}
+	return h
+}
+
+func parseName(name string) (string, error) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if _, err := netip.ParseAddr(name); err == nil || !hostName.MatchString(name) || len(name) > 253 {
+		return "", fmt.Errorf("%q is no host name: write names such as abaton.example, without port or star", name)
+	}
+	return name, nil
 }
 
 // allow reports whether a request with this Host header is meant for us.
@@ -38,9 +62,10 @@ func (h hosts) allow(host string) bool {
 		return false
 	}
 	if addr, err := netip.ParseAddr(name); err == nil {
-		return addr.Zone() == "" && addr.Unmap().IsLoopback()
+		addr = addr.Unmap()
+		return addr.Zone() == "" && (h.loopback && addr.IsLoopback() || slices.Contains(h.addrs, addr))
 	}
-	return h[strings.ToLower(strings.TrimSuffix(name, "."))]
+	return h.names[strings.ToLower(strings.TrimSuffix(name, "."))]
 }
 
 // splitHost takes the port off a Host header, strictly: an empty name, an empty
@@ -72,7 +97,7 @@ func (h hosts) misdirected(r *http.Request) *refusal {
 		return nil
 	}
 	return &refusal{status: http.StatusMisdirectedRequest, kind: invalidRequest, code: "misdirected_request",
-		message: "This request was addressed to another host. Call Abaton by 127.0.0.1, [::1] or localhost, or declare the name you use: --names NAME."}
+		message: "This request was addressed to another host. Call Abaton by " + h.call}
 }
 
 // foreign refuses requests made by a web page that is not ours. It is stricter
@@ -80,12 +105,16 @@ func (h hosts) misdirected(r *http.Request) *refusal {
 // another origin has no business reading either, and web sockets begin with a
 // GET), and matches by scheme too. Programs send none of these headers.
 func foreign(r *http.Request) *refusal {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
 	origins := r.Header.Values("Origin")
 	sites := r.Header.Values("Sec-Fetch-Site")
 	ok := len(origins) <= 1 && len(sites) <= 1
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
-		ok = ok && err == nil && u.Scheme == "http" && u.User == nil && u.Path == "" && u.RawQuery == "" && strings.EqualFold(u.Host, r.Host)
+		ok = ok && err == nil && u.Scheme == scheme && u.User == nil && u.Path == "" && u.RawQuery == "" && strings.EqualFold(u.Host, r.Host)
 	}
 	for _, site := range sites {
 		ok = ok && (site == "same-origin" || site == "none")

@@ -16,26 +16,31 @@ func listenTCP(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	return bindTCP(at)
+}
+
+// bindTCP binds one address.
+func bindTCP(at netip.AddrPort) (net.Listener, error) {
 	network := "tcp4"
 	if at.Addr().Is6() {
 		network = "tcp6"
 	}
 	var lc net.ListenConfig
-	lc.SetMultipathTCP(false) // nobody reaches loopback by two paths
+	lc.SetMultipathTCP(false) // nobody needs two paths, and each is one more to guard
 	l, err := lc.Listen(context.Background(), network, at.String())
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is taken by another program (%w): stop that program, or choose another port: --address %s",
 			at, syscall.EADDRINUSE, netip.AddrPortFrom(at.Addr(), at.Port()+1))
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("this account may not listen on port %d (%w): choose one from 1024 to 65535, as in --address 127.0.0.1:8226", at.Port(), syscall.EACCES)
+		return nil, fmt.Errorf("this account may not listen on port %d (%w): choose one from 1024 to 65535, as in --address %s", at.Port(), syscall.EACCES, netip.AddrPortFrom(at.Addr(), 8226))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return nil, fmt.Errorf("this machine has no address %s (%w): use --address 127.0.0.1:%d", at.Addr(), syscall.EADDRNOTAVAIL, at.Port())
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s: %w", at, err)
 	}
 	// The kernel's word, not ours.
-	if got, err := netip.ParseAddrPort(l.Addr().String()); err != nil || !got.Addr().IsLoopback() {
+	if got, err := netip.ParseAddrPort(l.Addr().String()); err != nil || got.Addr() != at.Addr() {
 		return nil, errors.Join(fmt.Errorf("asked for %s, the kernel bound %s: refusing to serve there", at, l.Addr()), l.Close())
 	}
 	return l, nil
@@ -59,6 +64,6 @@ func loopback(address string) (netip.AddrPort, error) {
 	if err == nil && at.Unmap().IsLoopback() && at.Zone() == "" {
 		return netip.AddrPortFrom(at.Unmap(), uint16(n)), nil
 	}
-	return netip.AddrPort{}, fmt.Errorf("refusing to listen on %q: other machines could reach it, and without TLS everybody in between could read along; "+
-		"use 127.0.0.1:%d, and from another machine an SSH tunnel: ssh -L 8226:127.0.0.1:%d THIS-MACHINE", address, n, n)
+	return netip.AddrPort{}, fmt.Errorf("refusing to listen on %q: %w; "+
+		"use 127.0.0.1:%d, and from another machine an SSH tunnel: ssh -L 8226:127.0.0.1:%d THIS-MACHINE", address, ErrNoTLS, n, n)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 // peer is what is known of the other side of a connection.
 type peer struct {
 	local bool   // came by the Unix socket
+	tls   bool   // came by the TLS door
 	known bool   // the kernel told uid
 	uid   int    // of a local peer
 	from  string // whom to count requests for
@@ -28,24 +30,41 @@ func peerIn(ctx context.Context) peer {
 	return p
 }
 
-func peerOf(c net.Conn) peer {
+func peerOf(c net.Conn) (p peer) {
+	if t, ok := c.(*tls.Conn); ok {
+		c, p.tls = t.NetConn(), true
+	}
 	if s, ok := c.(*seat); ok {
 		c = s.Conn
 	}
 	if u, ok := c.(*net.UnixConn); ok {
-		p := peer{local: true, from: "socket"}
+		p.local, p.from = true, "socket"
 		if cred, err := credentials(u); err == nil {
 			p.known, p.uid, p.from = true, cred.uid, "uid "+strconv.Itoa(cred.uid)
 		}
 		return p
 	}
-	// All of 127.0.0.0/8 is one machine: counting its addresses apart would let
-	// anybody on it have 16 million shares.
-	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil || at.Addr().Unmap().IsLoopback() {
-		return peer{from: "loopback"}
+	p.from = sourceOf(c.RemoteAddr().String())
+	return p
+}
+
+// sourceOf names the machine behind an address. All of 127.0.0.0/8 is one
+// machine, and so is an IPv6 network of 64 bits: counting its addresses apart
+// would let anybody on it have very many shares.
+func sourceOf(address string) string {
+	at, err := netip.ParseAddrPort(address)
+	addr := at.Addr().Unmap().WithZone("")
+	switch {
+	case err != nil || addr.IsLoopback():
+		return "loopback"
+	case addr.Is6():
+		network, err := addr.Prefix(64)
+		if err != nil {
+			return addr.String()
+		}
+		return network.String()
 	}
-	return peer{from: at.Addr().Unmap().String()}
+	return addr.String()
 }
 
 // credential names the process at the other end of a Unix socket, as it was

@@ -15,6 +15,7 @@ type room struct {
 	seats   chan struct{}
 	ushers  chan struct{} // connections being shown out
 	leaving sync.WaitGroup
+	mute    bool // what we could say would be no TLS
 }
 
 const (
@@ -50,6 +51,10 @@ func (r *room) Accept() (net.Conn, error) {
 // has sent is read for a moment, or else the kernel would reset the connection
 // and could take the answer with it; where all ushers are busy that is risked.
 func (r *room) showOut(c net.Conn) {
+	if r.mute {
+		c.Close()
+		return
+	}
 	if c.SetDeadline(time.Now().Add(goodbye)) == nil {
 		io.WriteString(c, fullHouse)
 	}
