@@ -38,6 +38,12 @@ func TestMain(m *testing.M) {
 
 const killSeed = 31
 
+func killedPerson() *person {
+	p := newPerson(killSeed)
+	p.large = 40
+	return p
+}
+
 // write goes on with the person's steps where the store ends, and says each
 // head once it is acknowledged. It ends by an error or by force.
 func write(ctx context.Context, path string, boasts bool) error {
@@ -45,7 +51,7 @@ func write(ctx context.Context, path string, boasts bool) error {
 	if err != nil {
 		return err
 	}
-	p := newPerson(killSeed)
+	p := killedPerson()
 	v, err := p.open(ctx, st)
 	if errors.Is(err, vault.ErrNoVault) {
 		v, err = p.create(ctx, st)
@@ -80,7 +86,7 @@ func kills(t *testing.T, n int) {
 	ctx := t.Context()
 	r := rand.New(rand.NewPCG(killSeed, 3))
 	var path string
-	p := newPerson(killSeed)
+	p := killedPerson()
 	steps, fresh := 0, 0
 	for i := range n {
 		if i%8 == 0 {
@@ -164,7 +170,7 @@ func TestKill(t *testing.T) { kills(t, 100) }
 func TestKillSees(t *testing.T) {
 	r := rand.New(rand.NewPCG(killSeed, 6))
 	for i := range 200 {
-		p := newPerson(killSeed)
+		p := killedPerson()
 		path := filepath.Join(t.TempDir(), strconv.Itoa(i), "store.db")
 		if err := p.killed(path, boasting, 50*time.Millisecond+time.Duration(r.Int64N(int64(50*time.Millisecond)))); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ type person struct {
 	id   vault.ID
 	root *vault.Key
 	r    *rand.Rand
+
+	large int // every so many steps a record comes that goes in parts; 0: never
 
 	steps int                 // made by next
 	now   map[vault.ID]record // after them
@@ -90,6 +93,9 @@ func (p *person) next() (e vault.Edit) {
 			touched[id] = true
 			p.put(&e, id, container, p.bytes(size))
 		}
+	}
+	if p.large > 0 && p.steps%p.large == p.large-1 {
+		p.put(&e, vault.ID(p.bytes(16)), vault.ID{4}, bytes.Repeat(p.bytes(1<<10), 1200))
 	}
 	if len(ids) > 10 && p.r.IntN(6) == 0 {
 		for range 1 + p.r.IntN(4) {

@@ -30,6 +30,7 @@ func recordOf(tb testing.TB, n int, list []pragma) *recording {
 	tb.Helper()
 	ctx := tb.Context()
 	rec := &recording{d: newEmpty(), p: newPerson(7)}
+	rec.p.large = 50
 	var st *Store
 	var v *vault.Vault
 	for i := range n + 1 {
