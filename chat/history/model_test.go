@@ -52,7 +52,7 @@ func (m model) differs(t *rapid.T, o *home) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.IsSortedFunc(list, newer) {
+	if !slices.IsSortedFunc(list, func(a, b Conversation) int { return newer(&a, &b) }) {
 		return "the list is out of order"
 	}
 	got := make(model)

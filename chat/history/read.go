@@ -19,16 +19,20 @@ func (h *History) List() ([]Conversation, error) {
 		return nil, fmt.Errorf("listing the conversations: %w", err)
 	}
 	h.mu.RLock()
-	list := make([]Conversation, 0, len(s.conversations))
+	known := make([]*Conversation, 0, len(s.conversations)) // replaced when they change, never written to
 	for _, c := range s.conversations {
-		list = append(list, *c)
+		known = append(known, c)
 	}
 	h.mu.RUnlock()
-	slices.SortFunc(list, newer)
+	slices.SortFunc(known, newer)
+	list := make([]Conversation, len(known))
+	for i, c := range known {
+		list[i] = *c
+	}
 	return list, nil
 }
 
-func newer(a, b Conversation) int {
+func newer(a, b *Conversation) int {
 	if d := b.Updated.Compare(a.Updated); d != 0 {
 		return d
 	}
