@@ -114,19 +114,3 @@ func unlock(ctx context.Context, p *program, people *vault.Directory, other func
 	}
 	return s, tell(err)
 }
-
-// acceptRollback asks whether an older vault is meant to be there.
-func acceptRollback(p *program, older *vault.RolledBack) (*vault.RolledBack, error) {
-	p.screen.complain(older.Error())
-	if !p.screen.inTTY {
-		return nil, told{errors.New("the vault is not as it was last seen, and nobody is here to accept that: do it at a terminal"), found}
-	}
-	ok, err := p.confirm("Did you put a backup back yourself, and shall this older state count from now on?")
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, told{errors.New("nothing was opened; put the newest store back, or the newest backup"), found}
-	}
-	return older, nil
-}

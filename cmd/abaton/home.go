@@ -10,8 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"abaton.local/audit"
 	"abaton.local/chat/history"
+	"abaton.local/sandbox"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
 )
@@ -208,3 +211,42 @@ func (f folders) Device() string { return filepath.Join(f.Config, "device", "sec
 
 // Store is the file of the vaults.
 func (f folders) Store() string { return filepath.Join(f.Data, "vault", "store.db") }
+
+// headsEvery is how often the heads of all vaults together go on the audit log,
+// changed or not.
+const headsEvery = time.Hour
+
+// began puts on the audit log that a server starts: with which program, behind
+// which walls. Other verbs do not, for that would tell when somebody worked.
+func (h *home) began(tier sandbox.Tier) error {
+	digest, err := ownDigest()
+	if err != nil {
+		return fmt.Errorf("reading this program: %w", err)
+	}
+	return h.audit.RecordAll([]audit.Event{
+		{What: audit.Start, Digest: digest},
+		{What: audit.SandboxTier, Detail: tierNumber(tier)},
+	})
+}
+
+// tierNumber is how the audit log counts tiers.
+func tierNumber(t sandbox.Tier) uint32 {
+	switch t {
+	case sandbox.TierA:
+		return audit.TierA
+	case sandbox.TierB:
+		return audit.TierB
+	case sandbox.TierC:
+		return audit.TierC
+	}
+	return audit.TierD
+}
+
+// run does what has its time: locking idle sessions, signing the audit log.
+func (h *home) run(ctx context.Context) error {
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return h.people.Run(ctx) })
+	running.Go(func() error { return h.audit.Run(ctx) })
+	running.Go(func() error { return h.audit.RunHeads(ctx, headsEvery, h.people.HeadsDigest) })
+	return running.Wait()
+}

@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-
-	"abaton.local/vault"
 )
 
 // doPath is where a running serve does the calls of desks.
@@ -83,6 +81,10 @@ func (c *client) post(ctx context.Context, path string, in any, read func(io.Rea
 		return err
 	}
 	defer clear(b) // may hold a secret
+	return c.postBody(ctx, path, b, read)
+}
+
+func (c *client) postBody(ctx context.Context, path string, b []byte, read func(io.Reader) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, bytes.NewReader(b))
 	if err != nil {
 		return err
@@ -101,28 +103,33 @@ func (c *client) post(ctx context.Context, path string, in any, read func(io.Rea
 		return read(resp.Body)
 	}
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, largestError))
+	return refusedThere(resp.StatusCode, raw)
+}
+
+// refusedThere puts a refusal of a running serve into an error with its words
+// and its exit code.
+func refusedThere(status int, raw []byte) error {
 	var e struct {
 		Error *struct {
-			Message string            `json:"message"`
-			Code    any               `json:"code"`
-			Exit    int               `json:"exit"`
-			Older   *vault.RolledBack `json:"older"`
+			Message string `json:"message"`
+			Code    string `json:"code"`
+			Exit    int    `json:"exit"`
+			Accept  string `json:"accept"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(raw, &e) != nil || e.Error == nil || e.Error.Message == "" {
-		return tell(fmt.Errorf("the running abaton serve answered with HTTP status %d and no reason", resp.StatusCode))
+	if json.Unmarshal(raw, &e) != nil || e.Error == nil {
+		return tell(fmt.Errorf("the running abaton serve answered with HTTP status %d and no reason", status))
 	}
-	code := e.Error.Exit
-	if code == 0 {
-		code = failed
+	message := cleanLine(e.Error.Message)
+	switch {
+	case e.Error.Exit != 0:
+		return told{errors.New(message), e.Error.Exit}
+	case e.Error.Accept != "":
+		return &rolledBackThere{message, e.Error.Accept}
+	case status == http.StatusUnauthorized, e.Error.Code == "locked", e.Error.Code == "login_needed", e.Error.Code == "too_many_logins":
+		return told{errors.New(message), locked}
 	}
-	if resp.StatusCode == http.StatusUnauthorized || e.Error.Code == "locked" || e.Error.Code == "login_needed" {
-		code = locked
-	}
-	if e.Error.Older != nil {
-		return e.Error.Older
-	}
-	return told{errors.New(cleanLine(e.Error.Message)), code}
+	return tell(errors.New(message))
 }
 
 // sign says who asks.

@@ -125,6 +125,13 @@ func closeWays(p *program) error {
 	return nil
 }
 
+// leave ends the engines of somebody whose vault was locked: they hold words.
+func (r *rooms) leave(person vault.PersonID) {
+	if r.engine != nil {
+		r.engine.Leave(engine.Person(person))
+	}
+}
+
 func (r *rooms) close() error {
 	var errs []error
 	if r.jail != nil {

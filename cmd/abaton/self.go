@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -39,4 +41,25 @@ func fetchMissing(ctx context.Context, p *program, what ...string) error {
 		return told{errors.New("`abaton pull` did not get what is missing: see above"), max(exit.ExitCode(), failed)}
 	}
 	return err
+}
+
+// ownDigest is the SHA-256 of this program's file.
+func ownDigest() (digest [sha256.Size]byte, err error) {
+	path := "/proc/self/exe" // the file that runs, whatever has become of its name
+	if runtime.GOOS != "linux" {
+		if path, err = os.Executable(); err != nil {
+			return digest, err
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return digest, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return digest, err
+	}
+	h.Sum(digest[:0])
+	return digest, nil
 }

@@ -45,7 +45,7 @@ func serveVerb() verb {
 
 // serve opens the rooms in order: what needs rights first, then the lock-down,
 // then whatever listens to people.
-func serve(ctx context.Context, p *program, wantToken bool) error {
+func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
 	defer release()
 	context.AfterFunc(ctx, release) // a second signal ends it at once
@@ -54,7 +54,15 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 		return stoppedOr(ctx, err)
 	}
 	defer r.close()
-	door, err := gateway.Listen(gateway.Config{Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, Log: p.log})
+	h, err := openHome(ctx, p, homeOptions{make: true, locked: r.leave})
+	if err != nil {
+		return err
+	}
+	defer func() { closed = errors.Join(closed, h.close()) }()
+	door, err := gateway.Listen(gateway.Config{
+		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names,
+		People: gateway.Directory(h.people), Log: p.log,
+	})
 	if err != nil {
 		return tell(err)
 	}
@@ -66,22 +74,30 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 	if err := r.lockDown(p); err != nil {
 		return errors.Join(err, door.Close())
 	}
-	// After everything that can fail, for a token is shown once.
-	var token vault.Token
-	made := false
-	if wantToken {
-		if token, made, err = tokens.First(); err != nil {
-			return errors.Join(tell(err), door.Close())
-		}
+	if err := h.began(r.jail.Tier()); err != nil {
+		return errors.Join(tell(err), door.Close())
 	}
-	announce(p, r, now, token, made)
+	// After everything that can fail, for tokens and claims are shown once.
+	var entry entrance
+	if err := entry.open(h, tokens, wantToken); err != nil {
+		return errors.Join(tell(err), door.Close())
+	}
+	announce(p, r, now, entry)
+	entry.claim.Clear()
+	routes, err := newCounter(h, p.log, door)
+	if err != nil {
+		return errors.Join(tell(err), door.Close())
+	}
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return r.engine.Run(ctx) })
+	running.Go(func() error { return h.run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
-			next:   api.New(api.Config{Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Log: p.log}),
-			status: now,
-			look:   func(ctx context.Context) (postureJSON, error) { return r.look(ctx, door) },
+			next:     api.New(api.Config{Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Log: p.log}),
+			desks:    routes,
+			standing: door.Standing,
+			status:   now,
+			look:     func(ctx context.Context) (postureJSON, error) { return r.look(ctx, door) },
 		})
 	})
 	if err := running.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -90,19 +106,45 @@ func serve(ctx context.Context, p *program, wantToken bool) error {
 	return nil
 }
 
+// entrance is how somebody gets in for the first time: before anybody is set
+// up by a token that opens nothing, and by the claim that makes the owner.
+type entrance struct {
+	token vault.Token
+	made  bool
+	claim vault.Once
+	empty bool // nobody is set up
+}
+
+func (e *entrance) open(h *home, tokens *vault.Tokens, want bool) (err error) {
+	if e.empty = h.people.Unclaimed(); !e.empty || !want {
+		return nil
+	}
+	if e.claim, err = h.people.Claim(); err != nil {
+		return err
+	}
+	e.token, e.made, err = tokens.First()
+	return err
+}
+
 // announce says where it serves, behind which walls, and the token if it is
 // new. The line about the token comes last: programs wait for it.
-func announce(p *program, r *rooms, s status, token vault.Token, made bool) {
+func announce(p *program, r *rooms, s status, e entrance) {
 	out := p.screen.out
 	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
 	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
 	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
-	if made {
-		fmt.Fprintf(out, "%s     %s\n            It is shown this once; only its digest is kept.\n", readyWord, token.Reveal())
-		return
+	if claim := e.claim.Reveal(); len(claim) > 0 {
+		fmt.Fprintf(out, "  claim     abaton setup --invitation %s\n            makes the owner, whose conversations are kept. Once, and until this server ends.\n", claim)
 	}
-	fmt.Fprintf(out, "%s     not shown again: to get a new one, remove %s and start anew\n", readyWord, filepath.Join(p.cfg.Folders.Tokens(), "token.json"))
+	switch {
+	case !e.empty:
+		fmt.Fprintf(out, "%s     your own: `abaton keys create NAME` makes one\n", readyWord)
+	case e.made:
+		fmt.Fprintf(out, "%s     %s\n            It is shown this once; only its digest is kept. It asks and keeps nothing, until somebody is set up.\n", readyWord, e.token.Reveal())
+	default:
+		fmt.Fprintf(out, "%s     not shown again: to get a new one, remove %s and start anew\n", readyWord, filepath.Join(p.cfg.Folders.Tokens(), "token.json"))
+	}
 }
 
 // readyWord begins the last thing that serve says at its start.

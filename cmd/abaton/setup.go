@@ -207,5 +207,41 @@ func usualName(c config) string {
 
 // setUpThere makes a person at a running serve.
 func setUpThere(ctx context.Context, p *program, c *client, invitation string) error {
-	return told{errors.New("an abaton serve is running: end it for the set-up, then start it again"), failed}
+	if invitation == "" {
+		return told{errors.New("an abaton serve is running: give the claim that it printed at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
+	}
+	n, err := askNewcomer(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer n.wipe()
+	p.screen.say("Making the vault …")
+	in, err := c.enter(ctx, "/abaton/join", map[string]string{"invitation": invitation, "name": n.name}, "passphrase", n.passphrase)
+	if err != nil {
+		return err
+	}
+	if err := keepSession(p.cfg.Folders.Runtime, []byte(in.Session)); err != nil {
+		return tell(err)
+	}
+	d, err := remoteDesk(p)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	err = showRecovery(ctx, p, []byte(in.Recovery), func(back []byte) error {
+		_, err := confirmRecovery().at(ctx, d, back)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	farewell(p, n.name)
+	return nil
+}
+
+// confirmRecovery makes the code that was shown the one that opens the vault.
+func confirmRecovery() call[[]byte, struct{}] {
+	return call[[]byte, struct{}]{"vault/recovery/confirm", func(ctx context.Context, h *home, s vault.Session, back []byte) (struct{}, error) {
+		return struct{}{}, h.people.ConfirmRecovery(ctx, s, back)
+	}}
 }

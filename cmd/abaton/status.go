@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"abaton.local/gateway"
@@ -28,17 +29,23 @@ const (
 	posturePath = "/abaton/posture"
 )
 
-// watched is the handler of serve: questions go on to next, and the owner may
-// ask what the server is and how it is locked. Its sockets only the server can
+// watched is the handler of serve: questions go on to next, and this account's
+// own programs may ask what the server is and how it is locked. Its sockets only the server can
 // look at: since it is locked down, no other process of the account may.
 type watched struct {
-	next   gateway.Handler
-	status status
-	look   func(context.Context) (postureJSON, error)
+	next     gateway.Handler
+	desks    *gateway.Table // of what lies below doPath
+	standing func(vault.Session) gateway.Standing
+	status   status
+	look     func(context.Context) (postureJSON, error)
 }
 
 func (h watched) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
-	if r.Method != http.MethodGet || s.Person != vault.Owner {
+	if strings.HasPrefix(r.URL.Path, doPath) || strings.HasPrefix(r.URL.Path, auditPath) {
+		h.desks.ServeSession(w, r, s)
+		return
+	}
+	if r.Method != http.MethodGet || !h.mayLook(s) {
 		h.next.ServeSession(w, r, s)
 		return
 	}
@@ -59,6 +66,15 @@ func (h watched) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Se
 	default:
 		h.next.ServeSession(w, r, s)
 	}
+}
+
+// mayLook is for those who run the machine: programs of its account, and owners.
+func (h watched) mayLook(s vault.Session) bool {
+	switch h.standing(s).Role {
+	case gateway.RoleGuest, gateway.RoleStranger, gateway.RoleOwner:
+		return true
+	}
+	return false
 }
 
 func sayJSON(w http.ResponseWriter, v any) {

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"abaton.local/vault"
+)
+
+func loginVerb() verb {
+	return verb{
+		name: "login", short: "unlock your vault at the running server",
+		about: "Unlocks your vault at the running `abaton serve`, for the programs of this account: chat remembers and history is at " +
+			"hand until `abaton lock`, until 15 minutes pass without use, or 12 hours in all. Without a running server nothing is to be " +
+			"unlocked beforehand: each verb asks by itself.",
+		examples: []string{"abaton login", "abaton login --person bob", "abaton login --recovery"},
+		settings: []string{"person"},
+		codes:    []int{failed, unprotected, locked, found, stopped},
+		bind: func(fs *flag.FlagSet) action {
+			recovery := fs.Bool("recovery", false, "with the recovery code instead of the passphrase")
+			older := fs.Bool("accept-older", false, "take the vault as it is, if it is older than it was: you restored a backup")
+			return func(ctx context.Context, p *program, args []string) error {
+				if err := wantNothing("login", args); err != nil {
+					return err
+				}
+				return login(ctx, p, *recovery, *older)
+			}
+		},
+	}
+}
+
+func lockVerb() verb {
+	return verb{
+		name: "lock", short: "lock your vault at the running server, now",
+		about: "Locks your vault at the running `abaton serve` and ends your engines there: the keys leave its memory. With --all every " +
+			"session of yours ends, those of the page and of programs too.",
+		examples: []string{"abaton lock", "abaton lock --all"},
+		codes:    []int{failed, locked},
+		bind: func(fs *flag.FlagSet) action {
+			all := fs.Bool("all", false, "every session of yours, wherever it is")
+			return func(ctx context.Context, p *program, args []string) error {
+				if err := wantNothing("lock", args); err != nil {
+					return err
+				}
+				return lockNow(ctx, p, *all)
+			}
+		},
+	}
+}
+
+// admitted is what the door says to who came in.
+type admitted struct {
+	Session  string `json:"session"`
+	Recovery string `json:"recovery_code"`
+}
+
+func login(ctx context.Context, p *program, recovery, older bool) error {
+	c := connect(ctx, p.cfg.Folders.Socket())
+	if c == nil {
+		return tell(errors.New("no abaton serve is running, so there is nothing to log in to: each verb asks for your passphrase by itself"))
+	}
+	name := p.cfg.Person
+	if name == "" {
+		name = usualName(p.cfg)
+	}
+	field, prompt := "passphrase", fmt.Sprintf("Passphrase of %s: ", cleanLine(name))
+	if recovery {
+		field, prompt = "recovery_code", fmt.Sprintf("Recovery code of %s: ", cleanLine(name))
+	}
+	secret, err := p.secret(ctx, prompt)
+	if err != nil {
+		return err
+	}
+	defer secret.wipe()
+	form := map[string]string{"name": name}
+	in, err := c.enter(ctx, "/abaton/login", form, field, secret)
+	if back, ok := errors.AsType[*rolledBackThere](err); ok {
+		if !older {
+			p.screen.complain(back.Error())
+			if older, err = acceptOlder(p); err != nil {
+				return err
+			}
+		}
+		form["accept"] = back.accept
+		in, err = c.enter(ctx, "/abaton/login", form, field, secret)
+	}
+	if err != nil {
+		return err
+	}
+	if err := keepSession(p.cfg.Folders.Runtime, []byte(in.Session)); err != nil {
+		return tell(err)
+	}
+	p.screen.say(fmt.Sprintf("Unlocked for %s. `abaton lock` locks it; 15 minutes without use do too.", cleanLine(name)))
+	return nil
+}
+
+// enter sends a form with one secret field to the door. The secret is put into
+// the body by hand, so that the one buffer it is in can be wiped.
+func (c *client) enter(ctx context.Context, path string, form map[string]string, field string, secret *secretText) (in admitted, err error) {
+	if !utf8.Valid(secret.bytes()) {
+		return in, told{errors.New("what was typed is not valid UTF-8 text"), locked}
+	}
+	b, err := json.Marshal(form)
+	if err != nil {
+		return in, err
+	}
+	body := make([]byte, 0, len(b)+2*longestSecret+64)
+	body = append(body, b[:len(b)-1]...)
+	body = fmt.Appendf(body, `,%q:"`, field)
+	for _, x := range secret.bytes() {
+		if x == '"' || x == '\\' {
+			body = append(body, '\\')
+		}
+		body = append(body, x)
+	}
+	body = append(body, `"}`...)
+	defer clear(body)
+	err = c.postBody(ctx, path, body, func(r io.Reader) error {
+		if err := json.NewDecoder(r).Decode(&in); err != nil {
+			return tell(fmt.Errorf("the running abaton serve answered with what cannot be read: %w", err))
+		}
+		return nil
+	})
+	return in, err
+}
+
+// rolledBackThere says that a vault at the running serve is older than it was.
+type rolledBackThere struct {
+	message string
+	accept  string
+}
+
+func (e *rolledBackThere) Error() string { return e.message }
+
+func lockNow(ctx context.Context, p *program, all bool) error {
+	c := connect(ctx, p.cfg.Folders.Socket())
+	if c == nil {
+		if err := dropSession(p.cfg.Folders.Runtime); err != nil {
+			return tell(err)
+		}
+		p.screen.say("No abaton serve is running: every vault is locked.")
+		return nil
+	}
+	secret, err := keptSession(p.cfg.Folders.Runtime)
+	if err != nil {
+		return tell(err)
+	}
+	if secret == "" {
+		return told{errors.New("you are not logged in at the running abaton serve: nothing of yours is unlocked by this account"), locked}
+	}
+	c.credential = secret
+	if err := c.post(ctx, "/abaton/lock", map[string]bool{"all": all}, func(io.Reader) error { return nil }); err != nil {
+		return err
+	}
+	if err := dropSession(p.cfg.Folders.Runtime); err != nil {
+		return tell(err)
+	}
+	p.screen.say("Locked.")
+	return nil
+}
+
+// acceptOlder asks whether an older vault is meant to be there.
+func acceptOlder(p *program) (bool, error) {
+	if !p.screen.inTTY {
+		return false, told{errors.New("the vault is not as it was last seen: if you restored a backup yourself, say --accept-older"), found}
+	}
+	ok, err := p.confirm("Did you put a backup back yourself, and shall this older state count from now on?")
+	if err == nil && !ok {
+		err = told{errors.New("nothing was opened; put the newest store back, or the newest backup"), found}
+	}
+	return ok, err
+}
+
+// acceptRollback is acceptOlder for a vault in this process.
+func acceptRollback(p *program, older *vault.RolledBack) (*vault.RolledBack, error) {
+	p.screen.complain(older.Error())
+	_, err := acceptOlder(p)
+	return older, err
+}
