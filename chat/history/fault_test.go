@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,6 +138,53 @@ func (o *home) put(t *testing.T, id vault.ID, b []byte) {
 	t.Helper()
 	if err := o.v.Write(t.Context(), vault.Edit{Put: []vault.Put{{ID: id, Container: id, Kind: vault.KindSegment, Payload: b}}}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// readOnly is a vault whose store takes nothing any more.
+type readOnly struct{ *vault.Vault }
+
+func (v readOnly) Write(ctx context.Context, e vault.Edit) error {
+	if len(e.Put)+len(e.Delete)+len(e.Drop) > 0 {
+		return errReadOnly
+	}
+	return v.Vault.Write(ctx, e)
+}
+
+var errReadOnly = errors.New("the disk can only be read")
+
+// What is there can be read and found though nothing can be written, not even
+// an index.
+func TestReadOnly(t *testing.T) {
+	o := newHome(t)
+	for i := range 40 {
+		o.begin(t, fmt.Sprint("word ", i))
+	}
+	if err := o.v.Write(t.Context(), vault.Edit{Drop: idsOf(o.v.List(vault.KindSegment, vault.ID{}))}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if o.h, err = Open(t.Context(), readOnly{o.v}, o.config); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.finds(t, "word"); len(got) != 40 {
+		t.Errorf("%d of 40 are found", len(got))
+	}
+	c, err := o.h.Latest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.h.Append(t.Context(), c.ID, Turn{Role: User, Text: "word"}); !errors.Is(err, errReadOnly) {
+		t.Errorf("writing: %v", err)
+	}
+	if err := o.h.Delete(t.Context(), c.ID); !errors.Is(err, errReadOnly) {
+		t.Errorf("deleting: %v", err)
+	}
+	if got := o.finds(t, "word"); len(got) != 40 {
+		t.Errorf("afterwards %d of 40 are found", len(got))
+	}
+	if err := o.h.Close(t.Context()); !errors.Is(err, errReadOnly) {
+		t.Errorf("closing: %v", err)
 	}
 }
 

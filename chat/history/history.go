@@ -83,6 +83,7 @@ type state struct {
 	index         *bm25.Index                // has locks of its own
 	kept          map[*bm25.Segment]vault.ID // where a segment lies in the vault
 	broken        []vault.ID                 // segments that cannot be used, to be dropped with the next sealing
+	sealAt        int                        // texts in the open part at which to seal it
 	damage        []error
 }
 

@@ -45,6 +45,20 @@ func (h *History) seal(ctx context.Context) error {
 	return nil
 }
 
+// sealIfDue seals where enough has come. That it fails, on a full disk or one
+// that can only be read, is no loss: the words are in the turns, and the next
+// sealing or the next opening takes them along. It is not tried again at once.
+func (h *History) sealIfDue(ctx context.Context) {
+	s := h.state
+	if s.index.Open() < s.sealAt {
+		return
+	}
+	s.sealAt = h.config.SealEvery
+	if h.seal(ctx) != nil {
+		s.sealAt += s.index.Open()
+	}
+}
+
 // putSegment lets an edit write a segment, which may be nil, into a container of
 // its own: its key dies with it.
 func (h *History) putSegment(e *vault.Edit, seg *bm25.Segment) (id vault.ID) {

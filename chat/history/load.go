@@ -18,6 +18,7 @@ func (h *History) load(ctx context.Context) error {
 		titles:        make(map[bm25.ID]vault.ID),
 		index:         bm25.NewIndex(),
 		kept:          make(map[*bm25.Segment]vault.ID),
+		sealAt:        h.config.SealEvery,
 	}
 	if err := s.readConversations(ctx, h.vault); err != nil {
 		return err
@@ -124,10 +125,7 @@ func (h *History) indexRest(ctx context.Context, unseen map[bm25.ID]bool) error 
 			if t, err = parseTurn(got.Payload); err == nil {
 				s.index.Add(bm25.Document{ID: bm25.ID(got.ID), Text: t.Text})
 				if s.index.Open() >= h.config.MaxSegment {
-					err = h.seal(ctx)
-				}
-				if err != nil {
-					return err
+					h.sealIfDue(ctx)
 				}
 				continue
 			}
@@ -137,9 +135,10 @@ func (h *History) indexRest(ctx context.Context, unseen map[bm25.ID]bool) error 
 		}
 		s.damage = append(s.damage, fmt.Errorf("turn %v: %w", got.ID, err))
 	}
-	if s.index.Open() >= h.config.SealEvery || len(s.broken) > 0 {
-		return h.seal(ctx)
+	if len(s.broken) > 0 {
+		s.sealAt = 0
 	}
+	h.sealIfDue(ctx)
 	return nil
 }
 

@@ -153,14 +153,6 @@ func (s *state) adopt(c *Conversation, docs []bm25.Document, e *vault.Edit) {
 	s.index.Add(docs...)
 }
 
-// sealIfDue seals where enough has come. That it fails is no loss: the words are
-// in the turns, and the next sealing or the next opening takes them along.
-func (h *History) sealIfDue(ctx context.Context) {
-	if h.state.index.Open() >= h.config.SealEvery {
-		h.seal(ctx)
-	}
-}
-
 // Replace puts turns, which may be none, in the place of the turn named and all
 // that come after it, in one piece: how a question is asked differently or an
 // answer is tried again. Once it returns without an error no word of what was
