@@ -4,7 +4,10 @@ import "strings"
 
 // maxWords bounds the words of a query that count: a pasted page is a query
 // about its beginning.
-const maxWords = 64
+const (
+	maxWords  = 64
+	maxPieces = 64 * maxWords // of a query that are looked at
+)
 
 // Query is what to look for. The zero Query finds nothing.
 type Query struct {
@@ -48,6 +51,7 @@ func ParseQuery(text string) Query {
 	}
 	alone := func(term string, weight float64) wanted { return wanted{forms: []form{{term, weight}}} }
 	english, french := languages(text)
+	look := 0
 	pieces(text, func(p piece) bool {
 		raw := text[p.start:p.end]
 		switch p.kind {
@@ -77,7 +81,8 @@ func ParseQuery(text string) Query {
 				}
 			}
 		}
-		return len(q.words) < maxWords
+		look++
+		return len(q.words) < maxWords && look < maxPieces
 	})
 	if len(q.words) == 0 {
 		return stops

@@ -131,6 +131,18 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// A pasted page, or a thousand, is a query about its beginning.
+func TestEndlessQueries(t *testing.T) {
+	x := NewIndex()
+	x.Add(Document{ID{1}, "rain"})
+	for _, text := range []string{strings.Repeat("rain ", 1<<20), strings.Repeat("the ", 1<<20), strings.Repeat("日本", 1<<20), strings.Repeat("x-", 1<<20), strings.Repeat("\u0301", 1<<20)} {
+		q := ParseQuery("rain " + text)
+		if hits := x.Search(q, 1); len(hits) != 1 || len(q.words) > maxWords {
+			t.Errorf("%d hits, %d words", len(hits), len(q.words))
+		}
+	}
+}
+
 func TestAsWrittenComesFirst(t *testing.T) {
 	x := NewIndex()
 	x.Add(Document{ID{1}, "une cote"}, Document{ID{2}, "une côte"}, Document{ID{3}, "une côté"}, Document{ID{4}, "version 1.2.3 of it"}, Document{ID{5}, "version 3.2.1 of it"})
