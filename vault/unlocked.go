@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -275,6 +276,12 @@ func (v *Vault) holds(ctx context.Context, r Head) error {
 }
 
 func (v *Vault) damage(f Fault) *Damage { return &Damage{Vault: v.id, Fault: f} }
+
+// String hides what the vault holds.
+func (*Vault) String() string { return "vault …" }
+
+// Format hides what the vault holds from every verb of package fmt.
+func (v *Vault) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 
 // ID names the vault.
 func (v *Vault) ID() ID { return v.id }
