@@ -91,7 +91,7 @@ func Create(ctx context.Context, st Store, id ID, root *Key, slots []byte) (*Vau
 	v.ring = freshRing(id, 1, v.keys.ring)
 	v.head.generation, v.head.first = 1, 1
 	c := v.begin()
-	c.slots, c.step.slots = slots, slotsMark{1, seal.Digest(slots)}
+	c.slots, c.step.slots = bytes.Clone(slots), slotsMark{1, seal.Digest(slots)}
 	if err := v.commit(ctx, c); err != nil {
 		v.wipe()
 		return nil, err

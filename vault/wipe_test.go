@@ -80,9 +80,9 @@ func TestCloseWipesEveryKey(t *testing.T) {
 func TestVaultDoesNotPrint(t *testing.T) {
 	m := make1(t)
 	m.write(t, vault.NewID(), "canary")
-	b, _ := json.Marshal(m.Vault)
+	b, _ := json.Marshal(struct{ V any }{m.Vault})
 	s := fmt.Sprintf("%v %+v %#v %s %x %d", m.Vault, m.Vault, m.Vault, m.Vault, m.Vault, m.Vault) + string(b)
-	if strings.TrimLeft(strings.ReplaceAll(s, "vault …", ""), " ") != "{}" {
+	if strings.TrimLeft(strings.ReplaceAll(s, "vault …", ""), " ") != `{"V":{}}` {
 		t.Errorf("it prints as %s", s)
 	}
 }
