@@ -14,6 +14,7 @@ const headerFormat = 1
 type header struct {
 	seq        uint64
 	head       seal.Head
+	first      uint64 // the oldest journal entry that is kept
 	generation uint32 // of the root key
 	old        uint64 // records that rotation has still to reseal
 	slots      slotsMark
@@ -46,6 +47,7 @@ func (h *header) encode() []byte {
 	b := binary.BigEndian.AppendUint16(make([]byte, 0, 384), headerFormat)
 	b = binary.BigEndian.AppendUint64(b, h.seq)
 	b = append(b, h.head[:]...)
+	b = binary.BigEndian.AppendUint64(b, h.first)
 	b = binary.BigEndian.AppendUint32(b, h.generation)
 	b = binary.BigEndian.AppendUint64(b, h.old)
 	b = binary.BigEndian.AppendUint64(b, h.slots.version)
@@ -74,6 +76,7 @@ func parseHeader(b []byte) (h header, err error) {
 	}
 	h.seq = r.u64()
 	h.head = r.digest()
+	h.first = r.u64()
 	h.generation = r.u32()
 	h.old = r.u64()
 	h.slots.version = r.u64()
@@ -89,6 +92,21 @@ func parseHeader(b []byte) (h header, err error) {
 		s.digest = r.digest()
 	}
 	return h, r.end()
+}
+
+// starts are the states from which the journal leads to the head, the nearest
+// first: the snapshots, and the empty vault as long as no entry was cut.
+func (h *header) starts() []snapshotMark {
+	var starts []snapshotMark
+	for _, s := range h.snapshots {
+		if s.seq > 0 {
+			starts = append(starts, s)
+		}
+	}
+	if h.first == 1 {
+		starts = append(starts, snapshotMark{})
+	}
+	return starts
 }
 
 // headerPlace binds the header to its vault and number. Its generation is

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -198,7 +199,7 @@ func (m *manifest) list(k Kind, in ID) []Record {
 	return found
 }
 
-func compareIDs(a, b ID) int { return slices.Compare(a[:], b[:]) }
+func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }
 
 // oldest gives records that are sealed under an older generation, until their
 // payloads together reach the given size: at least one, where there is one.

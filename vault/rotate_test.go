@@ -66,7 +66,6 @@ func TestRotation(t *testing.T) {
 				delete(m.content, id)
 			}
 			m.content[ids[611]] = "edited meanwhile"
-			head = m.Head()
 		}
 		if err := m.Continue(t.Context()); err != nil {
 			t.Fatal(err)

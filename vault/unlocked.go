@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -88,9 +89,9 @@ func (k *keys) clear() {
 func Create(ctx context.Context, st Store, id ID, root *Key, slots []byte) (*Vault, error) {
 	v := &Vault{id: id, st: st, keys: deriveKeys(root, 1), manifest: newManifest(1, 0)}
 	v.ring = freshRing(id, 1, v.keys.ring)
-	v.head.generation = 1
+	v.head.generation, v.head.first = 1, 1
 	c := v.begin()
-	c.slots, c.step.slots = slots, slotsMark{1, seal.Digest(slots)}
+	c.slots, c.step.slots = bytes.Clone(slots), slotsMark{1, seal.Digest(slots)}
 	if err := v.commit(ctx, c); err != nil {
 		v.wipe()
 		return nil, err
@@ -145,7 +146,7 @@ func (v *Vault) load(ctx context.Context, shell *Shell, root *seal.Key) error {
 	if errors.Is(err, ErrNewer) {
 		return err
 	}
-	if err != nil || v.head.seq != shell.Seq || v.head.seq == 0 || v.head.generation == 0 {
+	if err != nil || v.head.seq != shell.Seq || v.head.seq == 0 || v.head.first == 0 || v.head.generation == 0 {
 		return v.damage(BadHeader)
 	}
 	if seal.Digest(shell.Slots) != v.head.slots.digest {
@@ -171,19 +172,9 @@ func (v *Vault) load(ctx context.Context, shell *Shell, root *seal.Key) error {
 // loadManifest finds the newest snapshot that is whole and applies the entries
 // since.
 func (v *Vault) loadManifest(ctx context.Context) error {
-	var first error
-	for i := range v.head.snapshots {
-		mark := &v.head.snapshots[i]
-		if mark.seq == 0 && i > 0 {
-			break // there is no older one
-		}
-		m, err := newManifest(v.keys.generation, 0), error(nil)
-		if mark.seq > 0 {
-			m, err = loadSnapshot(ctx, v.st, v.id, v.keys, mark)
-		}
-		if err == nil {
-			err = v.replay(ctx, m, mark.seq, mark.head)
-		}
+	var last error = v.damage(BadState)
+	for _, start := range v.head.starts() {
+		m, err := v.loadFrom(ctx, &start)
 		if err == nil {
 			v.manifest = m
 			return nil
@@ -191,11 +182,18 @@ func (v *Vault) loadManifest(ctx context.Context) error {
 		if _, damaged := errors.AsType[*Damage](err); !damaged {
 			return err
 		}
-		if first == nil {
-			first = err
-		}
+		last = err
 	}
-	return first
+	return last
+}
+
+func (v *Vault) loadFrom(ctx context.Context, start *snapshotMark) (m *manifest, err error) {
+	if start.seq == 0 {
+		m = newManifest(v.keys.generation, 0)
+	} else if m, err = loadSnapshot(ctx, v.st, v.id, v.keys, start); err != nil {
+		return nil, err
+	}
+	return m, v.replay(ctx, m, start.seq, start.head)
 }
 
 // replay applies the journal after entry seq to m, to the header's head.
@@ -245,15 +243,12 @@ func (v *Vault) holds(ctx context.Context, r Head) error {
 		}
 		return ErrRolledBack
 	}
-	known := map[uint64]seal.Head{v.head.seq: v.head.head}
-	oldest := uint64(0)
-	for i := range v.head.snapshots {
-		if s := &v.head.snapshots[i]; s.seq > 0 {
-			known[s.seq], oldest = s.head, s.seq
-		}
-	}
-	if r.Seq < oldest {
+	if r.Seq+1 < v.head.first {
 		return nil
+	}
+	known := map[uint64]seal.Head{v.head.seq: v.head.head}
+	for _, s := range v.head.starts() {
+		known[s.seq] = s.head
 	}
 	seq, head := r.Seq, r.Sum
 	for e, err := range v.st.Journal(ctx, v.id, r.Seq+1) {
@@ -281,6 +276,12 @@ func (v *Vault) holds(ctx context.Context, r Head) error {
 }
 
 func (v *Vault) damage(f Fault) *Damage { return &Damage{Vault: v.id, Fault: f} }
+
+// String hides what the vault holds.
+func (*Vault) String() string { return "vault …" }
+
+// Format hides what the vault holds from every verb of package fmt.
+func (v *Vault) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 
 // ID names the vault.
 func (v *Vault) ID() ID { return v.id }

@@ -87,32 +87,17 @@ func (v *Vault) verifyShell(ctx context.Context) error {
 	if !bytes.Equal(shell.Slots, v.slots) {
 		return v.damage(BadSlots)
 	}
-	oldest := v.head.snapshots[1].seq
 	for e, err := range v.st.Journal(ctx, v.id, 0) {
 		if err != nil {
 			return fmt.Errorf("reading the vault's journal: %w", err)
 		}
-		if oldest == 0 && e.Seq != 1 { // rotation keeps one snapshot and cuts up to it
-			oldest = v.head.snapshots[0].seq
-		}
-		if e.Seq != oldest+1 {
+		if e.Seq != v.head.first {
 			return v.damage(BadJournal)
 		}
 		break
 	}
-	for i := range v.head.snapshots {
-		mark := &v.head.snapshots[i]
-		if mark.seq == 0 && i > 0 {
-			break
-		}
-		m, err := newManifest(v.keys.generation, 0), error(nil)
-		if mark.seq > 0 {
-			m, err = loadSnapshot(ctx, v.st, v.id, v.keys, mark)
-		}
-		if err == nil {
-			err = v.replay(ctx, m, mark.seq, mark.head)
-		}
-		if err != nil {
+	for _, start := range v.head.starts() {
+		if _, err := v.loadFrom(ctx, &start); err != nil {
 			return err
 		}
 	}

@@ -165,7 +165,6 @@ func (v *Vault) commit(ctx context.Context, c *change) error {
 // complete seals journal entry, snapshot and header.
 func (v *Vault) complete(c *change) Change {
 	seq := v.head.seq + 1
-	var cut uint64
 	rotated := c.keys != v.keys
 	if c.snapshot || rotated || v.head.due(v.manifest.len()) {
 		last := v.head.snapshots[1]
@@ -178,12 +177,11 @@ func (v *Vault) complete(c *change) Change {
 		var rows []Row
 		c.next.snapshots[0], rows = takeSnapshot(v.id, c.keys, v.manifest, v.head.seq, v.head.head)
 		c.add(rows)
-		cut = c.next.snapshots[1].seq
-		if rotated {
-			cut = v.head.seq
+		if s := c.next.snapshots[1].seq; s > 0 {
+			c.next.first = s + 1
 		}
-		if cut > 0 {
-			cut++
+		if rotated {
+			c.next.first = seq
 		}
 	}
 	c.step.previous = v.head.head
@@ -202,7 +200,7 @@ func (v *Vault) complete(c *change) Change {
 	clear(plain)
 	return Change{
 		Vault: v.id, From: v.head.seq, Shell: Shell{Seq: seq, Header: c.header, Slots: c.slots},
-		Append: []Entry{entry}, Cut: cut, Put: c.rows, Delete: c.gone,
+		Append: []Entry{entry}, Cut: c.next.first, Put: c.rows, Delete: c.gone,
 	}
 }
 

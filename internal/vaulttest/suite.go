@@ -431,7 +431,7 @@ func life(t *testing.T, st vault.Store) {
 	}
 	head := v.Head()
 	v.Close()
-	if v, err = vault.Open(ctx, st, name, root, vault.Opening{}); err == nil {
+	if _, err = vault.Open(ctx, st, name, root, vault.Opening{}); err == nil {
 		t.Fatal("the old root key still opens the vault")
 	}
 	if v, err = vault.Open(ctx, st, name, next, vault.Opening{Remembered: head}); err != nil {
