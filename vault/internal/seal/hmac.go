@@ -68,6 +68,9 @@ func (k *keyed) finish(d digest, b []byte) []byte {
 // expand is HKDF-Expand (RFC 5869) with the key as PRK. It fills out, at most
 // 255 blocks of 32 bytes. Info is followed by a counter in its own memory.
 func (k *keyed) expand(out, info []byte) {
+	if len(out) > 255*sha256.Size {
+		panic("seal: more than HKDF gives")
+	}
 	d := newDigest()
 	defer k.wipe(d)
 	var block [sha256.Size]byte

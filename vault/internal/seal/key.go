@@ -14,16 +14,17 @@ import (
 // nothing. It is safe for concurrent use until it is cleared; what uses it
 // after that panics, for the zero key would open to everyone.
 type Key struct {
-	// A pointer, for package fmt cannot call the methods of an unexported field
-	// of somebody else's struct and would print what it finds there.
-	secret *[keySize]byte
+	// Two pointers, for package fmt cannot call the methods of an unexported
+	// field of somebody else's struct. It prints what it finds there, and where
+	// the verb suits no pointer it follows one.
+	secret **[keySize]byte
 }
 
 // NewKey draws a key.
 func NewKey() *Key {
-	k := &Key{new([keySize]byte)}
-	rand.Read(k.secret[:]) // never fails: it ends the program instead
-	return k
+	var secret [keySize]byte
+	rand.Read(secret[:]) // never fails: it ends the program instead
+	return KeyAt(&secret)
 }
 
 // KeyOf copies a key out of b, which must have 32 bytes.
@@ -31,12 +32,12 @@ func KeyOf(b []byte) (*Key, error) {
 	if len(b) != keySize {
 		return nil, errors.New("a key has 32 bytes")
 	}
-	return &Key{new([keySize]byte(b))}, nil
+	return KeyAt(new([keySize]byte(b))), nil
 }
 
 // KeyAt is the key that lies at secret, which stays where it is: in memory that
 // is locked and kept out of core images, for instance.
-func KeyAt(secret *[32]byte) *Key { return &Key{secret} }
+func KeyAt(secret *[32]byte) *Key { return &Key{&secret} }
 
 // Bytes gives the key itself, not a copy: to seal it into a slot or a ring, or
 // to copy it into better memory. The caller must not keep it.
@@ -44,13 +45,13 @@ func (k *Key) Bytes() []byte {
 	if k.secret == nil {
 		panic("seal: a key was used after it was cleared")
 	}
-	return k.secret[:]
+	return (*k.secret)[:]
 }
 
 // Clear wipes the key. It must not be in use.
 func (k *Key) Clear() {
 	if k.secret != nil {
-		clear(k.secret[:])
+		clear((*k.secret)[:])
 		k.secret = nil
 	}
 }
@@ -75,8 +76,8 @@ func (k *Key) Derive(word string, context ...[]byte) *Key {
 func (k *Key) derive(label string, context ...[]byte) *Key {
 	state := newKeyed(k.Bytes())
 	defer state.clear()
-	out := &Key{new([keySize]byte)}
-	state.expand(out.secret[:], labelled(label, context...))
+	out := KeyAt(new([keySize]byte))
+	state.expand(out.Bytes(), labelled(label, context...))
 	return out
 }
 
@@ -128,8 +129,8 @@ func KEK(secret []byte, device *Key, kind uint8, vault, slot [16]byte) *Key {
 
 	state := newKeyed(prk[:])
 	defer state.clear()
-	out := &Key{new([keySize]byte)}
-	state.expand(out.secret[:], info)
+	out := KeyAt(new([keySize]byte))
+	state.expand(out.Bytes(), info)
 	return out
 }
 

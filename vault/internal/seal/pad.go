@@ -50,11 +50,11 @@ func unpad(b []byte) ([]byte, refusal) {
 		return nil, badPadding
 	}
 	payload, zeros := b[lengthSize:lengthSize+n], b[lengthSize+n:]
-	var any byte
+	var seen byte
 	for _, z := range zeros {
-		any |= z
+		seen |= z
 	}
-	if any != 0 {
+	if seen != 0 {
 		return nil, badPadding
 	}
 	return payload, opened

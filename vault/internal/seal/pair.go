@@ -22,7 +22,7 @@ const (
 // base mode) with X-Wing, which a quantum computer does not break. The zero
 // Pair opens nothing. It is safe for concurrent use.
 type Pair struct {
-	// Pointers, for the reason given at Key.
+	// Two pointers, as in Key: an interface is the second.
 	private *hpke.PrivateKey
 }
 

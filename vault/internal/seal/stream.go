@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -63,7 +64,8 @@ func (s *stream) nonce(chunk int64) []byte {
 type StreamWriter struct {
 	dst    io.Writer
 	stream *stream
-	plain  []byte // not yet sealed, less than a chunk
+	plain  *[ChunkSize]byte // not yet sealed; a pointer, for package fmt
+	n      int              // how much of it
 	out    []byte
 	chunk  int64
 	err    error // what every further call returns
@@ -82,17 +84,22 @@ func sealStream(dst io.Writer, k *Key, p Place, salt *[saltSize]byte) *StreamWri
 	out := make([]byte, 0, streamHead+sealedChunk)
 	out = append(out, salt[:]...)
 	out = append(out, commitment...)
-	return &StreamWriter{dst: dst, stream: s, plain: make([]byte, 0, ChunkSize), out: out}
+	return &StreamWriter{dst: dst, stream: s, plain: new([ChunkSize]byte), out: out}
 }
+
+// String hides the content.
+func (*StreamWriter) String() string { return "sealed stream …" }
+
+// Format hides the content from every verb of package fmt.
+func (w *StreamWriter) Format(f fmt.State, _ rune) { io.WriteString(f, w.String()) }
 
 // Write seals b. An error is of dst or says that the stream is closed; the
 // stream is of no use after one.
 func (w *StreamWriter) Write(b []byte) (n int, err error) {
 	for w.err == nil && len(b) > 0 {
-		take := min(len(b), ChunkSize-len(w.plain))
-		w.plain = append(w.plain, b[:take]...)
-		b, n = b[take:], n+take
-		if len(w.plain) == ChunkSize {
+		take := copy(w.plain[w.n:], b)
+		b, n, w.n = b[take:], n+take, w.n+take
+		if w.n == ChunkSize {
 			w.flush()
 		}
 	}
@@ -106,7 +113,7 @@ func (w *StreamWriter) Close() error {
 		return w.err
 	}
 	w.flush()
-	clear(w.plain[:ChunkSize])
+	clear(w.plain[:])
 	if w.err != nil {
 		return w.err
 	}
@@ -119,12 +126,12 @@ func (w *StreamWriter) flush() {
 		w.err = errors.New("a sealed stream cannot be longer than 16 PiB")
 		return
 	}
-	w.out = w.stream.gcm.Seal(w.out, w.stream.nonce(w.chunk), w.plain, nil)
+	w.out = w.stream.gcm.Seal(w.out, w.stream.nonce(w.chunk), w.plain[:w.n], nil)
 	n, err := w.dst.Write(w.out)
 	if err == nil && n < len(w.out) {
 		err = io.ErrShortWrite
 	}
-	w.out, w.plain = w.out[:0], w.plain[:0]
+	w.out, w.n = w.out[:0], 0
 	w.chunk++
 	w.err = err
 }

@@ -13,7 +13,7 @@ type StreamReader struct {
 	src    io.ReaderAt
 	stream *stream
 	size   int64
-	last   []byte // the last chunk, opened already
+	last   *[sealedChunk]byte // the last chunk, opened already; a pointer, for package fmt
 }
 
 // OpenStream opens the stream of size sealed bytes in src. When it returns, key,
@@ -34,15 +34,18 @@ func OpenStream(src io.ReaderAt, size int64, k *Key, p Place) (*StreamReader, er
 	if subtle.ConstantTimeCompare(commitment, head[saltSize:]) != 1 {
 		return nil, ErrOpen
 	}
-	r := &StreamReader{src: src, stream: s, size: chunks*ChunkSize + rest - tagSize}
-	last := make([]byte, rest)
-	last, err := r.chunk(last, chunks)
-	if err != nil {
+	r := &StreamReader{src: src, stream: s, size: chunks*ChunkSize + rest - tagSize, last: new([sealedChunk]byte)}
+	if _, err := r.chunk(r.last[:rest], chunks); err != nil {
 		return nil, err
 	}
-	r.last = last
 	return r, nil
 }
+
+// String hides the content.
+func (*StreamReader) String() string { return "sealed stream …" }
+
+// Format hides the content from every verb of package fmt.
+func (r *StreamReader) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
 // Size is how many bytes there are to read.
 func (r *StreamReader) Size() int64 { return r.size }
@@ -56,7 +59,7 @@ func (r *StreamReader) ReadAt(b []byte, off int64) (n int, err error) {
 	}
 	var sealed []byte
 	for n < len(b) && off < r.size {
-		plain, chunk := r.last, off/ChunkSize
+		plain, chunk := r.last[:r.size%ChunkSize], off/ChunkSize
 		if chunk < r.size/ChunkSize {
 			if sealed == nil {
 				sealed = make([]byte, sealedChunk)
