@@ -56,7 +56,7 @@ func (d *Directory) slotsOf(ctx context.Context, p PersonID) (*slotSet, error) {
 // reslot changes a session's slots: f gets the next set and the root key. It is
 // on the shared record before it is done, and in the person's journal after.
 func (d *Directory) reslot(ctx context.Context, s Session, event Event, deed Deed, f func(next *slotSet, root *seal.Key) error) error {
-	if s.seat == nil {
+	if s.own() == nil {
 		return ErrLocked
 	}
 	if s.seat.way == SlotToken {
@@ -149,7 +149,7 @@ const wordDraft = "recovery-draft"
 // NewRecovery draws a recovery code, to be shown once. It opens nothing until
 // ConfirmRecovery is given it back: an old code stays good until then.
 func (d *Directory) NewRecovery(s Session) (Once, error) {
-	if s.seat == nil {
+	if s.own() == nil {
 		return Once{}, ErrLocked
 	}
 	if s.seat.way == SlotToken {
@@ -182,7 +182,7 @@ var ErrOtherCode = errors.New("this is not the recovery code that was just shown
 // ConfirmRecovery makes the recovery code that was shown the one that opens the
 // vault, once the person has typed it back. Other sessions end.
 func (d *Directory) ConfirmRecovery(ctx context.Context, s Session, typed []byte) error {
-	if s.seat == nil {
+	if s.own() == nil {
 		return ErrLocked
 	}
 	var plain [recoveryGroups * groupData]byte
@@ -255,7 +255,7 @@ func (d *Directory) AddEscrow(ctx context.Context, s Session, recipient string) 
 // RemoveWay takes a way to open the vault away, at once. Other sessions end. A
 // token's way goes with RevokeToken.
 func (d *Directory) RemoveWay(ctx context.Context, s Session, id ID) error {
-	if s.seat == nil {
+	if s.own() == nil {
 		return ErrLocked
 	}
 	set, err := d.slotsOf(ctx, s.Person)
@@ -285,7 +285,7 @@ func (d *Directory) RemoveWay(ctx context.Context, s Session, id ID) error {
 // cannot be, for their secrets are not here: they are gone, and listed, to be
 // made anew.
 func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery []byte) (gone []Way, err error) {
-	if s.seat == nil {
+	if s.own() == nil {
 		return nil, ErrLocked
 	}
 	if s.seat.way == SlotToken {

@@ -28,21 +28,35 @@ func (s Session) Guest() bool { return s.guest }
 // Vault is the person's open vault, or ErrLocked. Asking for it counts as use:
 // it puts off the idle lock.
 func (s Session) Vault() (*Vault, error) {
-	if s.seat == nil {
+	x := s.own()
+	if x == nil {
 		return nil, ErrLocked
 	}
-	return s.seat.in.use(s.seat)
+	return x.in.use(x)
 }
 
 // Unlocked tells whether the keys are at hand. It does not count as use.
-func (s Session) Unlocked() bool { return s.seat != nil && s.seat.in.unlocked(s.seat) }
+func (s Session) Unlocked() bool {
+	x := s.own()
+	return x != nil && x.in.unlocked(x)
+}
+
+// own is the seat of this session's person: somebody else's name on a seat
+// makes neither their session.
+func (s Session) own() *seat {
+	if s.seat == nil || s.seat.person != s.Person {
+		return nil
+	}
+	return s.seat
+}
 
 // Way is the kind of slot that this session was unlocked with; 0 is none.
 func (s Session) Way() SlotKind {
-	if s.seat == nil {
+	x := s.own()
+	if x == nil {
 		return 0
 	}
-	return s.seat.way
+	return x.way
 }
 
 // Until is when the session ends whatever happens; zero where it has no end of

@@ -178,6 +178,10 @@ func (t *Tokens) Verify(secret string) (Session, bool) {
 func newToken() Token {
 	var b [32]byte
 	rand.Read(b[:]) // never fails: it ends the program instead
+	return tokenOf(b)
+}
+
+func tokenOf(b [32]byte) Token {
 	s := new(big.Int).SetBytes(b[:]).Text(62)
 	return Token{new(tokenPrefix + strings.Repeat("0", tokenDigits-len(s)) + s)}
 }

@@ -241,7 +241,7 @@ func (d *Directory) Resume(secret []byte) (Session, error) { return d.lobby.resu
 // Issue gives a client what it needs to come back to its session. It replaces
 // what was issued before.
 func (d *Directory) Issue(s Session) (Once, error) {
-	if s.seat == nil {
+	if s.own() == nil {
 		return Once{}, ErrEnded
 	}
 	return d.lobby.issue(s.seat)

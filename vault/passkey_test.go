@@ -1,0 +1,17 @@
+package vault
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"testing"
+)
+
+// passkeySecretOf is what a browser does with a passkey's PRF output.
+func passkeySecretOf(t testing.TB, prf []byte) []byte {
+	t.Helper()
+	b, err := hkdf.Key(sha256.New, prf, nil, passkeyInfo, passkeySecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
