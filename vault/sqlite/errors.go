@@ -89,14 +89,14 @@ func kindOf(err error) Kind {
 		}
 		return false
 	}
-	switch {
+	switch { // our statements are sound: what SQLite finds wrong with them lies in the file
 	case is(sqlite3.BUSY, sqlite3.LOCKED, sqlite3.PROTOCOL):
 		return InUse
 	case is(sqlite3.FULL, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG):
 		return Full
 	case is(sqlite3.READONLY, sqlite3.PERM, syscall.EROFS, fs.ErrPermission):
 		return ReadOnly
-	case is(sqlite3.CORRUPT, sqlite3.NOTADB, sqlite3.FORMAT, sqlite3.SCHEMA, sqlite3.MISMATCH, sqlite3.TOOBIG, sqlite3.CONSTRAINT, sqlite3.IOERR_SHORT_READ):
+	case is(sqlite3.ERROR, sqlite3.INTERNAL, sqlite3.CORRUPT, sqlite3.NOTADB, sqlite3.FORMAT, sqlite3.SCHEMA, sqlite3.MISMATCH, sqlite3.TOOBIG, sqlite3.CONSTRAINT, sqlite3.IOERR_SHORT_READ):
 		return Damaged
 	case is(sqlite3.IOERR, sqlite3.CANTOPEN, syscall.EIO):
 		return Failing

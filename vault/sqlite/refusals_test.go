@@ -93,6 +93,20 @@ func TestRefusals(t *testing.T) {
 		}
 		wantTrouble(t, err, Damaged, "restore a backup")
 	})
+	t.Run("no format of SQLite", func(t *testing.T) {
+		st, path := newStore(t)
+		st.Close()
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[47] ^= 8 // the schema's format number
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(t.Context(), path)
+		wantTrouble(t, err, Damaged, "restore a backup")
+	})
 	t.Run("in use", func(t *testing.T) {
 		_, path := newStore(t)
 		_, err := Open(t.Context(), path)
