@@ -28,7 +28,8 @@ check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
 	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
-	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./vault ./chat ./api/... ./gateway ./engine \
+	  -- $(GO) test -json -count=1 -timeout 15m -race -short ./posture ./egress ./vault ./audit ./chat/... ./library/... ./api/... ./gateway ./engine \
+	  -- $(GO) -C twins test -json -count=1 -timeout 15m ./... \
 	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./...
 
 quick: build ## for daily work: what changed, and the house
@@ -38,7 +39,7 @@ quick: build ## for daily work: what changed, and the house
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@$(GO) vet ./... && GOARCH=arm64 $(GO) vet ./... && GOOS=darwin $(GO) vet ./...
-	@$(GO) -C clients vet ./...
+	@$(GO) -C clients vet ./... && $(GO) -C twins vet ./...
 	@$(GO) fix -diff ./...
 	@$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
 	@$(TOOL) staticcheck ./...
@@ -55,14 +56,21 @@ clients: build base
 bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
+	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/bm25 ./chat/history
 
 soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
+	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./vault/... ./audit ./chat/history
 
 FUZZTIME ?= 60s
 fuzz: ## each target for FUZZTIME
 	@$(GO) test -run '^$$' -fuzz FuzzCheck -fuzztime $(FUZZTIME) ./models/internal/gguf
 	@$(GO) test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./api/openai
+	@for f in FuzzOpen FuzzUnpad FuzzStream FuzzBox; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault/internal/seal || exit 1; done
+	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
+	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
+	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
+	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
 
 release: ## what we would hand out, byte-equal wherever it is built
 	@mkdir -p bin/release
