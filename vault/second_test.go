@@ -70,14 +70,14 @@ func framed(label string, parts ...[]byte) []byte {
 	return b
 }
 
-func expand[H hash.Hash](h func() H, key, info []byte, n int) []byte {
+func hkdfExpand[H hash.Hash](h func() H, key, info []byte, n int) []byte {
 	b, err := hkdf.Expand(h, key, string(info), n)
 	ensure(err == nil)
 	return b
 }
 
 func derive2(key []byte, label string, context ...[]byte) []byte {
-	return expand(sha256.New, key, framed("abaton.local/vault/"+label+"/v1\x00", context...), 32)
+	return hkdfExpand(sha256.New, key, framed("abaton.local/vault/"+label+"/v1\x00", context...), 32)
 }
 
 func rowID(key []byte, word string, parts ...[]byte) [16]byte {
@@ -98,13 +98,13 @@ func gcm2(key []byte) cipher.AEAD {
 	return g
 }
 
-// openSR1 opens a sealed record (docs/formats/sealed-record.md).
-func openSR1(key, env, place []byte) []byte {
+// openRecord opens a sealed record (docs/formats/sealed-record.md).
+func openRecord(key, env, place []byte) []byte {
 	c := cursor{env}
 	ensure(c.byte() == 1)
 	gen, version, salt, commitment := c.n(4), c.n(8), c.n(24), c.n(32)
 	ensure(bytes.Equal(join(version, gen), place[33:]))
-	okm := expand(sha256.New, key, join([]byte("abaton.local/vault/record/v1\x00\x01"), salt, place), 76)
+	okm := hkdfExpand(sha256.New, key, join([]byte("abaton.local/vault/record/v1\x00\x01"), salt, place), 76)
 	ensure(bytes.Equal(okm[44:], commitment))
 	plain, err := gcm2(okm[:32]).Open(nil, okm[32:44], c.b, nil)
 	ensure(err == nil)
@@ -116,7 +116,7 @@ func openSR1(key, env, place []byte) []byte {
 func openDS1(key, sealed, place []byte) (plain []byte) {
 	c := cursor{sealed}
 	salt, commitment := c.n(24), c.n(32)
-	okm := expand(sha512.New, derive2(key, "stream"), join([]byte("c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"), salt, place), 76)
+	okm := hkdfExpand(sha512.New, derive2(key, "stream"), join([]byte("c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"), salt, place), 76)
 	ensure(bytes.Equal(okm[44:], commitment))
 	for n := uint64(0); ; n++ {
 		nonce := bytes.Clone(okm[32:44])
@@ -184,7 +184,7 @@ func readSecond(image []byte, name [16]byte, root []byte) (found map[[16]byte]se
 
 	// header
 	var none [16]byte
-	h := cursor{openSR1(derive2(root, "key/header"), header, place2(name, none, 0xf0, seq, 0))}
+	h := cursor{openRecord(derive2(root, "key/header"), header, place2(name, none, 0xf0, seq, 0))}
 	ensure(h.u16() == 1 && h.u64() == seq)
 	head, first, gen, _ := h.hash(), h.u64(), h.u32(), h.u64()
 	h.u64()
@@ -226,7 +226,7 @@ func readSecond(image []byte, name [16]byte, root []byte) (found map[[16]byte]se
 		if e.seq <= snapSeq {
 			continue
 		}
-		j := cursor{openSR1(derive2(root, "key/journal", be32(gen)), e.env, place2(name, none, 0xf1, e.seq, gen))}
+		j := cursor{openRecord(derive2(root, "key/journal", be32(gen)), e.env, place2(name, none, 0xf1, e.seq, gen))}
 		ensure(e.seq == at+1 && j.hash() == sum)
 		j.n(8 + 32)
 		for range j.u32() {
@@ -260,7 +260,7 @@ func readSecond(image []byte, name [16]byte, root []byte) (found map[[16]byte]se
 		id, n := rowID(page, "ring row", be32(i)), min(256, keys-i*256)
 		d := sha256.Sum256(rows[id])
 		digests = append(digests, d[:]...)
-		p := cursor{openSR1(page, rows[id], place2(name, id, 0xf2, uint64(n), gen))}
+		p := cursor{openRecord(page, rows[id], place2(name, id, 0xf2, uint64(n), gen))}
 		for range n {
 			ring[string(p.n(20))] = p.n(32)
 		}
@@ -273,7 +273,7 @@ func readSecond(image []byte, name [16]byte, root []byte) (found map[[16]byte]se
 		key := ring[string(join(r.container[:], be32(r.gen)))]
 		place := place2(name, id, r.kind, r.version, r.gen)
 		ensure(key != nil && sha256.Sum256(rows[id]) == r.digest)
-		payload := openSR1(key, rows[id], place)
+		payload := openRecord(key, rows[id], place)
 		if r.large {
 			sealed, digests := parts(key, place, int(r.size))
 			ensure(bytes.Equal(digests, payload))
