@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,6 +24,9 @@ type Live struct {
 	Address string // where it listens by TCP; empty if it does not
 	Socket  string // its Unix socket; empty if it has none
 	PID     int    // of its process; 0 asks the socket
+
+	TLS      string // where it listens by TLS; empty if it does not
+	Accounts bool   // somebody is set up who could come in there
 }
 
 // Checks are the questions about this gateway while it serves.
@@ -31,6 +35,9 @@ func (g *Gateway) Checks() []posture.Check {
 	if g.tcp != nil {
 		live.Address = g.tcp.Addr().String()
 	}
+	if g.tls != nil {
+		live.TLS, live.Accounts = g.tls.Addr().String(), g.settled()
+	}
 	return Checks(live)
 }
 
@@ -38,7 +45,7 @@ func (g *Gateway) Checks() []posture.Check {
 // dials, so it cannot be measured by a process that is locked down.
 func Checks(l Live) []posture.Check {
 	return []posture.Check{
-		{ID: "NET-01", Title: "Only the declared listeners, on this machine alone", Maps: []string{"PA102-R13", "PA102-R26", "PA102-R28", "PA102-R33"}, Level: posture.Observed, Run: l.listeners},
+		{ID: "NET-01", Title: "Only the declared listeners; for other machines none without TLS and accounts", Maps: []string{"PA102-R13", "PA102-R26", "PA102-R28", "PA102-R33"}, Level: posture.Observed, Run: l.listeners},
 		{ID: "WEB-02", Title: "Foreign hosts and web pages are turned away at the door", Maps: []string{"PA102-R26", "PA102-R33"}, Level: posture.Probed, Run: l.rebinding},
 	}
 }
@@ -87,6 +94,8 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 		switch {
 		case h.network == "tcp" && h.address == l.Address, h.network == "unix" && h.address == l.Socket:
 			found[h.network] = true
+		case h.network == "tcp" && h.address == l.TLS:
+			found["tls"] = true
 		case h.network == "unix" && h.apart && strings.HasPrefix(h.address, "/"):
 			// A jailed engine's own door, which exists in its jail alone.
 		default:
@@ -95,13 +104,20 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 	}
 	f.Evidence = fmt.Sprintf("%d processes; %s", processes, strings.Join(lines, "; "))
 	f.Control = "the declared listeners were found by the same look"
-	if (l.Address != "" && !found["tcp"]) || (l.Socket != "" && !found["unix"]) || len(found) == 0 {
+	if (l.Address != "" && !found["tcp"]) || (l.Socket != "" && !found["unix"]) || (l.TLS != "" && !found["tls"]) || len(found) == 0 {
 		f.Control = "a declared listener was not found: the look is blind, or nothing is served"
 		return unknown(f, "The declared listeners were not all found.", nil)
 	}
 	if l.Address != "" {
 		if _, err := loopback(l.Address); err != nil {
 			wrong = append(wrong, "tcp "+l.Address+" is no loopback address")
+		}
+	}
+	only := "on this machine alone"
+	if at, err := netip.ParseAddrPort(l.TLS); l.TLS != "" && (err != nil || !at.Addr().IsLoopback()) {
+		only = "for other machines at " + l.TLS + " alone, by TLS and for people who are set up"
+		if !l.Accounts {
+			wrong = append(wrong, "tcp "+l.TLS+" is open to other machines, and nobody is set up")
 		}
 	}
 	if l.Socket != "" {
@@ -114,7 +130,7 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 		f.Fix = "stop `abaton serve` and start it again; where this stays, report it"
 		return f
 	}
-	f.Status, f.Summary, f.Fix = posture.Pass, "The server listens on this machine alone, and nowhere undeclared.", ""
+	f.Status, f.Summary, f.Fix = posture.Pass, "The server listens "+only+", and nowhere undeclared.", ""
 	return f
 }
 

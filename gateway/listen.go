@@ -25,7 +25,7 @@ func bindTCP(at netip.AddrPort) (net.Listener, error) {
 	if at.Addr().Is6() {
 		network = "tcp6"
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: tied(at.Addr())}
 	lc.SetMultipathTCP(false) // nobody needs two paths, and each is one more to guard
 	l, err := lc.Listen(context.Background(), network, at.String())
 	switch {

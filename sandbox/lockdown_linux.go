@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,9 +27,14 @@ import (
 // sockets are reached by names of at most 12 bytes, relative ones through the
 // working directory, which the caller sets before.
 //
+// Where other machines shall come in, open names each address at which this
+// process listens for them. Such a listener is tied to the device that has the
+// address: what is made of a descriptor that it accepted can be reached by those
+// only who reached the listener, and cannot dial any more than the others can.
+//
 // Everything is read back: an error means that the process is not locked down
-// and must not read a prompt. It may be called again.
-func LockDown() error { return lockDown(nil) }
+// and must not read a prompt. It may be called again, with the same addresses.
+func LockDown(open ...netip.AddrPort) error { return lockDown(nil, open...) }
 
 // Layers of lock-down beside the rules of its filter. Tests take them away.
 const (
@@ -41,27 +47,27 @@ const (
 )
 
 // lockDown is LockDown; without is for tests.
-func lockDown(without map[layer]bool) error {
-	if len(without) == 0 && lockedDown() == nil {
+func lockDown(without map[layer]bool, open ...netip.AddrPort) error {
+	if len(without) == 0 && lockedDown(open) == nil {
 		return nil
 	}
-	if err := lock(without); err != nil {
+	if err := lock(without, open); err != nil {
 		return fmt.Errorf("lock-down: %w", err)
 	}
 	if len(without) > 0 {
 		return nil
 	}
-	if err := lockedDown(); err != nil {
+	if err := lockedDown(open); err != nil {
 		return fmt.Errorf("lock-down: %w", err)
 	}
 	return nil
 }
 
-func lock(without map[layer]bool) error {
+func lock(without map[layer]bool, open []netip.AddrPort) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if !without[lockLoopback] {
-		if err := tieToLoopback(); err != nil {
+		if err := tieToDevices(open); err != nil {
 			return err
 		}
 	}
@@ -154,7 +160,7 @@ func capabilities() (held bool, err error) {
 // lockedDown reads back from the kernel that every thread is locked down, and
 // tries what the filter refuses. The status file of the process speaks of its
 // first thread only, so each thread's own is read.
-func lockedDown() error {
+func lockedDown(open []netip.AddrPort) error {
 	err := eachThread(func(status map[string]string) error {
 		for _, want := range []struct{ field, value string }{
 			{"CapInh", "0000000000000000"}, {"CapPrm", "0000000000000000"}, {"CapEff", "0000000000000000"}, {"CapAmb", "0000000000000000"},
@@ -179,7 +185,7 @@ func lockedDown() error {
 			return fmt.Errorf("the filter lets %s through (%v)", r.name, e)
 		}
 	}
-	return loopbackOnly()
+	return tiedToDevices(open)
 }
 
 // eachThread reads /proc/self/task/*/status (proc_pid_status(5)).
