@@ -263,7 +263,8 @@ func (d *Directory) Remember() error {
 }
 
 // HeadsDigest stands for the heads of all vaults together, as last remembered:
-// for the audit log, on its own fixed schedule.
+// for the audit log, on its own fixed schedule. It differs each time they were
+// written, whether or not anything changed.
 func (d *Directory) HeadsDigest() [32]byte { return d.heads.digest() }
 
 // Close locks everybody and lets go of the directory.
