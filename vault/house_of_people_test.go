@@ -43,15 +43,16 @@ func (r *record) saw(w What) bool {
 
 // place is a machine with a store: what a directory can be opened on again.
 type place struct {
-	t      *testing.T
+	t      testing.TB
 	store  *memStore
 	config Config
 	record *record
 	clock  time.Time
 	locked []PersonID
+	root   [cellSize]byte // of the owner, for benchmarks
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t testing.TB) *place {
 	t.Helper()
 	p := &place{t: t, store: newMemStore(), record: &record{}, clock: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	dir := t.TempDir()
@@ -116,6 +117,31 @@ func (p *place) member(d *Directory, owner Session, name string) Session {
 func (p *place) unlock(d *Directory, name, pass string) Session {
 	p.t.Helper()
 	s, err := d.Unlock(p.t.Context(), Attempt{Name: name, Way: SlotPassphrase, Secret: []byte(pass)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+// rootOf copies the root key of an unlocked session, and again unlocks with it:
+// for tests in which somebody unlocks often, and the stretching is not the point.
+func (p *place) rootOf(d *Directory, s Session) (root [cellSize]byte) {
+	p.t.Helper()
+	if err := d.lobby.with(s.seat, func(o *home) error { root = *o.root; return nil }); err != nil {
+		p.t.Fatal(err)
+	}
+	return root
+}
+
+func (p *place) again(d *Directory, s Session, root [cellSize]byte) Session {
+	p.t.Helper()
+	cell, err := d.config.Device.arena.cell()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	*cell = root
+	who, _ := d.who(s.Person)
+	s, err = d.admit(p.t.Context(), who, pass(who.Name, ""), p.store.copyOf(identity(who.id)).shell.Slots, cell, 0)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -121,6 +120,51 @@ func (s *scanner) window(r interface {
 		p += uint64(n) - overlap // counted twice where it lies in the overlap: never too few
 	}
 	return total
+}
+
+// image writes what the kernel would put into a core image: all memory of the
+// process that can be read, but for what is marked as left out (dd).
+func (s *scanner) image(t *testing.T) *os.File {
+	t.Helper()
+	smaps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := os.Open("/proc/self/mem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	core, err := os.Create(filepath.Join(t.TempDir(), "core"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { core.Close() })
+	var from, to uint64
+	var perm string
+	for line := range strings.Lines(string(smaps)) {
+		var a, b uint64
+		var p string
+		if n, _ := fmt.Sscanf(line, "%x-%x %s", &a, &b, &p); n == 3 && len(p) == 4 {
+			if from, to, perm = a, b, p; strings.Contains(line, "[v") || from <= s.from && s.from < to {
+				perm = "----"
+			}
+		}
+		flags, ok := strings.CutPrefix(line, "VmFlags:")
+		if !ok || perm[0] != 'r' || strings.Contains(flags, " dd") {
+			continue
+		}
+		for from < to {
+			n, err := mem.ReadAt(s.buf[:min(uint64(len(s.buf)), to-from)], int64(from))
+			if _, err := core.Write(s.buf[:n]); err != nil {
+				t.Fatal(err)
+			}
+			if from += uint64(n); err != nil {
+				break
+			}
+		}
+	}
+	return core
 }
 
 // After locking, no copy of the root key, of a key that opens a slot, or of the
@@ -245,6 +289,15 @@ func TestNothingIsLeftInMemoryAfterLocking(t *testing.T) {
 		t.Fatalf("unlocked, and not found: %v", before)
 	}
 	t.Logf("unlocked: %v", before)
+	early, whole := s.image(t), map[string]int{}
+	if size, err := early.Stat(); err != nil {
+		t.Fatal(err)
+	} else {
+		s.window(early, 0, uint64(size.Size()), secrets, whole)
+	}
+	if whole["root key"] != 0 || whole["passphrase"] < 1 { // not even while it is unlocked
+		t.Errorf("the image while unlocked: %v", whole)
+	}
 
 	if err := d.RevokeToken(t.Context(), olga, info.ID); err != nil {
 		t.Fatal(err)
@@ -265,21 +318,13 @@ func TestNothingIsLeftInMemoryAfterLocking(t *testing.T) {
 		t.Errorf("%d secrets were looked for", len(secrets))
 	}
 
-	// The same in an image of the whole process.
+	// The same in an image of the process.
 	planted := hide("planted", []byte("a planted text, which the image must have 31415926"))
 	here := make([]byte, len(planted.mask))
 	for i := range here {
 		here[i] = planted.mask[i] ^ 0xa7
 	}
-	image := filepath.Join(t.TempDir(), "core")
-	if out, err := exec.CommandContext(t.Context(), "gcore", "-o", image, fmt.Sprint(os.Getpid())).CombinedOutput(); err != nil {
-		t.Fatalf("gcore (package gdb): %v\n%s", err, out)
-	}
-	core, err := os.Open(fmt.Sprintf("%s.%d", image, os.Getpid()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer core.Close()
+	core := s.image(t)
 	size, err := core.Stat()
 	if err != nil {
 		t.Fatal(err)

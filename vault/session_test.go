@@ -255,36 +255,12 @@ func TestManySessionsAndLocksAtOnce(t *testing.T) {
 	d := p.open()
 	defer d.Close()
 	olga := p.owner(d)
-	id := identity(olga.Person)
-	root, err := d.config.Device.arena.cell()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := d.slotsOf(t.Context(), olga.Person)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, _ := set.of(SlotPassphrase)
-	if err := set.openPassphraseSlot(t.Context(), &d.smith, root[:], x, []byte(ownerPass)); err != nil {
-		t.Fatal(err)
-	}
-	b := p.store.copyOf(id).shell.Slots
+	root := p.rootOf(d, olga)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 30 {
-				cell, err := d.config.Device.arena.cell()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				*cell = *root
-				who, _ := d.who(olga.Person)
-				s, err := d.admit(t.Context(), who, pass("Olga", ""), b, cell, 0)
-				if err != nil {
-					t.Error(err)
-					return
-				}
+				s := p.again(d, olga, root)
 				if _, err := s.Vault(); err != nil {
 					t.Error(err)
 				}
@@ -301,15 +277,7 @@ func TestManySessionsAndLocksAtOnce(t *testing.T) {
 		t.Errorf("%d vaults and %d sessions are left", len(d.lobby.open), len(d.lobby.seats))
 	}
 	for range maxSeats + 5 {
-		cell, err := d.config.Device.arena.cell()
-		if err != nil {
-			t.Fatal(err)
-		}
-		*cell = *root
-		who, _ := d.who(olga.Person)
-		if _, err := d.admit(t.Context(), who, pass("Olga", ""), b, cell, 0); err != nil {
-			t.Fatal(err)
-		}
+		p.again(d, olga, root)
 	}
 	if len(d.lobby.seats) != maxSeats {
 		t.Errorf("%d sessions of one person", len(d.lobby.seats))

@@ -54,6 +54,7 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 		p.config.StateDir = dir
 		d := p.running()
 		olga := p.owner(d)
+		root := p.rootOf(d, olga)
 		names := []string{"Anna", "Bert"}
 		var ids [2]PersonID
 		var tokens [2]string
@@ -72,7 +73,7 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 		digest := d.HeadsDigest()
 		for hour := range 30 * 24 {
 			if olga.ended() {
-				olga = p.unlock(d, "Olga", ownerPass)
+				olga = p.again(d, olga, root)
 			}
 			for len(shifts) > 0 && shifts[0].hour == hour {
 				x := shifts[0]
@@ -97,7 +98,7 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 			for range 60 / 14 {
 				time.Sleep(14 * time.Minute)
 				if _, err := olga.Vault(); err != nil && !olga.ended() {
-					olga = p.unlock(d, "Olga", ownerPass)
+					olga = p.again(d, olga, root)
 				}
 			}
 			time.Sleep(4 * time.Minute)
@@ -105,7 +106,7 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 
 			var out strings.Builder
 			if _, err := olga.Vault(); err != nil {
-				olga = p.unlock(d, "Olga", ownerPass)
+				olga = p.again(d, olga, root)
 			}
 			people, err := d.People(t.Context(), olga)
 			if err != nil {
