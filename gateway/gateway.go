@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -156,6 +157,19 @@ func (g *Gateway) TLSAddr() net.Addr {
 		return nil
 	}
 	return g.tls.Addr()
+}
+
+// Exposed lists the addresses at which other machines may come in, for
+// lock-down, which ties everything else to this machine.
+func (g *Gateway) Exposed() []netip.AddrPort {
+	if g.tls == nil || !g.tls.exposed {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(g.tls.Addr().String())
+	if err != nil {
+		return nil
+	}
+	return []netip.AddrPort{at}
 }
 
 // Fingerprint is what a person compares before they trust this server's own
