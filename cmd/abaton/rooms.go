@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -94,8 +95,8 @@ func findModel(shelf *models.Shelf, name string) (models.Passport, error) {
 
 // lockDown gives up, for this process and for good, every way to reach the
 // Internet, and then makes the engine. Nothing was asked yet.
-func (r *rooms) lockDown(p *program) error {
-	if err := closeWays(p); err != nil {
+func (r *rooms) lockDown(p *program, open ...netip.AddrPort) error {
+	if err := closeWays(p, open...); err != nil {
 		return err
 	}
 	keep := time.Duration(p.cfg.KeepAlive)
@@ -113,13 +114,13 @@ func (r *rooms) lockDown(p *program) error {
 // forEver is longer than any machine runs.
 const forEver = 100 * 365 * 24 * time.Hour
 
-// closeWays locks this process down. From the runtime folder Unix sockets have
+// closeWays locks this process down, but for listeners at the addresses in open. From the runtime folder Unix sockets have
 // names short enough to be reached afterwards.
-func closeWays(p *program) error {
+func closeWays(p *program, open ...netip.AddrPort) error {
 	if err := os.Chdir(p.cfg.Folders.Runtime); err != nil {
 		return tell(err)
 	}
-	if err := sandbox.LockDown(); err != nil {
+	if err := sandbox.LockDown(open...); err != nil {
 		return told{fmt.Errorf("this process cannot be locked down, so it will not read a question: %w", err), unprotected}
 	}
 	return nil
