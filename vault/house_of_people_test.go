@@ -48,7 +48,8 @@ type place struct {
 	config Config
 	record *record
 	clock  time.Time
-	locked []PersonID
+	mu     sync.Mutex
+	locked []PersonID     // guarded by mu
 	root   [cellSize]byte // of the owner, for benchmarks
 }
 
@@ -63,12 +64,23 @@ func newPlace(t testing.TB) *place {
 	p.config = Config{
 		Store: p.store, Device: device, StateDir: filepath.Join(dir, "state"), Audit: p.record,
 		Now: func() time.Time { return p.clock }, Cost: FloorCost(),
-		Locked: func(id PersonID) { p.locked = append(p.locked, id) },
+		Locked: func(id PersonID) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.locked = append(p.locked, id)
+		},
 	}
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// left gives those whose keys are gone, in that order.
+func (p *place) left() []PersonID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.locked)
 }
 
 // open opens the directory, which the test closes.
@@ -121,6 +133,14 @@ func (p *place) unlock(d *Directory, name, pass string) Session {
 		p.t.Fatal(err)
 	}
 	return s
+}
+
+// openVaults counts the vaults that are open, and is 0 only where no session is
+// left either that could open one.
+func (p *place) openVaults(d *Directory) int {
+	d.lobby.mu.Lock()
+	defer d.lobby.mu.Unlock()
+	return max(len(d.lobby.open), len(d.lobby.seats))
 }
 
 // rootOf copies the root key of an unlocked session, and again unlocks with it:

@@ -1,4 +1,4 @@
-//go:build goexperiment.runtimesecret
+//go:build goexperiment.runtimesecret && !race
 
 package vault
 
