@@ -72,6 +72,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzOpen FuzzUnpad FuzzStream FuzzBox; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault/internal/seal || exit 1; done
 	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
+	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
 

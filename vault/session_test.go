@@ -283,3 +283,22 @@ func TestManySessionsAndLocksAtOnce(t *testing.T) {
 		t.Errorf("%d sessions of one person", len(d.lobby.seats))
 	}
 }
+
+// The promise of `lock --all`: every session of that person is over, wherever it
+// is, and nobody else's.
+func TestLockAllEndsAPersonsSessionsAndNobodyElses(t *testing.T) {
+	p := newPlace(t)
+	d := p.open()
+	defer d.Close()
+	a := p.owner(d)
+	b := p.unlock(d, "Olga", ownerPass)
+	other := p.member(d, a, "Mia")
+	d.LockAll(Session{Person: other.Person, seat: a.seat}) // another's name on one's own seat
+	if !a.Unlocked() || !other.Unlocked() {
+		t.Fatal("somebody was locked by a forged session")
+	}
+	d.LockAll(b)
+	if a.Unlocked() || b.Unlocked() || !other.Unlocked() {
+		t.Fatalf("unlocked: %v %v %v, want only the other person", a.Unlocked(), b.Unlocked(), other.Unlocked())
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -75,7 +73,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(tell(err), door.Close())
 	}
 	now := status{Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
-	if err := r.lockDown(p, openTo(door)...); err != nil {
+	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
 	if err := h.began(r.jail.Tier()); err != nil {
@@ -119,16 +117,6 @@ func (p *program) lan() *gateway.TLS {
 		Address: p.cfg.LAN, Names: p.cfg.LANNames, Dir: filepath.Join(p.cfg.Folders.State, "tls"),
 		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey,
 	}
-}
-
-// openTo are the addresses at which a door lets other machines in.
-func openTo(door *gateway.Gateway) (open []netip.AddrPort) {
-	if at, ok := door.TLSAddr().(*net.TCPAddr); ok {
-		if a := at.AddrPort(); !a.Addr().IsLoopback() {
-			open = append(open, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
-		}
-	}
-	return open
 }
 
 // entrance is how somebody gets in for the first time: before anybody is set
