@@ -115,8 +115,10 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 	if d.home.people.Unclaimed() {
 		return nil, told{errNobody, failed}
 	}
-	d.session, err = unlock(ctx, p, d.home.people, o)
-	return d, err
+	if d.session, err = unlock(ctx, p, d.home.people, o); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // errNobody says that the verb needs a person and there is none.

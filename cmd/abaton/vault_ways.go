@@ -66,9 +66,6 @@ func openBySecret(ctx context.Context, p *program, o vaultOptions, recovery bool
 		if typed != nil {
 			typed.wipe()
 		}
-		if d != nil {
-			d.close()
-		}
 		return nil, nil, err
 	}
 	return d, typed, nil
