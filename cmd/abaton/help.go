@@ -127,6 +127,28 @@ func wantNothing(verb string, args []string) error {
 	return nil
 }
 
+// wantWords refuses too few or too many arguments after a verb's word; needs
+// says what each of them is.
+func wantWords(verb, word string, args []string, needs ...string) error {
+	switch {
+	case len(args) < len(needs):
+		return usageError{verb, fmt.Sprintf("%s %s needs %s.", verb, word, strings.Join(needs, " and "))}
+	case len(args) > len(needs):
+		return usageError{verb, fmt.Sprintf("%s %s takes %d arguments, got %d: put quotes around one with spaces.", verb, word, len(needs), len(args))}
+	}
+	return nil
+}
+
+// unknownWord says which words a verb knows.
+func unknownWord(verb, word string, words ...string) error {
+	word = clip(cleanLine(word), 40)
+	if near := nearest(word, words); near != "" {
+		return usageError{verb, fmt.Sprintf("%s has no %q; did you mean `abaton %s %s`?", verb, word, verb, near)}
+	}
+	last := len(words) - 1
+	return usageError{verb, fmt.Sprintf("%s has no %q, only %s and %s.", verb, word, strings.Join(words[:last], ", "), words[last])}
+}
+
 // nearest is the name that s was most likely meant to be, or "".
 func nearest(s string, names []string) string {
 	best, least := "", max(2, len(s)/3)+1

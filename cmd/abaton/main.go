@@ -47,7 +47,7 @@ type action func(ctx context.Context, p *program, args []string) error
 func verbs() []verb {
 	return []verb{
 		chatVerb(), askVerb(), setupVerb(), loginVerb(), lockVerb(), serveVerb(), pullVerb(), modelsVerb(),
-		auditVerb(), logVerb(), witnessVerb(), versionVerb(),
+		vaultVerb(), keysVerb(), peopleVerb(), auditVerb(), logVerb(), witnessVerb(), versionVerb(),
 	}
 }
 
