@@ -44,13 +44,13 @@ func (k SlotKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil
 
 // UnmarshalText reads what MarshalText wrote.
 func (k *SlotKind) UnmarshalText(b []byte) error {
-	for x := SlotPassphrase; x <= SlotEscrow; x++ {
+	for _, x := range []SlotKind{SlotPassphrase, SlotPasskey, SlotToken, SlotRecovery, SlotEscrow} {
 		if x.String() == string(b) {
 			*k = x
 			return nil
 		}
 	}
-	return errors.New("no kind of way into a vault has this name")
+	return errors.New("no kind of slot that this program knows")
 }
 
 // slot is one way into a vault: public parameters, and the vault's root key

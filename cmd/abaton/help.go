@@ -38,7 +38,8 @@ func help(s *screen, args []string) int {
 
 // verbHelp shows usage, flags, examples and exit codes of one verb.
 func verbHelp(w io.Writer, v verb, width int) {
-	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimRight("abaton "+v.name+" "+v.args, " "), wrapped(v.about, min(width, 100), ""))
+	usage := wrapped(strings.TrimRight("Usage: abaton "+v.name+" "+v.args, " "), min(width, 100), "       ")
+	fmt.Fprintf(w, "%s\n\n%s\n", usage, wrapped(v.about, min(width, 100), ""))
 	fs := flag.NewFlagSet(v.name, flag.ContinueOnError)
 	v.bind(fs)
 	fmt.Fprint(w, "\nFlags:\n\n")

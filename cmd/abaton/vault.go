@@ -69,7 +69,7 @@ func vaultAction(ctx context.Context, p *program, args []string, o vaultOptions)
 	}
 	switch word {
 	case "backup":
-		return backUp(ctx, p, args[0], o)
+		return backUp(ctx, p, args[0])
 	case "check":
 		return checkBackup(ctx, p, args[0])
 	case "restore":

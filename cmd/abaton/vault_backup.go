@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 
 	"abaton.local/audit"
@@ -17,7 +18,9 @@ import (
 
 // backUp writes all vaults, sealed as they are, into a new file or to standard
 // output. With no server it needs nobody's passphrase, only the store.
-func backUp(ctx context.Context, p *program, name string, o vaultOptions) error {
+func backUp(ctx context.Context, p *program, name string) error {
+	ctx, release := signal.NotifyContext(ctx, os.Interrupt) // half a copy is not left lying about
+	defer release()
 	d, err := backupDesk(ctx, p)
 	if err != nil {
 		return err
@@ -49,6 +52,14 @@ func backupDesk(ctx context.Context, p *program) (*desk, error) {
 	lock, err := lockStore(p.cfg.Folders.State, p.verb)
 	if err != nil {
 		return nil, tell(err)
+	}
+	// What a killed backup left; with the lock, nobody is writing one.
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(p.cfg.Folders.Store()), "backup-*")) // fails only for a bad pattern
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			lock.release()
+			return nil, tell(err)
+		}
 	}
 	h, err := openVaultless(ctx, p)
 	if err != nil {
@@ -85,9 +96,22 @@ func copyStore() stream[struct{}] {
 			return err
 		}
 		defer f.Close()
-		_, err = io.Copy(w, f)
+		_, err = io.Copy(w, stoppable{ctx, f})
 		return err
 	}}
+}
+
+// stoppable is a reader that ends with its context.
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s stoppable) Read(b []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(b)
 }
 
 // writeNew writes a new file that only this account can read: whole or not at
@@ -133,11 +157,11 @@ func writeNew(name string, write func(io.Writer) error) (n int64, err error) {
 
 // checkBackup looks at a backup without any key.
 func checkBackup(ctx context.Context, p *program, name string) error {
-	ids, err := sqlite.Inspect(ctx, name)
-	if err != nil {
-		return tell(err)
-	}
 	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	ids, err := sqlite.Inspect(ctx, name)
 	if err != nil {
 		return tell(err)
 	}
@@ -161,6 +185,9 @@ func restoreBackup(ctx context.Context, p *program, name string, newMachine bool
 	defer lock.release()
 	if _, err := os.Lstat(f.Store()); err == nil {
 		return tell(fmt.Errorf("there are vaults in %s, and they may be all there is: move that folder away first, then restore", filepath.Dir(f.Store())))
+	}
+	if _, err := os.Stat(name); err != nil {
+		return err
 	}
 	if _, err := sqlite.Inspect(ctx, name); err != nil {
 		return tell(err)

@@ -192,6 +192,9 @@ func showVault(ctx context.Context, p *program, d *desk, asJSON bool) error {
 	page.text(fmt.Sprintf("State: change %d, head %s.", x.Changes, x.Head))
 	page.head("Where it lies")
 	for _, w := range x.Places {
+		if w.Bytes == 0 {
+			continue
+		}
 		how := ""
 		if w.Sealed {
 			how = ", sealed"
@@ -261,17 +264,21 @@ func (w *pageOf) head(text string) {
 	w.write(w.screen.bold(text) + "\n")
 }
 
-func (w *pageOf) text(text string) {
-	w.write("  " + wrapped(text, min(w.screen.width(), 100)-2, "  ") + "\n")
-}
+func (w *pageOf) text(text string) { w.block("  ", "  ", text) }
 
 // item writes a short thing and what it is.
 func (w *pageOf) item(name, text string) {
 	const column = 10
-	width := min(w.screen.width(), 100)
-	if width < 60 {
-		w.write("  " + name + "\n    " + wrapped(text, width-4, "    ") + "\n")
+	if w.screen.width() < 60 {
+		w.write("  " + name + "\n")
+		w.block("    ", "    ", text)
 		return
 	}
-	w.write(fmt.Sprintf("  %-*s  %s\n", column, name, wrapped(text, width-column-4, strings.Repeat(" ", column+4))))
+	w.block(fmt.Sprintf("  %-*s  ", column, name), strings.Repeat(" ", column+4), text)
+}
+
+// block writes text in lines, the first of them after first, the others after indent.
+func (w *pageOf) block(first, indent, text string) {
+	lines := wrapped(text, max(min(w.screen.width(), 100)-len(indent), 16), "")
+	w.write(first + strings.ReplaceAll(lines, "\n", "\n"+indent) + "\n")
 }

@@ -143,7 +143,11 @@ func rotateVault(ctx context.Context, p *program, o vaultOptions) error {
 		return nil
 	}
 	p.screen.say("The old recovery code opens nothing any more; here is a new one.")
-	return renewRecovery(ctx, p, d)
+	if err := renewRecovery(ctx, p, d); err != nil {
+		p.screen.say("Your vault has no recovery code now: `abaton vault recovery` makes one.")
+		return err
+	}
+	return nil
 }
 
 type rotation struct {
@@ -211,16 +215,29 @@ func removeEscrow(ctx context.Context, p *program, d *desk) error {
 }
 
 func removeWay(ctx context.Context, p *program, d *desk, id string, yes bool) error {
-	ok, err := p.agreed(yes, "This way will not open your vault any more. Take it away?")
-	if err != nil || !ok {
-		return err
-	}
-	w, err := takeWay().at(ctx, d, id)
+	ways, err := listWays().at(ctx, d, struct{}{})
 	if err != nil {
 		return err
 	}
-	p.screen.say(fmt.Sprintf("The %s does not open your vault any more. Your other sessions have ended.", w.Kind))
+	i, err := wayNamed(ways, id)
+	if err != nil {
+		return tell(err)
+	}
+	ok, err := p.agreed(yes, fmt.Sprintf("The %s (%s) will not open your vault any more.", ways[i].Kind, shortID(ways[i].ID)))
+	if err != nil || !ok {
+		return err
+	}
+	if _, err := takeWay().at(ctx, d, id); err != nil {
+		return err
+	}
+	p.screen.say(fmt.Sprintf("The %s does not open your vault any more. Your other sessions have ended.", ways[i].Kind))
 	return nil
+}
+
+// wayNamed finds a way by the beginning of its ID.
+func wayNamed(ways []vault.Way, id string) (int, error) {
+	return theOne(ways, "nothing that opens your vault has that ID: `abaton vault` lists them", "several IDs begin so: type more of it",
+		func(w vault.Way) bool { return len(id) >= 4 && strings.HasPrefix(w.ID.String(), id) })
 }
 
 // listWays is all that can open the session's vault.
@@ -237,8 +254,7 @@ func takeWay() call[string, vault.Way] {
 		if err != nil {
 			return vault.Way{}, err
 		}
-		i, err := theOne(list, "nothing that opens your vault has that ID: `abaton vault` lists them", "several IDs begin so: type more of it",
-			func(w vault.Way) bool { return len(id) >= 4 && strings.HasPrefix(w.ID.String(), id) })
+		i, err := wayNamed(list, id)
 		if err != nil {
 			return vault.Way{}, err
 		}
