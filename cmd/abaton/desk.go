@@ -66,12 +66,7 @@ type stream[In any] struct {
 // at does a stream at a desk.
 func (c stream[In]) at(ctx context.Context, d *desk, in In, w io.Writer) error {
 	if d.remote != nil {
-		return d.remote.post(ctx, doPath+c.name, in, func(body io.Reader) error {
-			if _, err := io.Copy(w, body); err != nil {
-				return tell(fmt.Errorf("what the running abaton serve sent broke off: %w", err))
-			}
-			return nil
-		})
+		return tell(errors.New("this is not done through a running abaton serve yet: end it, do this, and start it again"))
 	}
 	return tell(c.do(ctx, d.home, d.session, in, w))
 }
@@ -99,19 +94,7 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 			d.close()
 		}
 	}()
-	d.home, err = openHome(ctx, p, o.homeOptions)
-	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
-		// The list of people is. Whoever runs the machine says whether that is meant.
-		if !o.older {
-			if o.accept, err = acceptRollback(p, older); err != nil {
-				return nil, err
-			}
-		}
-		o.accept, o.older = older, true
-		d.home, err = openHome(ctx, p, o.homeOptions)
-	}
-	if err != nil {
-		d.home = nil // closed already
+	if d.home, err = openHomeFor(ctx, p, &o); err != nil {
 		return nil, err
 	}
 	if err := closeWays(p); err != nil {
@@ -124,6 +107,25 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 		return nil, err
 	}
 	return d, nil
+}
+
+// openHomeFor opens the home for a person, who says whether an older list of
+// people is meant to be there: it is theirs who run the machine.
+func openHomeFor(ctx context.Context, p *program, o *deskOptions) (*home, error) {
+	h, err := openHome(ctx, p, o.homeOptions)
+	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
+		if !o.older {
+			if _, err := acceptRollback(p, older); err != nil {
+				return nil, err
+			}
+		}
+		o.accept, o.older = older, true // so nothing else that is older is asked about
+		h, err = openHome(ctx, p, o.homeOptions)
+	}
+	if err != nil {
+		return nil, err // closed already
+	}
+	return h, nil
 }
 
 // errNobody says that the verb needs a person and there is none.
