@@ -44,13 +44,13 @@ func (k SlotKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil
 
 // UnmarshalText reads what MarshalText wrote.
 func (k *SlotKind) UnmarshalText(b []byte) error {
-	for _, x := range []SlotKind{SlotPassphrase, SlotPasskey, SlotToken, SlotRecovery, SlotEscrow} {
+	for x := SlotPassphrase; x <= SlotEscrow; x++ {
 		if x.String() == string(b) {
 			*k = x
 			return nil
 		}
 	}
-	return errors.New("no kind of slot that this program knows")
+	return errors.New("no kind of way into a vault has this name")
 }
 
 // slot is one way into a vault: public parameters, and the vault's root key

@@ -66,7 +66,12 @@ type stream[In any] struct {
 // at does a stream at a desk.
 func (c stream[In]) at(ctx context.Context, d *desk, in In, w io.Writer) error {
 	if d.remote != nil {
-		return tell(errors.New("this is not done through a running abaton serve yet: end it, do this, and start it again"))
+		return d.remote.post(ctx, doPath+c.name, in, func(body io.Reader) error {
+			if _, err := io.Copy(w, body); err != nil {
+				return tell(fmt.Errorf("what the running abaton serve sent broke off: %w", err))
+			}
+			return nil
+		})
 	}
 	return tell(c.do(ctx, d.home, d.session, in, w))
 }
