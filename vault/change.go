@@ -79,12 +79,18 @@ func (d *Directory) reslot(ctx context.Context, s Session, event Event, deed Dee
 		if err := d.config.Audit.Record(event); err != nil {
 			return fmt.Errorf("the shared record: %w", err)
 		}
-		return o.vault.ReplaceSlots(ctx, next.encode(d.config.Device.key, root))
+		if err := o.vault.ReplaceSlots(ctx, next.encode(d.config.Device.key, root)); err != nil {
+			return err
+		}
+		d.note(identity(s.Person), o.vault)
+		return nil
 	})
-	if err == nil {
-		d.noteEntry(ctx, s, deed)
+	if err != nil {
+		return err
 	}
-	return err
+	d.noteEntry(ctx, s, deed)
+	d.fasten()
+	return nil
 }
 
 // ChangePassphrase replaces the passphrase. The old one is asked for, so that
@@ -324,6 +330,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 		}
 		gone = left
 		fresh, o.root = o.root, fresh
+		d.note(identity(s.Person), o.vault)
 		return nil
 	})
 	if err != nil {
@@ -331,6 +338,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 	}
 	d.lobby.lockAll(s.Person, s.seat)
 	d.noteEntry(ctx, s, Deed{What: DeedRotated})
+	d.fasten()
 	return gone, d.dropTokens(ctx, s.Person)
 }
 

@@ -305,7 +305,11 @@ func (d *Directory) alter(ctx context.Context, s Session, id PersonID, event Eve
 	if err := d.config.Audit.Record(event); err != nil {
 		return fmt.Errorf("the shared record: %w", err)
 	}
-	return d.save(ctx, p)
+	if err := d.save(ctx, p); err != nil {
+		return err
+	}
+	d.fasten()
+	return nil
 }
 
 // save writes a person and then knows it. The caller holds change.
@@ -356,6 +360,7 @@ func (d *Directory) Remove(ctx context.Context, s Session, id PersonID) error {
 	if err := d.erase(ctx, p); err != nil {
 		return fmt.Errorf("removing a person, which is finished at the next start: %w", err)
 	}
+	d.note(d.id, d.vault)
 	return d.heads.write()
 }
 
