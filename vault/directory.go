@@ -22,8 +22,9 @@ type Config struct {
 	// Cost of new passphrases. The zero Cost is calibrated once, at the first
 	// start, and then kept in the directory.
 	Cost Cost
-	// Locked, where given, is called when a person's keys are gone: what still
-	// holds their words must end. It must not call back into the directory.
+	// Locked, where given, is called when a person's keys are gone, or the person:
+	// what still holds their words must end. It must not call back into the
+	// directory.
 	Locked func(PersonID)
 	// NewMachine accepts a store whose directory was sealed with a device secret
 	// that is lost: a new directory begins, and each person comes back with their
