@@ -21,14 +21,11 @@ func TestJoinedTextsAreJudgedByTheWholePrompt(t *testing.T) {
 	w := workerOf(t, e, p)
 	var refused, taken int
 	rapid.Check(t, func(r *rapid.T) {
-		part := rapid.SampledFrom([]string{"<|im_start|>", "<|im_", "start|>", "<|", "im_end", "|>", "<", ">", "sta", "rt", " ", "\n", "bado", "", "日"})
-		text := rapid.Custom(func(r *rapid.T) string {
-			return rapid.StringOfN(rapid.RuneFrom([]rune("bado <>|")), 0, 3, -1).Draw(r, "noise") +
-				part.Draw(r, "begin") + rapid.SampledFrom([]string{"", "", "bado"}).Draw(r, "middle") + part.Draw(r, "end")
-		})
+		// Few texts, so that some go on where another one ended.
+		text := rapid.SampledFrom([]string{"<|im_", "start|>", "<|im_\n", " start|>", "<|im_sta", "rt|> bado", "bado", ""})
 		roles := rapid.SampledFrom([]Role{User, Assistant, System})
 		var messages []Message
-		for range rapid.IntRange(1, 4).Draw(r, "messages") {
+		for range rapid.IntRange(1, 6).Draw(r, "messages") {
 			messages = append(messages, Message{roles.Draw(r, "role"), text.Draw(r, "text")})
 		}
 		harmless := slices.Clone(messages)

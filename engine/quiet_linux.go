@@ -62,7 +62,7 @@ func connect(_ context.Context, path string) (_ net.Conn, err error) {
 	err = cmp.Or(
 		unix.SetNonblock(bell, true), // for the runtime's poller
 		unix.EpollCtl(bell, unix.EPOLL_CTL_ADD, clock, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}),
-		unix.EpollCtl(bell, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{}))
+		unix.EpollCtl(bell, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLET}))
 	c.bell = os.NewFile(uintptr(bell), "epoll")
 	return c, os.NewSyscallError("epoll_ctl", err)
 }
@@ -128,7 +128,8 @@ func (c *quietConn) wait(events uint32, most time.Duration) error {
 
 // ask lets the bell ring for events and for the end of a time.
 func (c *quietConn) ask(bell int, events uint32, most time.Duration) error {
-	// What still counts as ready in an epoll does not ring it again.
+	// What is on an epoll's list of ready entries does not ring it when it is
+	// asked for anew. Reading the list empties it, of entries with EPOLLET.
 	var old [2]unix.EpollEvent
 	if _, err := unix.EpollWait(bell, old[:], 0); err != nil && err != unix.EINTR {
 		return err
