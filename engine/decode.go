@@ -55,16 +55,16 @@ func (s *stream) next() (step, error) {
 	if s.kept != nil {
 		return s.kept()
 	}
-	text := ""
+	var text strings.Builder
 	for {
 		e, err := s.one()
-		text += e.text
+		text.WriteString(e.text)
 		switch {
-		case text != "" && (err != nil || e.done):
+		case text.Len() > 0 && (err != nil || e.done):
 			s.kept = func() (step, error) { return e, err }
-			return step{text: text}, nil
+			return step{text: text.String()}, nil
 		case err != nil || e.done || !s.more():
-			e.text = text
+			e.text = text.String()
 			return e, err
 		}
 	}

@@ -74,13 +74,6 @@ func TestRestEndsAtTheEnd(t *testing.T) {
 	}
 }
 
-func errText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return " " + err.Error()
-}
-
 // A rest is over some time, and a reader waits for what comes after it.
 func TestRestEndsByItself(t *testing.T) {
 	near, far := pair(t)
