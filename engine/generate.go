@@ -125,6 +125,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 			if !yield(Delta{Text: step.text}) {
 				return sent, errLeft
 			}
+			reply.slow() // the first text came at once
 			tokens = 0
 		}
 		pulse.wait(min(tokens, batch))
