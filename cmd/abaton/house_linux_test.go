@@ -64,7 +64,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h.bin = filepath.Join(h.root, "abaton")
 	copyFile(t, built, h.bin, 0o755)
-	settings := fmt.Sprintf("address = \"127.0.0.1:0\"\nthreads = 2\ntemperature = 0.0\n[folders]\nmodels = %q\nengines = %q\n", h.dirs.Models, h.dirs.Engines)
+	settings := fmt.Sprintf("address = \"127.0.0.1:0\"\nthreads = 1\ntemperature = 0.0\n[folders]\nmodels = %q\nengines = %q\n", h.dirs.Models, h.dirs.Engines)
 	h.must(os.WriteFile(filepath.Join(h.dirs.Config, "abaton.toml"), []byte(settings), 0o644))
 	h.handOver(h.uid, h.gid)
 	return h

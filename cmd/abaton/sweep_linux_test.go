@@ -61,7 +61,7 @@ func (s *swept) note(what, secret string, skip int) {
 
 const (
 	sweptPeople        = 12
-	sweptConversations = 8 // of each
+	sweptConversations = 10 // of each
 )
 
 // TestCanarySweep places more than 1,000 strings as everything that is secret
@@ -187,11 +187,11 @@ func (s *swept) askAndErr(d *door) {
 	session := d.login(p.name, p.passphrase)
 	s.note("session", session, len("abs_"))
 	for range 3 {
-		words := make([]string, 40)
+		words := make([]string, 12)
 		for i := range words {
 			words[i] = s.put("question over HTTP")
 		}
-		body := asJSON(map[string]any{"max_tokens": 24, "messages": []map[string]string{
+		body := asJSON(map[string]any{"max_tokens": 8, "messages": []map[string]string{
 			{"role": "system", "content": "You repeat words. " + s.put("instruction over HTTP")},
 			{"role": "user", "content": "Repeat these words: " + strings.Join(words, " ")}}})
 		if code, b := d.ask("POST", "/v1/chat/completions", session, body); code != 200 {
@@ -207,7 +207,7 @@ func (s *swept) askAndErr(d *door) {
 		s.outputs[fmt.Sprintf("answer to %s, %d", what, len(s.outputs))] = b
 	}
 	const chat = "/v1/chat/completions"
-	for range 4 {
+	for range 2 {
 		wrong("an over-long question", chat, session, asJSON(map[string]any{"messages": []map[string]string{
 			{"role": "user", "content": s.put("over-long question") + strings.Repeat(" word", 20000)}}}))
 	}
@@ -247,12 +247,12 @@ func (s *swept) verbs(d *door) {
 	kept, err := os.ReadFile(filepath.Join(s.dirs.Runtime, sessionFile))
 	s.must(err)
 	s.note("session", string(kept), len("abs_"))
-	for range 3 {
-		_, errs, code := s.run("", "ask", "What is "+s.put("question at a verb")+"?")
-		if code != 0 {
+	for range 3 { // too long, for nobody knows how long an answer would be
+		out, errs, code := s.run(s.put("question at a verb")+strings.Repeat(" word", 20000), "ask", "What is "+s.put("question at a verb")+"?")
+		if code != failed {
 			s.t.Errorf("ask: %d: %s", code, errs)
 		}
-		s.outputs[fmt.Sprintf("ask %d", len(s.outputs))] = errs // the answer may repeat the question
+		s.outputs[fmt.Sprintf("ask %d", len(s.outputs))] = append(out, errs...)
 	}
 	if _, errs, code := s.run("", "lock"); code != 0 { // takes the session's file away
 		s.t.Errorf("lock: %d: %s", code, errs)
