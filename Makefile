@@ -12,6 +12,8 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X m
 TELL  = ABATON_CHECK_HOME=$(CHECK_HOME)/own ABATON_CHECK_MODELS=$(CHECK_HOME)/own/models \
         ABATON_CHECK_CACHE=$(CHECK_HOME)/cache ABATON_BIN=$(CURDIR)/bin/abaton DATA=$(DATA)
 REPORT = bin/slowest
+# Of the rooms with heavy counts the race detector gets what runs at once; the rest would take it half an hour.
+AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
 .PHONY: build run check quick lint test race clients bench soak fuzz base release
@@ -28,7 +30,8 @@ check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
 	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
-	  -- $(GO) test -json -count=1 -timeout 15m -race -short ./posture ./egress ./vault ./audit ./chat/... ./library/... ./api/... ./gateway ./engine \
+	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./gateway ./engine \
+	  -- $(GO) test -json -count=1 -timeout 15m -race -run '$(AT_ONCE)' ./vault/... ./audit \
 	  -- $(GO) -C twins test -json -count=1 -timeout 15m ./... \
 	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./...
 
@@ -69,6 +72,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzOpen FuzzUnpad FuzzStream FuzzBox; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault/internal/seal || exit 1; done
 	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
+	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
 

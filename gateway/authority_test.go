@@ -31,7 +31,7 @@ func anAuthority(t *testing.T, id identity) (*authority, time.Time) {
 }
 
 // verify asks Go, and openssl verify, whether a's certificate for name holds.
-func (a *authority) verify(t *testing.T, leaf *tls.Certificate, name string, now time.Time) (byGo, byOpenSSL error, said string) {
+func (a *authority) verify(t *testing.T, leaf *tls.Certificate, name string, now time.Time) (said string, byGo, byOpenSSL error) {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
@@ -45,7 +45,7 @@ func (a *authority) verify(t *testing.T, leaf *tls.Certificate, name string, now
 		flag = "-verify_ip"
 	}
 	out, err := exec.Command("openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-attime", strconv.FormatInt(now.Unix(), 10), "-CAfile", ca, flag, name, crt).CombinedOutput()
-	return byGo, err, string(out)
+	return string(out), byGo, err
 }
 
 // Whoever stole the key signs what they like; nobody believes it.
@@ -82,7 +82,7 @@ func TestStolenAuthorityCannotForgeABank(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			byGo, byOpenSSL, said := a.verify(t, leaf, c.name, now)
+			said, byGo, byOpenSSL := a.verify(t, leaf, c.name, now)
 			if (byGo == nil) != c.good || (byOpenSSL == nil) != c.good {
 				t.Errorf("%s, %s: Go %v, openssl %v %s", kind, c.name, byGo, byOpenSSL, said)
 			}

@@ -86,11 +86,7 @@ func (d directory) Lock(s vault.Session, all bool) error {
 		s.End()
 		return nil
 	}
-	every, ok := any(d.Directory).(interface{ LockAll(vault.Session) })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	every.LockAll(s)
+	d.LockAll(s)
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -48,7 +49,7 @@ type Config struct {
 	MaxHeader      int           // bytes of a request's header (32 KiB)
 	MaxRequests    int           // at one time, all sources together (256)
 	MaxPerSource   int           // at one time, from one source (128): an account by socket, this machine by TCP
-	MaxConnections int           // at one time, by listener (1024)
+	MaxConnections int           // at one time, by listener (1024); by TLS a quarter of it from one source
 	MaxLogins      int           // at one time, waiting or at work (16)
 	HeaderTimeout  time.Duration // for a request's header (10 s)
 	BodyTimeout    time.Duration // for a request's body (60 s)
@@ -158,6 +159,19 @@ func (g *Gateway) TLSAddr() net.Addr {
 	return g.tls.Addr()
 }
 
+// Exposed lists the addresses at which other machines may come in, for
+// lock-down, which ties everything else to this machine.
+func (g *Gateway) Exposed() []netip.AddrPort {
+	if g.tls == nil || !g.tls.exposed {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(g.tls.Addr().String())
+	if err != nil {
+		return nil
+	}
+	return []netip.AddrPort{at}
+}
+
 // Fingerprint is what a person compares before they trust this server's own
 // certificate authority; empty where there is none.
 func (g *Gateway) Fingerprint() string {
@@ -221,7 +235,7 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 		room := newRoom(l, g.config.MaxConnections)
 		door := net.Listener(room)
 		if g.tls != nil && l == g.tls.Listener {
-			room.mute = true
+			room.mute, room.mostEach = true, max(1, g.config.MaxConnections/4)
 			door = tls.NewListener(room, g.tls.certs.config())
 		}
 		g.config.Log.Info("listening", "network", l.Addr().Network(), "address", l.Addr().String(), "tls", room.mute)

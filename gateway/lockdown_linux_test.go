@@ -143,6 +143,12 @@ func childMain(argument string) (code int, is bool) {
 	if dir, ok := strings.CutPrefix(argument, "serve-locked-down="); ok {
 		return serveUntilEOF(dir, true), true
 	}
+	if dir, ok := strings.CutPrefix(argument, "world-of-others="); ok {
+		return worldOfOthers(dir), true
+	}
+	if dir, ok := strings.CutPrefix(argument, "serve-others="); ok {
+		return serveOthers(dir), true
+	}
 	return 0, false
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -37,17 +38,7 @@ const (
 // newDirectory is an empty directory whose clock is set by hand.
 func newDirectory(t testing.TB, c *clock) *vault.Directory {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	device, err := vault.MakeDevice(filepath.Join(dir, "config", "device"), filepath.Join(dir, "data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := vault.OpenDirectory(t.Context(), vault.Config{
-		Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: recorder{}, Now: c.now, Cost: vault.FloorCost(),
-	})
+	d, err := directoryIn(t.Context(), t.TempDir(), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +46,22 @@ func newDirectory(t testing.TB, c *clock) *vault.Directory {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
-		device.Close()
 	})
 	return d
+}
+
+func directoryIn(ctx context.Context, dir string, now func() time.Time) (*vault.Directory, error) {
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return nil, err
+	}
+	device, err := vault.MakeDevice(filepath.Join(dir, "config", "device"), data)
+	if err != nil {
+		return nil, err
+	}
+	return vault.OpenDirectory(ctx, vault.Config{
+		Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: recorder{}, Now: now, Cost: vault.FloorCost(),
+	})
 }
 
 // settle opens a house in which an owner, a member and an auditor live.

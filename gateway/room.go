@@ -16,6 +16,10 @@ type room struct {
 	ushers  chan struct{} // connections being shown out
 	leaving sync.WaitGroup
 	mute    bool // what we could say would be no TLS
+
+	mostEach int // seats of one source; 0: all
+	mu       sync.Mutex
+	each     map[string]int // guarded by mu
 }
 
 const (
@@ -27,7 +31,7 @@ const (
 )
 
 func newRoom(l net.Listener, seats int) *room {
-	return &room{Listener: l, seats: make(chan struct{}, seats), ushers: make(chan struct{}, mostUshers)}
+	return &room{Listener: l, seats: make(chan struct{}, seats), ushers: make(chan struct{}, mostUshers), each: map[string]int{}}
 }
 
 // Accept gives the next connection that finds a seat.
@@ -37,11 +41,36 @@ func (r *room) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case r.seats <- struct{}{}:
-			return &seat{Conn: c, free: sync.OnceFunc(func() { <-r.seats })}, nil
-		default:
-			r.showOut(c)
+		if leave := r.sit(c); leave != nil {
+			return &seat{Conn: c, free: sync.OnceFunc(leave)}, nil
+		}
+		r.showOut(c)
+	}
+}
+
+// sit takes a seat; it is nil when there is none left, or none for that source.
+func (r *room) sit(c net.Conn) (leave func()) {
+	from := ""
+	if r.mostEach > 0 {
+		from = sourceOf(c.RemoteAddr().String())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mostEach > 0 && r.each[from] >= r.mostEach {
+		return nil
+	}
+	select {
+	case r.seats <- struct{}{}:
+	default:
+		return nil
+	}
+	r.each[from]++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		<-r.seats
+		if r.each[from]--; r.each[from] == 0 {
+			delete(r.each, from)
 		}
 	}
 }

@@ -151,6 +151,35 @@ func TestDawdlersAtTheTLSDoor(t *testing.T) {
 	}
 }
 
+// One source cannot take all seats.
+func TestOneSourceHasAQuarterOfTheTLSDoor(t *testing.T) {
+	h := open(t, Config{TLS: lan(t), MaxConnections: 8}, hello)
+	var held []*tls.Conn
+	for range 2 {
+		c, err := tls.Dial("tcp", h.TLSAddr().String(), h.trusting("box.local"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	if c, err := tls.Dial("tcp", h.TLSAddr().String(), h.trusting("box.local")); err == nil {
+		t.Error("a third was let in")
+		c.Close()
+	}
+	if a := h.get(t, "/health"); a.StatusCode != 200 {
+		t.Errorf("the plain door: %s", a.Status)
+	}
+	held[0].Close()
+	for { // until the server has seen it
+		c, err := tls.Dial("tcp", h.TLSAddr().String(), h.trusting("box.local"))
+		if err == nil {
+			c.Close()
+			break
+		}
+	}
+	held[1].Close()
+}
+
 func TestNoDoorForOthersWithoutTLSAndPeople(t *testing.T) {
 	if _, err := Listen(Config{Address: "192.0.2.9:8226"}); !errors.Is(err, ErrNoTLS) || !strings.Contains(err.Error(), "use 127.0.0.1:8226") {
 		t.Errorf("without TLS: %v", err)

@@ -28,9 +28,10 @@ import (
 // working directory, which the caller sets before.
 //
 // Where other machines shall come in, open names each address at which this
-// process listens for them. Such a listener is tied to the device that has the
-// address: what is made of a descriptor that it accepted can be reached by those
-// only who reached the listener, and cannot dial any more than the others can.
+// process listens for them. Such a listener must have been tied to the device
+// that has the address: then what is made of a descriptor that it accepted can
+// be reached by those only who reached the listener, and cannot dial any more
+// than the others can.
 //
 // Everything is read back: an error means that the process is not locked down
 // and must not read a prompt. It may be called again, with the same addresses.

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -16,20 +15,16 @@ import (
 // loopbackDevice is the network device that leads nowhere else.
 const loopbackDevice = "lo"
 
-// tieToDevices ties every Internet socket of this process to a network device
-// (SO_BINDTODEVICE): to the loopback device, but for the listeners at an address
-// in open, which are tied to the device that has it. What is accepted from a
-// tied listener is tied too, and without CAP_NET_RAW no tie can be undone. So
-// even a descriptor that was disconnected and bound anew cannot be reached, or
-// reach, by any other device.
+// tieToDevices ties every Internet socket of this process to the loopback
+// device (SO_BINDTODEVICE), but for the listeners at an address in open, which
+// must be tied to a device of their own already. What is accepted from a tied
+// listener is tied too, and without CAP_NET_RAW no tie can be undone. So even a
+// descriptor that was disconnected and bound anew cannot be reached, or reach,
+// by any other device.
 //
 // A descriptor that leads out otherwise is an error: it cannot be made harmless,
 // and whether to close it is for whoever opened it.
 func tieToDevices(open []netip.AddrPort) error {
-	devices, err := devicesOf(open)
-	if err != nil {
-		return err
-	}
 	return eachSocket(func(fd, family int) error {
 		if family == unix.AF_UNIX {
 			return nil
@@ -38,56 +33,26 @@ func tieToDevices(open []netip.AddrPort) error {
 		if err != nil {
 			return fmt.Errorf("descriptor %d leads outside this machine: %w; close it before", fd, err)
 		}
-		device := loopbackDevice
-		if !at.Addr().IsLoopback() {
-			if device = devices[at]; device == "" || !listens(fd) {
-				return fmt.Errorf("descriptor %d leads outside this machine: its address is %s; close it before", fd, at.Addr())
-			}
-		}
-		if tied, err := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE); err == nil && tied == device {
+		tied, err := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
+		switch {
+		case at.Addr().IsLoopback() && err == nil && tied == loopbackDevice:
 			return nil
-		}
-		if err := unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, device); err != nil {
-			return fmt.Errorf("tie descriptor %d to the device %s: %w", fd, device, err)
+		case at.Addr().IsLoopback():
+			if err := unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, loopbackDevice); err != nil {
+				return fmt.Errorf("tie descriptor %d to the loopback device: %w", fd, err)
+			}
+			return nil
+		case !slices.Contains(open, at) || !listens(fd):
+			return fmt.Errorf("descriptor %d leads outside this machine: its address is %s; close it before", fd, at.Addr())
+		case err != nil || tied == "":
+			return fmt.Errorf("descriptor %d listens for other machines and is not tied to a device (%v)", fd, err)
 		}
 		return nil
 	})
 }
 
-// devicesOf finds the device that has each address.
-func devicesOf(open []netip.AddrPort) (map[netip.AddrPort]string, error) {
-	devices := map[netip.AddrPort]string{}
-	if len(open) == 0 {
-		return devices, nil
-	}
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, fmt.Errorf("list the network devices: %w", err)
-	}
-	for _, device := range all {
-		addrs, err := device.Addrs()
-		if err != nil {
-			return nil, fmt.Errorf("list the addresses of %s: %w", device.Name, err)
-		}
-		for _, a := range addrs {
-			prefix, err := netip.ParsePrefix(a.String())
-			for _, at := range open {
-				if err == nil && prefix.Addr().Unmap() == at.Addr() && !at.Addr().IsLoopback() {
-					devices[at] = device.Name
-				}
-			}
-		}
-	}
-	for _, at := range open {
-		if devices[at] == "" && !at.Addr().IsLoopback() {
-			return nil, fmt.Errorf("no network device has the address %s", at.Addr())
-		}
-	}
-	return devices, nil
-}
-
-// tiedToDevices reads back what tieToDevices did. The devices of open are those
-// to which its listeners are tied: no other can be listed any more.
+// tiedToDevices reads back what tieToDevices did: every socket is tied to the
+// loopback device or to one of those to which the listeners in open are.
 func tiedToDevices(open []netip.AddrPort) error {
 	allowed := []string{loopbackDevice}
 	ties := map[int]string{}

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -51,12 +50,13 @@ func protect(page []byte) error {
 	if err := unix.Mlock(page); err != nil {
 		var limit unix.Rlimit
 		unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit)
-		if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EAGAIN) {
-			return fmt.Errorf("this account may lock only %d KiB of memory, and keys must never reach the swap file: raise the limit (`ulimit -l 8192` before the start, LimitMEMLOCK=8M in a systemd unit, memlock in /etc/security/limits.conf)", limit.Cur>>10)
-		}
-		return fmt.Errorf("locking memory for keys: %w", err)
+		return lockError(err, uint64(limit.Cur))
 	}
 	return shield(page)
+}
+
+func lockError(err error, limit uint64) error {
+	return fmt.Errorf("keys must never reach the swap file, and this account may lock only %d KiB of memory (%w): raise the limit (`ulimit -l 8192` before the start, LimitMEMLOCK=8M in a systemd unit, memlock in /etc/security/limits.conf)", limit>>10, err)
 }
 
 // cell gives room for one key.

@@ -120,7 +120,7 @@ func (d *Directory) confirm(ctx context.Context, s Session, passphrase []byte) e
 	if !ok || !s.Unlocked() {
 		return ErrLocked
 	}
-	count := folded(p.Name)
+	count := counted(p.Name, SlotPassphrase)
 	if err := d.fails.admit(count, d.config.Now()); err != nil {
 		return err
 	}

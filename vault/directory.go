@@ -171,7 +171,7 @@ func (d *Directory) begin(ctx context.Context, root *seal.Key) (err error) {
 func (d *Directory) furnish(ctx context.Context) error {
 	d.smith.cost = d.config.Cost
 	if d.smith.cost == (Cost{}) {
-		d.smith.cost = Calibrate(d.config.Now)
+		d.smith.cost = Calibrate(time.Now) // the machine is measured, whatever the calendar says
 	}
 	if err := d.smith.cost.check(); err != nil {
 		return fmt.Errorf("the cost of passphrases: %w", err)
@@ -263,7 +263,8 @@ func (d *Directory) Remember() error {
 }
 
 // HeadsDigest stands for the heads of all vaults together, as last remembered:
-// for the audit log, on its own fixed schedule.
+// for the audit log, on its own fixed schedule. It differs each time they were
+// written, whether or not anything changed.
 func (d *Directory) HeadsDigest() [32]byte { return d.heads.digest() }
 
 // Close locks everybody and lets go of the directory.

@@ -43,15 +43,17 @@ func (r *record) saw(w What) bool {
 
 // place is a machine with a store: what a directory can be opened on again.
 type place struct {
-	t      *testing.T
+	t      testing.TB
 	store  *memStore
 	config Config
 	record *record
 	clock  time.Time
-	locked []PersonID
+	mu     sync.Mutex
+	locked []PersonID     // guarded by mu
+	root   [cellSize]byte // of the owner, for benchmarks
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t testing.TB) *place {
 	t.Helper()
 	p := &place{t: t, store: newMemStore(), record: &record{}, clock: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	dir := t.TempDir()
@@ -62,12 +64,23 @@ func newPlace(t *testing.T) *place {
 	p.config = Config{
 		Store: p.store, Device: device, StateDir: filepath.Join(dir, "state"), Audit: p.record,
 		Now: func() time.Time { return p.clock }, Cost: FloorCost(),
-		Locked: func(id PersonID) { p.locked = append(p.locked, id) },
+		Locked: func(id PersonID) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.locked = append(p.locked, id)
+		},
 	}
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// left gives those whose keys are gone, in that order.
+func (p *place) left() []PersonID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.locked)
 }
 
 // open opens the directory, which the test closes.
@@ -116,6 +129,39 @@ func (p *place) member(d *Directory, owner Session, name string) Session {
 func (p *place) unlock(d *Directory, name, pass string) Session {
 	p.t.Helper()
 	s, err := d.Unlock(p.t.Context(), Attempt{Name: name, Way: SlotPassphrase, Secret: []byte(pass)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+// openVaults counts the vaults that are open, and is 0 only where no session is
+// left either that could open one.
+func (p *place) openVaults(d *Directory) int {
+	d.lobby.mu.Lock()
+	defer d.lobby.mu.Unlock()
+	return max(len(d.lobby.open), len(d.lobby.seats))
+}
+
+// rootOf copies the root key of an unlocked session, and again unlocks with it:
+// for tests in which somebody unlocks often, and the stretching is not the point.
+func (p *place) rootOf(d *Directory, s Session) (root [cellSize]byte) {
+	p.t.Helper()
+	if err := d.lobby.with(s.seat, func(o *home) error { root = *o.root; return nil }); err != nil {
+		p.t.Fatal(err)
+	}
+	return root
+}
+
+func (p *place) again(d *Directory, s Session, root [cellSize]byte) Session {
+	p.t.Helper()
+	cell, err := d.config.Device.arena.cell()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	*cell = root
+	who, _ := d.who(s.Person)
+	s, err = d.admit(p.t.Context(), who, pass(who.Name, ""), p.store.copyOf(identity(who.id)).shell.Slots, cell, 0)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -122,8 +122,8 @@ func (s *stove) stretch(ctx context.Context, dst *[32]byte, passphrase []byte, c
 			copy(dst[:], argon2.IDKey(plain, salt[:], c.Passes, c.Memory, c.Lanes, 32))
 		}
 	})
-	// While the seat is still ours: the next one gets this memory, not more of it,
-	// and copies of the passphrase go now.
-	runtime.GC()
+	// While the seat is still ours: copies of the passphrase go, and the memory
+	// goes back, for the heap may have no hole of that size for the next one.
+	debug.FreeOSMemory()
 	return err
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -128,9 +129,7 @@ func (s *memStore) copyOf(id ID) *memVault {
 	defer s.mu.Unlock()
 	v := s.vaults[id]
 	c := &memVault{shell: v.shell, journal: slices.Clone(v.journal), rows: map[ID][]byte{}}
-	for k, b := range v.rows {
-		c.rows[k] = b
-	}
+	maps.Copy(c.rows, v.rows)
 	return c
 }
 
@@ -139,8 +138,6 @@ func (s *memStore) putBack(id ID, v *memVault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &memVault{shell: v.shell, journal: slices.Clone(v.journal), rows: map[ID][]byte{}}
-	for k, b := range v.rows {
-		c.rows[k] = b
-	}
+	maps.Copy(c.rows, v.rows)
 	s.vaults[id] = c
 }

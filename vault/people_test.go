@@ -206,7 +206,7 @@ func TestDisabledPeopleAreOutAtOnceAndKeepTheirVault(t *testing.T) {
 	if err := d.SetDisabled(t.Context(), olga, mira.Person, true); err != nil {
 		t.Fatal(err)
 	}
-	if mira.Unlocked() || !slices.Contains(p.locked, mira.Person) {
+	if mira.Unlocked() || !slices.Contains(p.left(), mira.Person) {
 		t.Error("still open")
 	}
 	if _, err := d.Resume(secret.Reveal()); err != ErrEnded {
@@ -340,7 +340,7 @@ func TestInterruptedChangesAreAsBeforeOrAfter(t *testing.T) {
 				d.Close() // fails, of course
 				p.store.fail = nil
 				d = p.open()
-				olga = p.unlock(d, "Olga", ownerPass)
+				p.unlock(d, "Olga", ownerPass)
 				p.clock = p.clock.Add(time.Hour)
 				s, err := d.Unlock(t.Context(), pass("Mira", memberPass))
 				if err == ErrWrong && c.fresh {

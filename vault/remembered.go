@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,7 +24,8 @@ const rememberedEvery = 15 * time.Minute
 const (
 	rememberedFile   = "heads"
 	rememberedFormat = 1
-	rememberedKind   = 0xe0 // where the file's seal belongs
+	rememberedHead   = 1 + 16 + 4 // format, salt, number of heads
+	rememberedKind   = 0xe0       // where the file's seal belongs
 	markSize         = 16 + 8 + 32
 	maxRemembered    = 64 << 20 // bytes
 )
@@ -41,6 +43,7 @@ type remembered struct {
 
 	mu    sync.Mutex
 	marks map[ID]Head // guarded by mu
+	salt  [16]byte    // drawn for each writing; guarded by mu
 }
 
 // openRemembered reads the file. Without one nothing is remembered, and every
@@ -69,7 +72,7 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 		b, err = r.sealer.Open(nil, b, r.place)
 	}
 	if err == nil {
-		r.marks, err = parseMarks(b)
+		r.salt, r.marks, err = parseMarks(b)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s remembers how far each vault had got and cannot be read (%w): if this machine's device secret was changed, put the old one back; else delete the file, and everybody is asked once whether their vault is as they left it", r.path, err)
@@ -78,8 +81,8 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 }
 
 // encodeMarks writes the marks in the order of their vaults.
-func encodeMarks(marks map[ID]Head) []byte {
-	b := []byte{rememberedFormat}
+func encodeMarks(salt [16]byte, marks map[ID]Head) []byte {
+	b := append([]byte{rememberedFormat}, salt[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(marks)))
 	for _, id := range slices.SortedFunc(maps.Keys(marks), func(x, y ID) int { return bytes.Compare(x[:], y[:]) }) {
 		m := marks[id]
@@ -90,27 +93,28 @@ func encodeMarks(marks map[ID]Head) []byte {
 	return b
 }
 
-func parseMarks(b []byte) (map[ID]Head, error) {
+func parseMarks(b []byte) (salt [16]byte, marks map[ID]Head, err error) {
 	errForm := errors.New("its form is unknown")
-	if len(b) < 5 || b[0] != rememberedFormat {
-		return nil, errForm
+	if len(b) < rememberedHead || b[0] != rememberedFormat {
+		return salt, nil, errForm
 	}
-	n := int(binary.BigEndian.Uint32(b[1:]))
-	b = b[5:]
+	salt = [16]byte(b[1:])
+	n := int(binary.BigEndian.Uint32(b[17:]))
+	b = b[rememberedHead:]
 	if len(b) != n*markSize {
-		return nil, errForm
+		return salt, nil, errForm
 	}
-	marks := make(map[ID]Head, n)
+	marks = make(map[ID]Head, n)
 	var last ID
 	for ; len(b) > 0; b = b[markSize:] {
 		id := ID(b)
 		if bytes.Compare(id[:], last[:]) <= 0 {
-			return nil, errForm
+			return salt, nil, errForm
 		}
 		last = id
 		marks[id] = Head{Seq: binary.BigEndian.Uint64(b[16:]), Sum: [32]byte(b[24:])}
 	}
-	return marks, nil
+	return salt, marks, nil
 }
 
 // of gives the mark of a vault; known says whether there is one.
@@ -139,7 +143,8 @@ func (r *remembered) forget(id ID) {
 // sees which it was.
 func (r *remembered) write() error {
 	r.mu.Lock()
-	plain := encodeMarks(r.marks)
+	rand.Read(r.salt[:]) // never fails: it ends the program instead
+	plain := encodeMarks(r.salt, r.marks)
 	r.mu.Unlock()
 	if err := replaceFile(r.path, r.sealer.Seal(nil, plain, r.place)); err != nil {
 		return fmt.Errorf("remembering how far each vault has got: %w", err)
@@ -147,12 +152,13 @@ func (r *remembered) write() error {
 	return nil
 }
 
-// digest stands for the marks of all vaults together, for the audit log: always
-// of one size, whether or not something changed.
+// digest stands for the heads of all vaults together as they were written last,
+// for the audit log. It is another with every writing, for the salt in it is
+// drawn anew: so it does not tell whether anybody worked since the one before.
 func (r *remembered) digest() [32]byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return seal.Digest(append([]byte("abaton.local/vault/all-heads/v1\x00"), encodeMarks(r.marks)...))
+	return seal.Digest(append([]byte("abaton.local/vault/all-heads/v1\x00"), encodeMarks(r.salt, r.marks)...))
 }
 
 // replaceFile replaces path by b so that a crash leaves the old file or the new

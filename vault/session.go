@@ -85,3 +85,10 @@ func (s Session) End() {
 
 // ended tells whether a session was one of ours and is over.
 func (s Session) ended() bool { return s.seat != nil && s.seat.in.over(s.seat) }
+
+// LockAll locks and ends every session of a session's person, this one too.
+func (d *Directory) LockAll(s Session) {
+	if x := s.own(); x != nil {
+		d.lobby.lockAll(x.person, nil)
+	}
+}

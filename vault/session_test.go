@@ -43,7 +43,7 @@ func TestIdleSessionsLockAndOldOnesEnd(t *testing.T) {
 		}
 		time.Sleep(idleLock - time.Second)
 		synctest.Wait()
-		if !olga.Unlocked() || len(p.locked) != 0 {
+		if !olga.Unlocked() || len(p.left()) != 0 {
 			t.Fatal("locked too early")
 		}
 		p.has(olga, kept, "words") // is use
@@ -57,8 +57,8 @@ func TestIdleSessionsLockAndOldOnesEnd(t *testing.T) {
 		}
 		time.Sleep(idleLock + time.Second)
 		synctest.Wait()
-		if olga.Unlocked() || !slices.Equal(p.locked, []PersonID{olga.Person}) {
-			t.Fatalf("not locked by itself: %v", p.locked)
+		if olga.Unlocked() || !slices.Equal(p.left(), []PersonID{olga.Person}) {
+			t.Fatalf("not locked by itself: %v", p.left())
 		}
 		if _, err := olga.Vault(); err != ErrLocked {
 			t.Errorf("Vault: %v", err)
@@ -83,12 +83,12 @@ func TestIdleSessionsLockAndOldOnesEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if olga.Until().Sub(time.Now()) > 10*time.Minute {
+		if time.Until(olga.Until()) > 10*time.Minute {
 			t.Error("Until is wrong")
 		}
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if olga.Unlocked() || len(p.locked) != 2 {
+		if olga.Unlocked() || len(p.left()) != 2 {
 			t.Error("open after twelve hours of use")
 		}
 	})
@@ -106,15 +106,15 @@ func TestSessionsOfOnePersonShareAVault(t *testing.T) {
 		t.Fatal("two vaults of one person are open")
 	}
 	a.Lock()
-	if a.Unlocked() || !b.Unlocked() || len(p.locked) != 0 {
+	if a.Unlocked() || !b.Unlocked() || len(p.left()) != 0 {
 		t.Fatal("one locks, the other goes on")
 	}
 	if _, err := vb.Read(t.Context(), NewID()); !errors.Is(err, ErrNoRecord) {
 		t.Fatalf("the shared vault: %v", err)
 	}
 	b.Lock()
-	if !slices.Equal(p.locked, []PersonID{a.Person}) {
-		t.Fatalf("the last one locks: %v", p.locked)
+	if !slices.Equal(p.left(), []PersonID{a.Person}) {
+		t.Fatalf("the last one locks: %v", p.left())
 	}
 	if len(d.lobby.open) != 0 {
 		t.Error("something of the vault is kept")
@@ -255,36 +255,12 @@ func TestManySessionsAndLocksAtOnce(t *testing.T) {
 	d := p.open()
 	defer d.Close()
 	olga := p.owner(d)
-	id := identity(olga.Person)
-	root, err := d.config.Device.arena.cell()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := d.slotsOf(t.Context(), olga.Person)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, _ := set.of(SlotPassphrase)
-	if err := set.openPassphraseSlot(t.Context(), &d.smith, root[:], x, []byte(ownerPass)); err != nil {
-		t.Fatal(err)
-	}
-	b := p.store.copyOf(id).shell.Slots
+	root := p.rootOf(d, olga)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 30 {
-				cell, err := d.config.Device.arena.cell()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				*cell = *root
-				who, _ := d.who(olga.Person)
-				s, err := d.admit(t.Context(), who, pass("Olga", ""), b, cell, 0)
-				if err != nil {
-					t.Error(err)
-					return
-				}
+				s := p.again(d, olga, root)
 				if _, err := s.Vault(); err != nil {
 					t.Error(err)
 				}
@@ -301,17 +277,28 @@ func TestManySessionsAndLocksAtOnce(t *testing.T) {
 		t.Errorf("%d vaults and %d sessions are left", len(d.lobby.open), len(d.lobby.seats))
 	}
 	for range maxSeats + 5 {
-		cell, err := d.config.Device.arena.cell()
-		if err != nil {
-			t.Fatal(err)
-		}
-		*cell = *root
-		who, _ := d.who(olga.Person)
-		if _, err := d.admit(t.Context(), who, pass("Olga", ""), b, cell, 0); err != nil {
-			t.Fatal(err)
-		}
+		p.again(d, olga, root)
 	}
 	if len(d.lobby.seats) != maxSeats {
 		t.Errorf("%d sessions of one person", len(d.lobby.seats))
+	}
+}
+
+// The promise of `lock --all`: every session of that person is over, wherever it
+// is, and nobody else's.
+func TestLockAllEndsAPersonsSessionsAndNobodyElses(t *testing.T) {
+	p := newPlace(t)
+	d := p.open()
+	defer d.Close()
+	a := p.owner(d)
+	b := p.unlock(d, "Olga", ownerPass)
+	other := p.member(d, a, "Mia")
+	d.LockAll(Session{Person: other.Person, seat: a.seat}) // another's name on one's own seat
+	if !a.Unlocked() || !other.Unlocked() {
+		t.Fatal("somebody was locked by a forged session")
+	}
+	d.LockAll(b)
+	if a.Unlocked() || b.Unlocked() || !other.Unlocked() {
+		t.Fatalf("unlocked: %v %v %v, want only the other person", a.Unlocked(), b.Unlocked(), other.Unlocked())
 	}
 }

@@ -42,6 +42,17 @@ func (k SlotKind) String() string {
 // MarshalText writes the kind as String does.
 func (k SlotKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote.
+func (k *SlotKind) UnmarshalText(b []byte) error {
+	for x := SlotPassphrase; x <= SlotEscrow; x++ {
+		if x.String() == string(b) {
+			*k = x
+			return nil
+		}
+	}
+	return errors.New("no kind of way into a vault has this name")
+}
+
 // slot is one way into a vault: public parameters, and the vault's root key
 // sealed under a key that only this way yields.
 type slot struct {

@@ -396,3 +396,16 @@ func FuzzSlots(f *testing.F) {
 		}
 	})
 }
+
+func TestSlotKindsAreReadAsWritten(t *testing.T) {
+	for k := SlotPassphrase; k <= SlotEscrow; k++ {
+		text, err := k.MarshalText()
+		var back SlotKind
+		if err != nil || back.UnmarshalText(text) != nil || back != k {
+			t.Errorf("%v comes back as %v", k, back)
+		}
+	}
+	if new(SlotKind).UnmarshalText([]byte("kind 9")) == nil {
+		t.Error("a kind that is not is read")
+	}
+}

@@ -161,12 +161,12 @@ func TestWhatATokenOpenedLocksAMinuteLater(t *testing.T) {
 			time.Sleep(tokenLock - 15*time.Second)
 		}
 		synctest.Wait()
-		if len(d.lobby.open) != 1 {
+		if p.openVaults(d) != 1 {
 			t.Error("locked while in use")
 		}
 		time.Sleep(16 * time.Second)
 		synctest.Wait()
-		if len(d.lobby.open) != 0 || len(d.lobby.seats) != 0 {
+		if p.openVaults(d) != 0 {
 			t.Error("still open a minute after the last request")
 		}
 		olga = p.unlock(d, "Olga", ownerPass)

@@ -34,7 +34,7 @@ func (d *Directory) Unlock(ctx context.Context, a Attempt) (Session, error) {
 	if err != nil {
 		name = "" // nobody's: what follows takes as long as for anybody
 	}
-	count := folded(name)
+	count := counted(name, a.Way)
 	if err := d.fails.admit(count, d.config.Now()); err != nil {
 		return Session{}, err
 	}
@@ -59,6 +59,10 @@ func (d *Directory) Unlock(ctx context.Context, a Attempt) (Session, error) {
 	}
 	return d.admit(ctx, p, a, b, root, failed)
 }
+
+// counted is what failures are counted by: a name and a way in, so that who
+// hammers at somebody's passphrase does not keep their recovery code out.
+func counted(name string, way SlotKind) string { return folded(name) + "\x00" + way.String() }
 
 // tryWay opens the right slot into root and gives the set it is in, encoded; or
 // it fails with errWrongSecret after the same work, whoever it was for.

@@ -108,6 +108,10 @@ func TestPausesDoubleAndEnd(t *testing.T) {
 			t.Fatalf("%s, after four: %v", name, err)
 		}
 	}
+	// Their recovery code is not kept out by somebody who hammers at the passphrase.
+	if _, err := d.Unlock(t.Context(), Attempt{Name: "Olga", Way: SlotRecovery, Secret: newRecoveryCode().Reveal()}); err != ErrWrong {
+		t.Fatalf("another way in: %v", err)
+	}
 	// Waiting is not counted against anybody, and the right secret is taken after.
 	p.clock = p.clock.Add(time.Second)
 	if s, err := d.Unlock(t.Context(), pass("Olga", ownerPass)); err != nil {

@@ -19,7 +19,7 @@ func askVerb() verb {
 	return verb{
 		name: "ask", args: "QUESTION", short: "ask one question; standard input is the material",
 		about: "Asks one question and prints the answer as it is made. What standard input holds, where it is not a terminal, " +
-			"is the material that the question is about; without a question, it is the question. Nothing is kept.",
+			"is the material that the question is about; without a question, it is the question. Nothing is kept: whoever asks here is a guest.",
 		examples: []string{
 			`abaton ask "What is the capital of France?"`,
 			`abaton ask "what is the notice period?" < contract.txt`,
@@ -55,7 +55,7 @@ func ask(ctx context.Context, p *program, args []string, asJSON bool) error {
 	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
 	defer release()
 	context.AfterFunc(ctx, release) // a second Ctrl-C ends the program at once
-	answers, err := openAnswers(ctx, p, "ask")
+	answers, err := openAnswers(ctx, p, asWhom{guest: true})
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}

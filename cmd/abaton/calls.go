@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"abaton.local/gateway"
 	"abaton.local/vault"
@@ -36,6 +37,52 @@ func (c call[In, Out]) route(at counter, may gateway.Policy) gateway.Route {
 			}
 			sayJSON(w, out)
 		}}
+}
+
+// route is a stream as a running serve offers it. A failure after the first
+// byte breaks the connection off, so that nobody takes a part for the whole.
+func (c stream[In]) route(at counter, may gateway.Policy) gateway.Route {
+	return gateway.Route{Method: http.MethodPost, Path: doPath + c.name, Policy: may,
+		Serve: func(w http.ResponseWriter, r *http.Request, s vault.Session) {
+			out := &pouring{w: w, conn: http.NewResponseController(w)}
+			var in In
+			err := readCall(r, &in)
+			if err == nil {
+				err = out.patient()
+			}
+			if err == nil {
+				err = c.do(r.Context(), at.home, s, in, out)
+			}
+			switch {
+			case err != nil && out.begun:
+				panic(http.ErrAbortHandler)
+			case err != nil:
+				at.refuse(w, tell(err))
+			}
+		}}
+}
+
+// pouring writes a large reply. Each piece has a deadline of its own.
+type pouring struct {
+	w     http.ResponseWriter
+	conn  *http.ResponseController
+	begun bool
+}
+
+// patient sets the deadline of the next piece; the first may need preparing.
+func (p *pouring) patient() error {
+	return p.conn.SetWriteDeadline(time.Now().Add(5 * time.Minute))
+}
+
+func (p *pouring) Write(b []byte) (int, error) {
+	if !p.begun {
+		p.begun = true
+		p.w.Header().Set("Content-Type", "application/octet-stream")
+	}
+	if err := p.conn.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
 }
 
 // readCall reads what a call is given, strictly.
@@ -75,7 +122,38 @@ func (at counter) refuse(w http.ResponseWriter, err error) {
 func newCounter(h *home, log *slog.Logger, door *gateway.Gateway) (*gateway.Table, error) {
 	at := counter{h, log}
 	routes := []gateway.Route{
+		// The person's own.
+		seeVault().route(at, gateway.Unlocked),
+		listWays().route(at, gateway.Unlocked),
+		takeWay().route(at, gateway.Unlocked),
+		letEscrow().route(at, gateway.Unlocked),
+		replacePassphrase().route(at, gateway.Unlocked),
+		drawRecovery().route(at, gateway.Unlocked),
 		confirmRecovery().route(at, gateway.Unlocked),
+		rotate().route(at, gateway.Unlocked),
+		verifyOwn().route(at, gateway.Unlocked),
+		listActs().route(at, gateway.Unlocked),
+		listTokens().route(at, gateway.Unlocked),
+		makeToken().route(at, gateway.Unlocked),
+		revokeToken().route(at, gateway.Unlocked),
+		listHistory().route(at, gateway.Unlocked),
+		findHistory().route(at, gateway.Unlocked),
+		showHistory().route(at, gateway.Unlocked),
+		searchHistory().route(at, gateway.Unlocked),
+		renameHistory().route(at, gateway.Unlocked),
+		deleteHistory().route(at, gateway.Unlocked),
+		appendHistory().route(at, gateway.Unlocked),
+		exportHistory().route(at, gateway.Unlocked),
+		// The house. None of these reads what anybody keeps.
+		listPeople().route(at, gateway.Owner),
+		findPerson().route(at, gateway.Unlocked),
+		makeInvitation().route(at, gateway.Owner),
+		listInvitations().route(at, gateway.Owner),
+		withdraw().route(at, gateway.Owner),
+		setRole().route(at, gateway.Owner),
+		setDisabled().route(at, gateway.Owner),
+		dismiss().route(at, gateway.Unlocked), // anybody themself, an owner others: the directory sees to it
+		copyStore().route(at, gateway.Owner),
 		{Method: http.MethodGet, Path: auditPath, Policy: gateway.Auditor, Serve: at.auditFile},
 	}
 	return gateway.NewTable(door.Standing, routes...)

@@ -9,25 +9,37 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
+	"time"
 
+	"abaton.local/chat/history"
 	"abaton.local/engine"
 )
 
 func chatVerb() verb {
 	return verb{
 		name: "chat", args: "[MODEL]", short: "talk to a model in this terminal",
-		about: "Talks to a model in this terminal. Nothing of the conversation is kept after it. With a running `abaton serve` it uses " +
-			"that one's engine, else it starts its own, in a jail. Where standard input is not a terminal, each line is a " +
-			"question and only the answers are printed. Ctrl-C stops an answer, a second one leaves.",
+		about: "Talks to a model in this terminal. Once you are set up (`abaton setup`) it asks for your passphrase and keeps the " +
+			"conversation in your vault, each question before it is answered; Enter instead of the passphrase makes you a guest, of " +
+			"whom nothing is kept. With a running `abaton serve` it uses that one's engine and the vault of whoever is logged in " +
+			"there, else it starts its own engine, in a jail. Where standard input is not a terminal you are a guest: each line is " +
+			"a question and only the answers are printed. Ctrl-C stops an answer, a second one leaves.",
 		examples: []string{
 			"abaton chat",
+			"abaton chat --continue",
+			"abaton chat --resume 3f9a1c20",
+			"abaton chat --guest",
 			"abaton chat smollm2-135m",
 			`echo "What is the capital of France?" | abaton chat`,
 		},
-		settings: roomSettings,
-		codes:    []int{failed, unprotected, stopped},
-		bind: func(*flag.FlagSet) action {
+		settings: append(slices.Clone(roomSettings), "person"),
+		codes:    []int{failed, unprotected, locked, found, stopped},
+		bind: func(fs *flag.FlagSet) action {
+			var w asWhom
+			fs.BoolVar(&w.guest, "guest", false, "keep nothing of this conversation, and ask for no passphrase")
+			fs.BoolVar(&w.goOn, "continue", false, "go on with the newest conversation")
+			fs.StringVar(&w.resume, "resume", "", "go on with the conversation of this `ID`: its first digits, see `abaton history`")
 			return func(ctx context.Context, p *program, args []string) error {
 				if len(args) > 1 {
 					return usageError{"chat", "chat takes one model at most."}
@@ -35,13 +47,42 @@ func chatVerb() verb {
 				if len(args) == 1 {
 					p.cfg.Model = args[0]
 				}
-				if p.screen.inTTY && p.screen.outTTY && p.screen.moves {
-					return chatOnTerminal(ctx, p)
+				w.terminal = p.screen.inTTY
+				if err := w.check(); err != nil {
+					return err
 				}
-				return chatByLines(ctx, p)
+				if p.screen.inTTY && p.screen.outTTY && p.screen.moves {
+					return chatOnTerminal(ctx, p, w)
+				}
+				return chatByLines(ctx, p, w)
 			}
 		},
 	}
+}
+
+// begin is the conversation of whoever was let in: a new one, or the one to go
+// on with as it stands.
+func begin(ctx context.Context, p *program, a *answers, w asWhom) (*conversation, shownJSON, error) {
+	c := &conversation{answers: a}
+	if a.kept {
+		c.memory = &memory{desk: a.desk}
+	}
+	var before shownJSON
+	if w.continues() {
+		var err error
+		if before, err = continued(ctx, a.desk, w.resume); err != nil {
+			return nil, before, err
+		}
+		if m, err := a.shelf.Find(before.Model); err == nil && p.cfg.Model == "" {
+			a.model = m // the one that it was with
+		}
+		c.memory.id, c.turns = before.ID, messages(before.Said, p.cfg.Context)
+	}
+	c.manner = mannerFor(p.cfg, a.model)
+	if before.Instruction != "" && p.cfg.Instruction == nil {
+		c.instruction = before.Instruction
+	}
+	return c, before, nil
 }
 
 // longestLine bounds one question that comes from a pipe, in bytes.
@@ -49,10 +90,10 @@ const longestLine = 1 << 20
 
 // chatByLines takes each line of standard input as a question and prints the
 // answers, nothing else.
-func chatByLines(ctx context.Context, p *program) error {
+func chatByLines(ctx context.Context, p *program, w asWhom) error {
 	interrupts := make(chan os.Signal, 2)
 	opening, release := signal.NotifyContext(ctx, os.Interrupt)
-	a, err := openAnswers(opening, p, "chat")
+	a, err := openAnswers(opening, p, w)
 	if err != nil {
 		err = stoppedOr(opening, err)
 		release()
@@ -62,7 +103,13 @@ func chatByLines(ctx context.Context, p *program) error {
 	signal.Notify(interrupts, os.Interrupt)
 	release()
 	defer signal.Stop(interrupts)
-	c := &conversation{answers: a, manner: mannerFor(p.cfg, a.model)}
+	c, _, err := begin(ctx, p, a, w)
+	if err != nil {
+		return err
+	}
+	if w.terminal || !w.guest && isHome(p.cfg.Folders) {
+		p.screen.say(a.notice)
+	}
 	lines := make(chan string)
 	problem := make(chan error, 1)
 	go func() {
@@ -98,6 +145,9 @@ func chatByLines(ctx context.Context, p *program) error {
 			if err := checkText("the question", line); err != nil {
 				return tell(err)
 			}
+			if err := c.memory.question(ctx, line, c.manner); err != nil {
+				return err
+			}
 			t := turn{p: p, c: c, interrupts: interrupts}
 			if err := t.run(ctx, line); err != nil && !errors.Is(err, errAnswerStopped) {
 				return err
@@ -116,6 +166,9 @@ type turn struct {
 	interrupts <-chan os.Signal
 	waiting    func() // called before the first piece is shown
 }
+
+// lastWords bounds how long somebody who leaves in a hurry is held up.
+const lastWords = 2 * time.Second
 
 // run asks and prints. One interrupt stops the answer, errAnswerStopped; a
 // second before it has stopped leaves, errStopped.
@@ -146,6 +199,10 @@ func (t turn) run(ctx context.Context, question string) error {
 		select {
 		case <-t.interrupts:
 			if interrupted {
+				select { // what was answered so far is being kept
+				case <-finished:
+				case <-time.After(lastWords):
+				}
 				return errStopped
 			}
 			interrupted = true
@@ -174,14 +231,18 @@ func (t turn) remark(r reply) {
 }
 
 // chatOnTerminal is the conversation with a person who looks at it.
-func chatOnTerminal(ctx context.Context, p *program) error {
+func chatOnTerminal(ctx context.Context, p *program, w asWhom) error {
 	opening, release := signal.NotifyContext(ctx, os.Interrupt)
 	defer release()
-	a, err := openAnswers(opening, p, "chat")
+	a, err := openAnswers(opening, p, w)
 	if err != nil {
 		return stoppedOr(opening, err)
 	}
 	defer a.close()
+	c, before, err := begin(opening, p, a, w)
+	if err != nil {
+		return stoppedOr(opening, err)
+	}
 	keyboard, err := openKeyboard(p.in, p.screen)
 	if err != nil {
 		return tell(fmt.Errorf("this terminal cannot be used: %w", err))
@@ -189,9 +250,13 @@ func chatOnTerminal(ctx context.Context, p *program) error {
 	defer keyboard.close()
 	release()
 	a.warm()
-	s := sitting{p: p, a: a, k: keyboard, c: &conversation{answers: a, manner: mannerFor(p.cfg, a.model)}}
+	s := sitting{p: p, a: a, k: keyboard, c: c}
 	s.greet()
-	return s.run(ctx)
+	fmt.Fprintln(p.screen.out, p.screen.dim(wrapped(a.notice, p.screen.width()-1, "")))
+	if w.continues() {
+		s.recall(before)
+	}
+	return errors.Join(s.run(ctx), s.leave(ctx))
 }
 
 // sitting is a person at a terminal with a conversation.
@@ -239,6 +304,13 @@ func (s *sitting) question(ctx context.Context, text string) error {
 		s.p.screen.complain(err.Error())
 		return nil
 	}
+	if err := s.keep(ctx, text); errors.Is(err, errStopped) || errors.Is(err, io.EOF) {
+		return err
+	} else if err != nil {
+		s.complain(err)
+		s.p.screen.say("It was not asked, for it could not be kept; the up arrow brings it back.")
+		return nil
+	}
 	t := turn{p: s.p, c: s.c, interrupts: s.k.interrupts, waiting: s.wait()}
 	err := t.run(ctx, text)
 	switch {
@@ -248,10 +320,65 @@ func (s *sitting) question(ctx context.Context, text string) error {
 	case errors.Is(err, errStopped):
 		return err
 	case err != nil:
-		said, _ := words(err, s.p.log)
-		s.p.screen.complain(said)
+		s.complain(err)
 	}
 	return nil
+}
+
+func (s *sitting) complain(err error) {
+	said, _ := words(err, s.p.log)
+	s.p.screen.complain(said)
+}
+
+// keep has a question kept, and asks for the passphrase where the vault has
+// locked meanwhile.
+func (s *sitting) keep(ctx context.Context, text string) error {
+	err := s.c.memory.question(ctx, text, s.c.manner)
+	if !isLocked(err) {
+		return err
+	}
+	if err := s.unlock(ctx); err != nil {
+		return err
+	}
+	return s.c.memory.question(ctx, text, s.c.manner)
+}
+
+func (s *sitting) unlock(ctx context.Context) error {
+	s.p.screen.say("Your vault has locked meanwhile.")
+	return s.a.reopen(ctx, s.p, s.k.secret)
+}
+
+// leave keeps what could not be kept before.
+func (s *sitting) leave(ctx context.Context) error {
+	m := s.c.memory
+	err := m.settle(ctx)
+	if isLocked(err) && ctx.Err() == nil {
+		s.p.screen.say("The last answer is not kept yet.")
+		if err = s.unlock(ctx); err == nil {
+			err = m.settle(ctx)
+		}
+	}
+	return err
+}
+
+// recall shows where the conversation was left.
+func (s *sitting) recall(before shownJSON) {
+	out, width := s.p.screen.out, s.p.screen.width()-1
+	fmt.Fprintln(out, wrapped(s.p.screen.bold(cleanLine(before.Title))+" · "+moment(before.Updated), width, ""))
+	if before.Damage != "" {
+		s.p.screen.complain("a part of it cannot be read: " + before.Damage)
+	}
+	for _, t := range before.Said[max(0, len(before.Said)-2):] {
+		mark := ""
+		if t.Role == history.User {
+			mark = s.k.editor.prompt
+			s.k.editor.remember(t.Text)
+		}
+		fmt.Fprintln(out, s.p.screen.dim(wrapped(cleaned(mark+strings.TrimSpace(t.Text)), width, "")))
+	}
+	if n := len(before.Said); n > 0 && before.Said[n-1].Role == history.User {
+		fmt.Fprintln(out, wrapped("(This question has no answer yet; the up arrow brings it back.)", width, ""))
+	}
 }
 
 // wait shows that something is going on until the function it gives is called.
@@ -288,8 +415,7 @@ func (s *sitting) command(text string) (leave bool) {
 		}
 		m, err := s.a.shelf.Find(arg)
 		if err != nil {
-			said, _ := words(err, s.p.log)
-			s.p.screen.complain(said)
+			s.complain(err)
 			break
 		}
 		s.a.model, s.c.manner = m, mannerFor(s.p.cfg, m)
@@ -312,8 +438,7 @@ func hint(near string) string {
 func (s *sitting) listModels() {
 	list, err := s.a.shelf.List()
 	if err != nil {
-		said, _ := words(err, s.p.log)
-		s.p.screen.complain(said)
+		s.complain(err)
 		return
 	}
 	for _, m := range list {

@@ -24,6 +24,10 @@ import (
 type config struct {
 	Address        string   `toml:"address"`
 	Names          []string `toml:"names"`
+	LAN            string   `toml:"lan_address"`
+	LANNames       []string `toml:"lan_names"`
+	Certificate    string   `toml:"certificate"`
+	CertificateKey string   `toml:"certificate_key"`
 	Model          string   `toml:"model"`
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
@@ -81,6 +85,10 @@ func (s setting) variable() string { return "ABATON_" + strings.ToUpper(s.key) }
 var settings = []setting{
 	{"address", "HOST:PORT", "loopback address to listen on (127.0.0.1:8226)", func(c *config) any { return &c.Address }},
 	{"names", "NAME,…", "further host names that browsers may use for this server", func(c *config) any { return &c.Names }},
+	{"lan_address", "IP:PORT", "one address of this machine where others may come in, by TLS and with an account", func(c *config) any { return &c.LAN }},
+	{"lan_names", "NAME,…", "host names by which the others call this machine", func(c *config) any { return &c.LANNames }},
+	{"certificate", "FILE", "certificate for the others (one by an authority made here)", func(c *config) any { return &c.Certificate }},
+	{"certificate_key", "FILE", "its key", func(c *config) any { return &c.CertificateKey }},
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
@@ -259,8 +267,8 @@ func (c *config) check(origin map[string]string) error {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return bad("address", fmt.Sprintf("%q is not a port from 0 to 65535", port))
 	} else if ip := net.ParseIP(host); n > 65535 || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return bad("address", fmt.Sprintf("%s is not this machine alone; only a loopback address such as 127.0.0.1 or [::1] is allowed, "+
-			"for there are no TLS and no accounts yet", cmp.Or(host, "an empty host")))
+		return bad("address", fmt.Sprintf("%s is not this machine alone; only a loopback address such as 127.0.0.1 or [::1] is allowed here, "+
+			"for it has no TLS; other machines come in by --lan-address", cmp.Or(host, "an empty host")))
 	}
 	switch {
 	case c.Threads < 0 || c.Threads > 1024:

@@ -16,11 +16,13 @@ type answerer interface {
 	Answer(context.Context, chat.Ask) iter.Seq2[chat.Event, error]
 }
 
-// conversation is the turns of one sitting. They are in memory only.
+// conversation is the turns of one sitting. They are in memory, and kept where
+// somebody has a vault.
 type conversation struct {
 	answers answerer
 	manner
-	turns []engine.Message
+	turns  []engine.Message
+	memory *memory
 }
 
 // reply is what came of one question.
@@ -37,7 +39,8 @@ type reply struct {
 // answer to show as they come. When the conversation no longer fits into the
 // model's context, the oldest question and answer go, again and again. What was
 // answered until an error or a stop stays in the conversation; a question that
-// got no answer does not.
+// got no answer does not. What is kept is the memory's, which has the question
+// already.
 func (c *conversation) say(ctx context.Context, question string, show func(string) error) (reply, error) {
 	var r reply
 	asked := engine.Message{Role: engine.User, Content: question}
@@ -56,7 +59,7 @@ func (c *conversation) say(ctx context.Context, question string, show func(strin
 		if r.text != "" {
 			c.turns = append(c.turns, asked, engine.Message{Role: engine.Assistant, Content: r.text})
 		}
-		return r, err
+		return r, errors.Join(err, c.memory.answer(ctx, r, err))
 	}
 }
 
@@ -70,6 +73,7 @@ func (c *conversation) once(ctx context.Context, asked engine.Message, r *reply,
 		if e.Text == "" {
 			continue
 		}
+		c.memory.touch()
 		if err := show(e.Text); err != nil {
 			return err
 		}
@@ -78,7 +82,10 @@ func (c *conversation) once(ctx context.Context, asked engine.Message, r *reply,
 }
 
 // forget begins a new conversation.
-func (c *conversation) forget() { c.turns = nil }
+func (c *conversation) forget() {
+	c.turns = nil
+	c.memory.another()
+}
 
 // tooLong reports whether err says that the messages do not fit the context.
 func tooLong(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"abaton.local/vault"
 )
@@ -36,15 +37,43 @@ func (c call[In, Out]) at(ctx context.Context, d *desk, in In) (out Out, err err
 // who is logged in there, else whoever unlocks their vault here, in a process
 // that is locked down before the secret is typed.
 func openDesk(ctx context.Context, p *program) (*desk, error) {
+	return openDeskFor(ctx, p, deskOptions{})
+}
+
+// openDeskFor is openDesk with options for a desk in this process.
+func openDeskFor(ctx context.Context, p *program, o deskOptions) (*desk, error) {
 	if c := connect(ctx, p.cfg.Folders.Socket()); c != nil {
 		return remoteDesk(p)
 	}
-	return localDesk(ctx, p, deskOptions{})
+	return localDesk(ctx, p, o)
 }
 
 type deskOptions struct {
 	homeOptions
 	attempt func(*vault.Attempt) error // fills in a way other than the passphrase
+	older   bool                       // the person said beforehand that a backup was put back
+}
+
+// olderHelp is the help of the flag --accept-older.
+const olderHelp = "take the vault as it is, if it is older than it was: you restored a backup"
+
+// stream is a call whose result is large: it is written as it comes.
+type stream[In any] struct {
+	name string
+	do   func(context.Context, *home, vault.Session, In, io.Writer) error
+}
+
+// at does a stream at a desk.
+func (c stream[In]) at(ctx context.Context, d *desk, in In, w io.Writer) error {
+	if d.remote != nil {
+		return d.remote.post(ctx, doPath+c.name, in, func(body io.Reader) error {
+			if _, err := io.Copy(w, body); err != nil {
+				return tell(fmt.Errorf("what the running abaton serve sent broke off: %w", err))
+			}
+			return nil
+		})
+	}
+	return tell(c.do(ctx, d.home, d.session, in, w))
 }
 
 // localDesk opens the home in this process and unlocks one vault.
@@ -70,7 +99,7 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 			d.close()
 		}
 	}()
-	if d.home, err = openHome(ctx, p, o.homeOptions); err != nil {
+	if d.home, err = openHomeFor(ctx, p, &o); err != nil {
 		return nil, err
 	}
 	if err := closeWays(p); err != nil {
@@ -79,8 +108,29 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 	if d.home.people.Unclaimed() {
 		return nil, told{errNobody, failed}
 	}
-	d.session, err = unlock(ctx, p, d.home.people, o.attempt)
-	return d, err
+	if d.session, err = unlock(ctx, p, d.home.people, o); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// openHomeFor opens the home for a person, who says whether an older list of
+// people is meant to be there: it is theirs who run the machine.
+func openHomeFor(ctx context.Context, p *program, o *deskOptions) (*home, error) {
+	h, err := openHome(ctx, p, o.homeOptions)
+	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
+		if !o.older {
+			if _, err := acceptRollback(p, older); err != nil {
+				return nil, err
+			}
+		}
+		o.accept, o.older = older, true // so nothing else that is older is asked about
+		h, err = openHome(ctx, p, o.homeOptions)
+	}
+	if err != nil {
+		return nil, err // closed already
+	}
+	return h, nil
 }
 
 // errNobody says that the verb needs a person and there is none.
@@ -88,13 +138,13 @@ var errNobody = errors.New("nobody is set up here yet: `abaton setup` does it; u
 
 // unlock asks who it is and for their passphrase, and tells of a vault that is
 // older than it was.
-func unlock(ctx context.Context, p *program, people *vault.Directory, other func(*vault.Attempt) error) (vault.Session, error) {
+func unlock(ctx context.Context, p *program, people *vault.Directory, o deskOptions) (vault.Session, error) {
 	a := vault.Attempt{Name: p.cfg.Person, Way: vault.SlotPassphrase}
 	if a.Name == "" {
 		a.Name = usualName(p.cfg)
 	}
-	if other != nil {
-		if err := other(&a); err != nil {
+	if o.attempt != nil {
+		if err := o.attempt(&a); err != nil {
 			return vault.Session{}, err
 		}
 	} else {
@@ -107,8 +157,11 @@ func unlock(ctx context.Context, p *program, people *vault.Directory, other func
 	}
 	s, err := people.Unlock(ctx, a)
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
-		if a.Accept, err = acceptRollback(p, older); err != nil {
-			return s, err
+		a.Accept = older
+		if !o.older {
+			if _, err = acceptRollback(p, older); err != nil {
+				return s, err
+			}
 		}
 		s, err = people.Unlock(ctx, a)
 	}

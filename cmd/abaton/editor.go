@@ -131,11 +131,17 @@ func (e *editor) recall(at int) {
 // take gives the line that was entered, remembers it and starts a new one.
 func (e *editor) take() string {
 	s := string(e.text)
+	e.remember(s)
+	e.clear()
+	return s
+}
+
+// remember puts a line where the up arrow brings it back.
+func (e *editor) remember(s string) {
 	if strings.TrimSpace(s) != "" && (len(e.history) == 0 || e.history[len(e.history)-1] != s) {
 		e.history = append(e.history, s)
 	}
-	e.clear()
-	return s
+	e.at = len(e.history)
 }
 
 // clear drops the line under the hands.

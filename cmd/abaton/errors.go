@@ -13,6 +13,8 @@ import (
 	"abaton.local/engine"
 	"abaton.local/models"
 	"abaton.local/sandbox"
+	"abaton.local/vault"
+	"abaton.local/vault/sqlite"
 )
 
 // Exit codes, the same for every verb.
@@ -112,6 +114,19 @@ var errorTable = []func(error) (string, int, bool){
 	func(err error) (string, int, bool) {
 		return "the disk is full: make room, then try again; nothing half-written is used", failed, errors.Is(err, syscall.ENOSPC)
 	},
+	match(func(e *vault.TooSoon) (string, int) { return e.Error(), locked }),
+	func(err error) (string, int, bool) {
+		return "the vault is locked: `abaton login` unlocks it at a running server", locked, errors.Is(err, vault.ErrLocked)
+	},
+	isOne(locked, vault.ErrWrong, vault.ErrEnded, vault.ErrDisabled, vault.ErrToken, vault.ErrRecoveryCode, vault.ErrOtherCode, vault.ErrTicket),
+	isOne(found, vault.ErrRolledBack, vault.ErrSlots),
+	match(func(e *vault.Damage) (string, int) { return e.Error(), found }),
+	match(func(e *sqlite.Trouble) (string, int) {
+		if e.Kind == sqlite.Damaged || e.Kind == sqlite.Foreign {
+			return e.Error(), found
+		}
+		return e.Error(), failed
+	}),
 	match(func(e told) (string, int) { return e.Error(), e.code }),
 	match(func(e *fs.PathError) (string, int) { return describePath(e), failed }),
 }
@@ -125,6 +140,18 @@ func match[E error](say func(E) (string, int)) func(error) (string, int, bool) {
 		}
 		text, code := say(e)
 		return text, code, true
+	}
+}
+
+// isOne makes a row for errors whose own words are said, with an exit code.
+func isOne(code int, targets ...error) func(error) (string, int, bool) {
+	return func(err error) (string, int, bool) {
+		for _, t := range targets {
+			if errors.Is(err, t) {
+				return err.Error(), code, true
+			}
+		}
+		return "", 0, false
 	}
 }
 

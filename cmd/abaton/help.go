@@ -38,7 +38,8 @@ func help(s *screen, args []string) int {
 
 // verbHelp shows usage, flags, examples and exit codes of one verb.
 func verbHelp(w io.Writer, v verb, width int) {
-	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimRight("abaton "+v.name+" "+v.args, " "), wrapped(v.about, min(width, 100), ""))
+	usage := wrapped(strings.TrimRight("Usage: abaton "+v.name+" "+v.args, " "), min(width, 100), "       ")
+	fmt.Fprintf(w, "%s\n\n%s\n", usage, wrapped(v.about, min(width, 100), ""))
 	fs := flag.NewFlagSet(v.name, flag.ContinueOnError)
 	v.bind(fs)
 	fmt.Fprint(w, "\nFlags:\n\n")
@@ -125,6 +126,28 @@ func wantNothing(verb string, args []string) error {
 		return usageError{verb, fmt.Sprintf("%s takes no arguments, got %q.", verb, args[0])}
 	}
 	return nil
+}
+
+// wantWords refuses too few or too many arguments after a verb's word; needs
+// says what each of them is.
+func wantWords(verb, word string, args []string, needs ...string) error {
+	switch {
+	case len(args) < len(needs):
+		return usageError{verb, fmt.Sprintf("%s %s needs %s.", verb, word, strings.Join(needs, " and "))}
+	case len(args) > len(needs):
+		return usageError{verb, fmt.Sprintf("%s %s takes %d arguments, got %d: put quotes around one with spaces.", verb, word, len(needs), len(args))}
+	}
+	return nil
+}
+
+// unknownWord says which words a verb knows.
+func unknownWord(verb, word string, words ...string) error {
+	word = clip(cleanLine(word), 40)
+	if near := nearest(word, words); near != "" {
+		return usageError{verb, fmt.Sprintf("%s has no %q; did you mean `abaton %s %s`?", verb, word, verb, near)}
+	}
+	last := len(words) - 1
+	return usageError{verb, fmt.Sprintf("%s has no %q, only %s and %s.", verb, word, strings.Join(words[:last], ", "), words[last])}
 }
 
 // nearest is the name that s was most likely meant to be, or "".

@@ -27,6 +27,7 @@ type home struct {
 	device *vault.Device
 	audit  *audit.Log
 	people *vault.Directory
+	places folders
 
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
@@ -54,28 +55,17 @@ type homeOptions struct {
 
 // openHome opens the home. The caller holds the store's lock.
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
-	h = &home{histories: map[vault.PersonID]*kept{}}
+	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())
 		}
 	}()
-	f := p.cfg.Folders
-	if h.device, err = openDevice(f, o.make); err != nil {
-		return h, err
-	}
-	if h.store, err = sqlite.Open(ctx, f.Store()); err != nil {
-		return h, err
-	}
-	signing, pseudonyms := h.device.AuditKeys()
-	h.audit, err = audit.Open(auditFolder(p), audit.Keys{Seed: signing[:], Pseudonym: pseudonyms[:]}, time.Now)
-	clear(signing[:])
-	clear(pseudonyms[:])
-	if err != nil {
+	if err := h.openStore(ctx, p, o.make); err != nil {
 		return h, err
 	}
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
-		Store: h.store, Device: h.device, StateDir: f.State, Audit: recorder{h.audit}, Now: time.Now,
+		Store: h.store, Device: h.device, StateDir: p.cfg.Folders.State, Audit: recorder{h.audit}, Now: time.Now,
 		NewMachine: o.newMachine, Accept: o.accept,
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
@@ -85,6 +75,22 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 		},
 	})
 	return h, err
+}
+
+// openStore opens device secret, store and audit log.
+func (h *home) openStore(ctx context.Context, p *program, make bool) (err error) {
+	f := p.cfg.Folders
+	if h.device, err = openDevice(f, make); err != nil {
+		return err
+	}
+	if h.store, err = sqlite.Open(ctx, f.Store()); err != nil {
+		return err
+	}
+	signing, pseudonyms := h.device.AuditKeys()
+	h.audit, err = audit.Open(auditFolder(p), audit.Keys{Seed: signing[:], Pseudonym: pseudonyms[:]}, time.Now)
+	clear(signing[:])
+	clear(pseudonyms[:])
+	return err
 }
 
 func openDevice(f folders, make bool) (*vault.Device, error) {
@@ -249,4 +255,14 @@ func (h *home) run(ctx context.Context) error {
 	running.Go(func() error { return h.audit.Run(ctx) })
 	running.Go(func() error { return h.audit.RunHeads(ctx, headsEvery, h.people.HeadsDigest) })
 	return running.Wait()
+}
+
+// openVaultless opens a home without its directory: enough to copy what nobody
+// can read. The caller holds the store's lock.
+func openVaultless(ctx context.Context, p *program) (h *home, err error) {
+	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}}
+	if err := h.openStore(ctx, p, false); err != nil {
+		return nil, errors.Join(tell(err), h.close())
+	}
+	return h, nil
 }

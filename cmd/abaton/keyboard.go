@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"unicode/utf8"
 )
 
 // keyboard is the terminal as a person types on it. One goroutine reads keys
@@ -37,7 +39,7 @@ func openKeyboard(in *os.File, s *screen) (*keyboard, error) {
 	signal.Notify(k.redraw, syscall.SIGWINCH, syscall.SIGCONT)
 	io.WriteString(s.out, pasteOn)
 	go func() {
-		r := keyReader{bufio.NewReader(in)}
+		r := keyReader{&keyInput{in: in}}
 		for {
 			key, err := r.next()
 			if err != nil {
@@ -96,6 +98,7 @@ func (k *keyboard) line(ctx context.Context) (string, error) {
 				k.newline()
 				return "", io.EOF
 			case entered:
+				k.draw() // keys that came all at once were not drawn one by one
 				k.newline()
 				return k.editor.take(), nil
 			}
@@ -108,6 +111,76 @@ func (k *keyboard) line(ctx context.Context) (string, error) {
 			}
 		}
 	}
+}
+
+// secret lets the person type something that is not shown. Its error is
+// errUnsaid when they would rather not.
+func (k *keyboard) secret(ctx context.Context, prompt string) (t *secretText, err error) {
+	t = &secretText{}
+	// A paste comes key by key: as one text it would stay in memory.
+	io.WriteString(k.screen.out, pasteOff+prompt)
+	defer func() {
+		io.WriteString(k.screen.out, "\r\n"+pasteOn)
+		if err != nil {
+			t.wipe()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return t, errStopped
+		case <-k.interrupts:
+			return t, errUnsaid
+		case sig := <-k.redraw:
+			if sig == syscall.SIGCONT {
+				if err := k.again(); err != nil {
+					return t, tell(err)
+				}
+			}
+			io.WriteString(k.screen.out, "\r"+prompt)
+		case <-k.end:
+			return t, io.EOF
+		case key := <-k.keys:
+			switch key.name {
+			case keyEnter:
+				return t, nil
+			case keyEndOfInput:
+				return t, errUnsaid
+			case keyBackspace:
+				t.back()
+			case keyKillStart:
+				t.wipe()
+			case keyRune:
+				if utf8.RuneLen(key.r) > longestSecret-t.n {
+					return t, tell(fmt.Errorf("a secret has %d bytes at most", longestSecret))
+				}
+				t.n += utf8.EncodeRune(t.buffer[t.n:], key.r)
+			}
+		}
+	}
+}
+
+// errUnsaid says that a secret was not given.
+var errUnsaid = told{errors.New("the vault stays locked"), locked}
+
+// keyInput reads what is typed and leaves no copy of it behind.
+type keyInput struct {
+	in       io.Reader
+	buffer   [256]byte
+	from, to int
+}
+
+func (k *keyInput) ReadByte() (byte, error) {
+	for k.from == k.to {
+		n, err := k.in.Read(k.buffer[:])
+		if k.from, k.to = 0, n; n == 0 && err != nil {
+			return 0, err
+		}
+	}
+	b := k.buffer[k.from]
+	k.buffer[k.from] = 0
+	k.from++
+	return b, nil
 }
 
 func (k *keyboard) draw() { io.WriteString(k.screen.out, k.editor.draw(k.screen.width())) }

@@ -46,8 +46,8 @@ type action func(ctx context.Context, p *program, args []string) error
 // verbs is the fixed table of what can be typed, in the order of the overview.
 func verbs() []verb {
 	return []verb{
-		chatVerb(), askVerb(), setupVerb(), loginVerb(), lockVerb(), serveVerb(), pullVerb(), modelsVerb(),
-		auditVerb(), logVerb(), witnessVerb(), versionVerb(),
+		chatVerb(), askVerb(), historyVerb(), setupVerb(), loginVerb(), lockVerb(), serveVerb(), pullVerb(), modelsVerb(),
+		vaultVerb(), keysVerb(), peopleVerb(), auditVerb(), logVerb(), witnessVerb(), versionVerb(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -94,8 +95,8 @@ func findModel(shelf *models.Shelf, name string) (models.Passport, error) {
 
 // lockDown gives up, for this process and for good, every way to reach the
 // Internet, and then makes the engine. Nothing was asked yet.
-func (r *rooms) lockDown(p *program) error {
-	if err := closeWays(p); err != nil {
+func (r *rooms) lockDown(p *program, open ...netip.AddrPort) error {
+	if err := closeWays(p, open...); err != nil {
 		return err
 	}
 	keep := time.Duration(p.cfg.KeepAlive)
@@ -113,13 +114,13 @@ func (r *rooms) lockDown(p *program) error {
 // forEver is longer than any machine runs.
 const forEver = 100 * 365 * 24 * time.Hour
 
-// closeWays locks this process down. From the runtime folder Unix sockets have
+// closeWays locks this process down, but for listeners at the addresses in open. From the runtime folder Unix sockets have
 // names short enough to be reached afterwards.
-func closeWays(p *program) error {
+func closeWays(p *program, open ...netip.AddrPort) error {
 	if err := os.Chdir(p.cfg.Folders.Runtime); err != nil {
 		return tell(err)
 	}
-	if err := sandbox.LockDown(); err != nil {
+	if err := sandbox.LockDown(open...); err != nil {
 		return told{fmt.Errorf("this process cannot be locked down, so it will not read a question: %w", err), unprotected}
 	}
 	return nil
@@ -146,55 +147,97 @@ func (r *rooms) close() error {
 // answers is whoever answers a person at this terminal, with what is known of it.
 type answers struct {
 	answerer
-	shelf  *models.Shelf
-	model  models.Passport
-	tier   string
-	remote bool
-	warm   func()
-	close  func()
+	seated
+	shelf   *models.Shelf
+	model   models.Passport
+	tier    string
+	through bool // a running serve
+	warm    func()
+	close   func()
 }
 
 // walls says what stands between the model and the machine.
 func (a *answers) walls() string {
-	if a.remote {
+	if a.through {
 		return "sandbox: " + a.tier + ", by the running abaton serve"
 	}
 	return "sandbox: " + a.tier
 }
 
-// openAnswers finds a running serve, or opens the rooms here. Either way this
-// process is locked down when it returns.
-func openAnswers(ctx context.Context, p *program, _ string) (*answers, error) {
+// openAnswers finds a running serve, or opens the rooms here, and finds out who
+// asks. Either way this process is locked down when it returns, and was before
+// a secret was typed.
+func openAnswers(ctx context.Context, p *program, w asWhom) (*answers, error) {
 	if connect(ctx, p.cfg.Folders.Socket()) != nil {
-		return throughServe(ctx, p)
+		return throughServe(ctx, p, w)
 	}
 	r, err := openRooms(ctx, p, true)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.lockDown(p); err != nil {
+	h, err := homeFor(ctx, p, r, w)
+	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	gone := make(chan error, 1)
-	go func() { gone <- r.engine.Run(running) }()
-	a := &answers{
-		answerer: here{chat.New(r.engine, r.shelf)},
-		shelf:    r.shelf, model: r.model, tier: tierWords(r.jail.Tier()),
-	}
-	a.warm = func() {
-		go func() { _ = r.engine.Warm(running, engine.Person(vault.Owner), a.model.Digest) }() // the first question meets the same error
-	}
-	a.close = func() {
+	gone := make(chan error, 2)
+	shut := func() {
+		var err error
+		if h != nil { // before the sessions end: what is sealed now needs keys
+			err = h.closeHistories(context.Background())
+		}
 		stop()
-		if err := errors.Join(<-gone, r.close()); err != nil && !errors.Is(err, context.Canceled) {
+		err = errors.Join(err, <-gone, <-gone)
+		if h != nil {
+			err = errors.Join(err, h.close())
+		}
+		if err = errors.Join(err, r.close()); err != nil && !errors.Is(err, context.Canceled) {
 			p.log.Error("closing the rooms", "error", err.Error())
 		}
+	}
+	if err := r.lockDown(p); err != nil {
+		gone <- nil
+		gone <- nil
+		shut()
+		return nil, err
+	}
+	go func() { gone <- r.engine.Run(running) }()
+	go func() {
+		if h == nil {
+			gone <- nil
+			return
+		}
+		gone <- h.people.Run(running) // locks who is idle
+	}()
+	s, err := seatHere(ctx, p, h, w)
+	if err != nil {
+		shut()
+		return nil, err
+	}
+	a := &answers{
+		answerer: here{chat.New(r.engine, r.shelf), s.desk},
+		seated:   s, shelf: r.shelf, model: r.model, tier: tierWords(r.jail.Tier()), close: shut,
+	}
+	a.warm = func() {
+		go func() { _ = r.engine.Warm(running, engine.Person(s.session.Person), a.model.Digest) }() // the first question meets the same error
 	}
 	return a, nil
 }
 
-func throughServe(ctx context.Context, p *program) (*answers, error) {
+// homeFor opens the home where somebody is set up who may want to come in; the
+// rooms hold the store's lock.
+func homeFor(ctx context.Context, p *program, r *rooms, w asWhom) (*home, error) {
+	if w.guest || !w.terminal || !isHome(p.cfg.Folders) {
+		return nil, nil
+	}
+	h, err := openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{locked: r.leave}})
+	if err == nil && h.people.Unclaimed() {
+		return nil, h.close()
+	}
+	return h, err
+}
+
+func throughServe(ctx context.Context, p *program, w asWhom) (*answers, error) {
 	shelf, err := models.OpenShelf(p.cfg.Folders.Models)
 	if err != nil {
 		return nil, tell(err)
@@ -210,15 +253,26 @@ func throughServe(ctx context.Context, p *program) (*answers, error) {
 	if err := closeWays(p); err != nil {
 		return nil, err
 	}
+	s, err := seatThere(ctx, p, w)
+	if err != nil {
+		return nil, err
+	}
+	c := s.remote
+	if c == nil { // a guest
+		c = newClient(socketName)
+	}
 	nothing := func() {}
-	return &answers{answerer: newClient(socketName), shelf: shelf, model: m, tier: status.Tier, remote: true, warm: nothing, close: nothing}, nil
+	return &answers{answerer: c, seated: s, shelf: shelf, model: m, tier: status.Tier, through: true, warm: nothing, close: nothing}, nil
 }
 
-// here answers by the rooms of this process, for its owner.
-type here struct{ chat *chat.Answerer }
+// here answers by the rooms of this process, for whoever is at the desk.
+type here struct {
+	chat *chat.Answerer
+	desk *desk
+}
 
 func (h here) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, error] {
-	return h.chat.Answer(ctx, vault.Session{Person: vault.Owner}, ask)
+	return h.chat.Answer(ctx, h.desk.session, ask)
 }
 
 // tierWords says in a few words what a tier holds: "full jail (tier A)".

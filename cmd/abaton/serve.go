@@ -21,15 +21,17 @@ func serveVerb() verb {
 	return verb{
 		name: "serve", short: "answer programs on this machine (OpenAI interface)",
 		about: "Answers programs on this machine: POST /v1/chat/completions and GET /v1/models, on a loopback address with an " +
-			"access token that is shown once, at the first start, and on a Unix socket for this account's own programs. " +
+			"access token, and on a Unix socket for this account's own programs. With --lan-address other machines come in too, by " +
+			"TLS and with an account. The claim that it prints once makes the first owner: abaton setup. " +
 			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
 			"running answers had time to end; a second one ends it at once.",
 		examples: []string{
 			"abaton serve",
 			"abaton serve --address 127.0.0.1:9000 --keep-alive 1h",
+			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local",
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
-		settings: append([]string{"address", "names"}, roomSettings...),
+		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key"}, roomSettings...),
 		codes:    []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
@@ -61,7 +63,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	defer func() { closed = errors.Join(closed, h.close()) }()
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names,
-		People: gateway.Directory(h.people), Log: p.log,
+		TLS: p.lan(), People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
 		return tell(err)
@@ -71,7 +73,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(tell(err), door.Close())
 	}
 	now := status{Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
-	if err := r.lockDown(p); err != nil {
+	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
 	if err := h.began(r.jail.Tier()); err != nil {
@@ -82,7 +84,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err := entry.open(h, tokens, wantToken); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
-	announce(p, r, now, entry)
+	announce(p, r, now, entry, door)
 	entry.claim.Clear()
 	routes, err := newCounter(h, p.log, door)
 	if err != nil {
@@ -104,6 +106,17 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return tell(err)
 	}
 	return nil
+}
+
+// lan says how other machines may come in; nil: not at all.
+func (p *program) lan() *gateway.TLS {
+	if p.cfg.LAN == "" {
+		return nil
+	}
+	return &gateway.TLS{
+		Address: p.cfg.LAN, Names: p.cfg.LANNames, Dir: filepath.Join(p.cfg.Folders.State, "tls"),
+		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey,
+	}
 }
 
 // entrance is how somebody gets in for the first time: before anybody is set
@@ -128,12 +141,15 @@ func (e *entrance) open(h *home, tokens *vault.Tokens, want bool) (err error) {
 
 // announce says where it serves, behind which walls, and the token if it is
 // new. The line about the token comes last: programs wait for it.
-func announce(p *program, r *rooms, s status, e entrance) {
+func announce(p *program, r *rooms, s status, e entrance, door *gateway.Gateway) {
 	out := p.screen.out
 	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
 	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
 	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
+	if at := door.TLSAddr(); at != nil {
+		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n            fingerprint of the authority: %s\n", at, door.Fingerprint())
+	}
 	if claim := e.claim.Reveal(); len(claim) > 0 {
 		fmt.Fprintf(out, "  claim     abaton setup --invitation %s\n            makes the owner, whose conversations are kept. Once, and until this server ends.\n", claim)
 	}

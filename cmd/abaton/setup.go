@@ -20,26 +20,30 @@ func setupVerb() verb {
 			"name and a passphrase, offers one of six words, and shows a recovery code once. Without a terminal the first line of " +
 			"standard input is the passphrase, and the recovery code is printed. Nobody else can open the vault: not the owner, " +
 			"not an administrator, and not we. Who loses both passphrase and recovery code has lost what is in it.",
-		examples: []string{"abaton setup", "abaton setup --person ada", "abaton setup --person bob --invitation abi_…"},
+		examples: []string{"abaton setup", "abaton setup --person ada", "abaton setup --person bob --invitation abi_…", "abaton setup --recovery"},
 		settings: []string{"person"},
-		codes:    []int{failed, unprotected, stopped},
+		codes:    []int{failed, unprotected, locked, found, stopped},
 		bind: func(fs *flag.FlagSet) action {
 			invitation := fs.String("invitation", "", "the `TEXT` that an owner gave you: abaton people invite")
+			recovery := fs.Bool("recovery", false, "come back to a vault that a backup brought here, with its recovery code")
 			return func(ctx context.Context, p *program, args []string) error {
 				if err := wantNothing("setup", args); err != nil {
 					return err
 				}
 				if c := connect(ctx, p.cfg.Folders.Socket()); c != nil {
+					if *recovery {
+						return told{errors.New("an abaton serve is running: end it to come back with a recovery code, then start it again"), failed}
+					}
 					return setUpThere(ctx, p, c, *invitation)
 				}
-				return setUpHere(ctx, p, *invitation)
+				return setUpHere(ctx, p, *invitation, *recovery)
 			}
 		},
 	}
 }
 
 // setUpHere makes a person in this process, which then owns the store.
-func setUpHere(ctx context.Context, p *program, invitation string) error {
+func setUpHere(ctx context.Context, p *program, invitation string, back bool) error {
 	lock, err := lockStore(p.cfg.Folders.State, p.verb)
 	if err != nil {
 		return tell(err)
@@ -65,13 +69,26 @@ func setUpHere(ctx context.Context, p *program, invitation string) error {
 		defer claim.Clear()
 		ticket = claim.Reveal()
 	}
+	recovery := &secretText{}
+	if back {
+		if recovery, err = p.secret(ctx, "Recovery code of your vault: "); err != nil {
+			return err
+		}
+		defer recovery.wipe()
+		if recovery.n == 0 { // it would be a new vault
+			return tell(vault.ErrRecoveryCode)
+		}
+	}
 	n, err := askNewcomer(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer n.wipe()
 	p.screen.say("Making the vault …")
-	s, err := h.people.Join(ctx, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes()})
+	s, err := h.people.Join(ctx, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes(), Recovery: recovery.bytes()})
+	if back && errors.Is(err, vault.ErrWrong) {
+		return told{errors.New("this recovery code opens no vault here that is without a person: is it of the vault in this backup, and of a time before it?"), locked}
+	}
 	if err != nil {
 		return tell(err)
 	}
@@ -79,6 +96,11 @@ func setUpHere(ctx context.Context, p *program, invitation string) error {
 	// The token of the time before anybody was here opens nothing any more.
 	if err := os.Remove(filepath.Join(p.cfg.Folders.Tokens(), "token.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return tell(err)
+	}
+	if back {
+		p.screen.say("Your vault is yours again; its recovery code stays good.")
+		farewell(p, n.name)
+		return nil
 	}
 	code, err := h.people.NewRecovery(s)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 //	type "TEXT"           a quoted Go string; \x03 is Ctrl-C
 //	pause                 wait until nothing has come for a while
 //	exit CODE             the command ends with this exit code
+//	kill                  the command is killed
 //
 // Everything that came is in terminal.out.
 func terminal(ts *testscript.TestScript, _ bool, args []string) {
@@ -77,6 +78,9 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		case "pause":
 			t.pause()
+		case "kill":
+			ts.Check(cmd.Process.Kill())
+			t.drain()
 		case "exit":
 			t.drain()
 			code := 0

@@ -9,18 +9,7 @@ import (
 
 // The long parts of what the other files try shortly.
 
-func TestPowerCutSoak(t *testing.T) {
-	rec := recordOf(t, powerSteps, pragmas())
-	for name, c := range map[string]care{"journalling": {}, "strict": {strict: true}, "aloof": {aloof: true}} {
-		t.Run(name, func(t *testing.T) {
-			v := rec.cuts(t, 20_000, 111, c)
-			if v.lost+v.broken > 0 {
-				t.Error(v)
-			}
-			t.Log(v)
-		})
-	}
-}
+func TestPowerCutSoak(t *testing.T) { powerCuts(t, 20_000, 1000) }
 
 func TestKillSoak(t *testing.T) { kills(t, 1000) }
 

@@ -25,12 +25,12 @@ type moment struct {
 }
 
 // recordOf lets a person make n steps, with a few closings and openings, under
-// the pragmas given.
-func recordOf(tb testing.TB, n int, list []pragma) *recording {
+// the pragmas given; every so many steps there is a large record.
+func recordOf(tb testing.TB, n, large int, list []pragma) *recording {
 	tb.Helper()
 	ctx := tb.Context()
 	rec := &recording{d: newEmpty(), p: newPerson(7)}
-	rec.p.large = 50
+	rec.p.large = large
 	var st *Store
 	var v *vault.Vault
 	for i := range n + 1 {
@@ -126,13 +126,19 @@ const powerSteps = 60
 // TestPowerCut is the promise: whatever was acknowledged is there after a power
 // cut, and nothing is broken, on a disk that keeps names with files and on one
 // that keeps them only when the folder is synced.
-func TestPowerCut(t *testing.T) {
-	rec := recordOf(t, powerSteps, pragmas())
-	t.Logf("%d operations", len(rec.d.log))
+func TestPowerCut(t *testing.T) { powerCuts(t, 700, 30) }
+
+// powerCuts cuts so many times on each kind of disk, and so many more in a
+// workload in which the parts of a large record are most of what is written.
+func powerCuts(t *testing.T, n, large int) {
+	rec, rec2 := recordOf(t, powerSteps, 0, pragmas()), recordOf(t, powerSteps, 50, pragmas())
+	t.Logf("%d and %d operations", len(rec.d.log), len(rec2.d.log))
 	for name, c := range map[string]care{"journalling": {}, "strict": {strict: true}, "aloof": {aloof: true}} {
 		t.Run(name, func(t *testing.T) {
-			if v := rec.cuts(t, 700, 11, c); v.lost+v.broken > 0 {
-				t.Error(v)
+			for _, v := range []verdict{rec.cuts(t, n, 11, c), rec2.cuts(t, large, 14, c)} {
+				if t.Log(v); v.lost+v.broken > 0 {
+					t.Error("the power was cut, and not all is there")
+				}
 			}
 		})
 	}
@@ -154,7 +160,7 @@ func TestPowerCutSees(t *testing.T) {
 		"a lying disk":       {pragmas(), care{lies: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := recordOf(t, powerSteps, c.list).cuts(t, 300, 12, c.care)
+			v := recordOf(t, powerSteps, 0, c.list).cuts(t, 300, 12, c.care)
 			if v.lost == 0 || c.care.lies && v.broken == 0 {
 				t.Error("not seen: ", v)
 			}
