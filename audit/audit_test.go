@@ -196,8 +196,8 @@ func TestEventHasNumbersOnly(t *testing.T) {
 		case reflect.Array:
 			return numeric(ty.Elem())
 		case reflect.Struct:
-			for i := range ty.NumField() {
-				if !numeric(ty.Field(i).Type) {
+			for field := range ty.Fields() {
+				if !numeric(field.Type) {
 					return false
 				}
 			}

@@ -197,7 +197,7 @@ func TestSecondReaderAgreesOnTheFolder(t *testing.T) {
 	}
 	var leaves [][]byte
 	prev, last, left := unhex(t, v["first-link"]), uint64(0), byte(0)
-	for i := 0; i < 260; i++ {
+	for i := range 260 {
 		bundle := file(t, fmt.Sprintf("tile/entries/%03d", i/256))
 		at := i % 256 * 98
 		leaf := bundle[at+2 : at+98]

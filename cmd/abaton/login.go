@@ -87,7 +87,7 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	if back, ok := errors.AsType[*rolledBackThere](err); ok {
 		if !older {
 			p.screen.complain(back.Error())
-			if older, err = acceptOlder(p); err != nil {
+			if _, err = acceptOlder(p); err != nil {
 				return err
 			}
 		}

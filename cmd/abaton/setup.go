@@ -30,11 +30,11 @@ func setupVerb() verb {
 				if err := wantNothing("setup", args); err != nil {
 					return err
 				}
-				if c := connect(ctx, p.cfg.Folders.Socket()); c != nil {
+				if connect(ctx, p.cfg.Folders.Socket()) != nil {
 					if *recovery {
 						return told{errors.New("an abaton serve is running: end it to come back with a recovery code, then start it again"), failed}
 					}
-					return setUpThere(ctx, p, c, *invitation)
+					return setUpThere(ctx, p, *invitation)
 				}
 				return setUpHere(ctx, p, *invitation, *recovery)
 			}
@@ -228,7 +228,7 @@ func usualName(c config) string {
 }
 
 // setUpThere makes a person at a running serve.
-func setUpThere(ctx context.Context, p *program, c *client, invitation string) error {
+func setUpThere(ctx context.Context, p *program, invitation string) error {
 	if invitation == "" {
 		return told{errors.New("an abaton serve is running: give the claim that it printed at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
 	}
@@ -236,7 +236,7 @@ func setUpThere(ctx context.Context, p *program, c *client, invitation string) e
 	if err := closeWays(p); err != nil {
 		return err
 	}
-	c = newClient(socketName)
+	c := newClient(socketName)
 	n, err := askNewcomer(ctx, p)
 	if err != nil {
 		return err
