@@ -21,6 +21,10 @@ import (
 func backUp(ctx context.Context, p *program, name string) error {
 	ctx, release := signal.NotifyContext(ctx, os.Interrupt) // half a copy is not left lying about
 	defer release()
+	path, err := filepath.Abs(name) // now: a process that is locked down stands elsewhere
+	if err != nil {
+		return tell(err)
+	}
 	d, err := backupDesk(ctx, p)
 	if err != nil {
 		return err
@@ -32,7 +36,7 @@ func backUp(ctx context.Context, p *program, name string) error {
 		}
 		return copyStore().at(ctx, d, struct{}{}, p.screen.out)
 	}
-	n, err := writeNew(name, func(w io.Writer) error { return copyStore().at(ctx, d, struct{}{}, w) })
+	n, err := writeNew(path, func(w io.Writer) error { return copyStore().at(ctx, d, struct{}{}, w) })
 	if err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func backupDesk(ctx context.Context, p *program) (*desk, error) {
 // copyStore writes a copy of the whole store, for owners, and for whoever runs
 // the machine.
 func copyStore() stream[struct{}] {
-	return stream[struct{}]{"vault/backup", func(ctx context.Context, h *home, _ vault.Session, _ struct{}, w io.Writer) (err error) {
+	return stream[struct{}]{"vault/backup", func(ctx context.Context, h *home, s vault.Session, _ struct{}, w io.Writer) (err error) {
 		dir, err := os.MkdirTemp(filepath.Dir(h.places.Store()), "backup-")
 		if err != nil {
 			return err
@@ -88,7 +92,8 @@ func copyStore() stream[struct{}] {
 			return err
 		}
 		// Before the last byte: a backup that is not on the record is not whole.
-		if err := h.audit.Record(audit.Event{What: audit.BackedUp}); err != nil {
+		actor, _ := vault.ParseID(string(s.Person)) // nobody, where no server runs
+		if err := h.audit.Record(audit.Event{What: audit.BackedUp, Actor: actor}); err != nil {
 			return err
 		}
 		f, err := os.Open(path)
@@ -117,10 +122,6 @@ func (s stoppable) Read(b []byte) (int, error) {
 // writeNew writes a new file that only this account can read: whole or not at
 // all, and never in the place of another.
 func writeNew(name string, write func(io.Writer) error) (n int64, err error) {
-	name, err = filepath.Abs(name)
-	if err != nil {
-		return 0, tell(err)
-	}
 	if exists(name) {
 		return 0, tell(fmt.Errorf("%s is there already, and nothing is put in its place: name a new file", cleanLine(name)))
 	}
