@@ -20,7 +20,7 @@ type keyboard struct {
 	redraw     chan os.Signal // another size, or back from a suspension
 	keys       chan key
 	end        chan struct{} // closed when nothing more can be typed
-	armed      bool // the next Ctrl-C leaves
+	armed      bool          // the next Ctrl-C leaves
 	restore    func() error
 	again      func() error
 }
