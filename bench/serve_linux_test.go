@@ -29,7 +29,7 @@ func BenchmarkDecode(b *testing.B) {
 				k := (i + j) % 2 // who begins alternates too
 				// Another first word each time, so that no cached prefix shortens the prompt.
 				a := sides[k].ask(b, fmt.Sprintf("(%d) %s", i, story), tokens)
-				speed[k] = append(speed[k], float64(a.pieces-1)/a.decode.Seconds())
+				speed[k] = append(speed[k], float64(a.tokens-1)/a.decode.Seconds())
 				first[k] = append(first[k], a.first)
 			}
 		}

@@ -177,7 +177,7 @@ func engineArgs(b testing.TB, server int) []string {
 type answer struct {
 	first  time.Duration // until the first piece of text
 	decode time.Duration // from the first piece of text to the last
-	pieces int           // pieces of text: one per token, but for tokens that are half a character
+	pieces int           // pieces of text: the bare engine sends one per token, abaton all that came in a frame
 	tokens int           // as the engine counted
 }
 
@@ -236,8 +236,8 @@ func (s *side) ask(b testing.TB, prompt string, tokens int) answer {
 			a.tokens = chunk.Usage.CompletionTokens
 		}
 	}
-	if err := lines.Err(); err != nil || a.pieces < 2 {
-		b.Fatalf("%s: answer broke off after %d pieces: %v", s.name, a.pieces, err)
+	if err := lines.Err(); err != nil || a.pieces < 2 || a.tokens < a.pieces {
+		b.Fatalf("%s: answer broke off after %d pieces, %d tokens: %v", s.name, a.pieces, a.tokens, err)
 	}
 	return a
 }

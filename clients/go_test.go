@@ -63,7 +63,7 @@ func TestGoStream(t *testing.T) {
 	if len(whole.Choices) != 1 || !strings.Contains(whole.Choices[0].Message.Content, "Paris") || whole.Choices[0].FinishReason != "stop" {
 		t.Errorf("answer: %+v", whole.Choices)
 	}
-	if pieces < 3 {
+	if pieces < 2 { // the first at once, more in frames
 		t.Errorf("the answer came in %d pieces: it was not streamed", pieces)
 	}
 	if whole.Usage.CompletionTokens == 0 {

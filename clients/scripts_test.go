@@ -83,7 +83,7 @@ func script(t *testing.T, version, interpreter, path string) {
 	if !strings.Contains(s.Answer, "Paris") || !strings.Contains(s.Streamed, "Paris") {
 		t.Errorf("answers: %q, streamed %q", s.Answer, s.Streamed)
 	}
-	if s.Pieces < 3 || s.Usage == 0 {
+	if s.Pieces < 2 || s.Usage == 0 { // the first at once, more in frames
 		t.Errorf("streamed in %d pieces, %d tokens", s.Pieces, s.Usage)
 	}
 	if len(s.Models) == 0 || s.Models[0] != served.model {

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"time"
 )
 
 // client speaks HTTP to one llama-server over its Unix socket. It sends no
@@ -109,9 +111,30 @@ func (c *client) prompt(ctx context.Context, messages []Message) (string, error)
 	return v.Prompt, err
 }
 
-// chat starts a generation. The caller closes the reply's body.
-func (c *client) chat(ctx context.Context, body []byte) (io.ReadCloser, error) {
-	return c.open(ctx, http.MethodPost, "/v1/chat/completions", body, "text/event-stream")
+// reply is a stream that a generation writes. The caller closes it.
+type reply struct {
+	io.ReadCloser
+	conn net.Conn
+}
+
+// frameGap is the least time between two pieces of an answer, in which more of
+// it may come. Nobody reads faster than 50 frames in a second.
+const frameGap = 20 * time.Millisecond
+
+// slow lets what is read from now on come in pieces that are frameGap apart.
+func (r *reply) slow() {
+	if c, ok := r.conn.(interface{ pace(rest time.Duration) }); ok {
+		c.pace(frameGap)
+	}
+}
+
+// chat starts a generation.
+func (c *client) chat(ctx context.Context, body []byte) (*reply, error) {
+	r := new(reply)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { r.conn = i.Conn }})
+	var err error
+	r.ReadCloser, err = c.open(ctx, http.MethodPost, "/v1/chat/completions", body, "text/event-stream")
+	return r, err
 }
 
 // maxReply bounds the reply to a request of so many bytes: a text has no more

@@ -41,6 +41,7 @@ type stream struct {
 	text   int // bytes seen
 	finish Finish
 	usage  *Usage
+	kept   func() (step, error) // what came right behind a text
 }
 
 // newStream reads from r at most what a context of so many tokens can make.
@@ -48,8 +49,36 @@ func newStream(r io.Reader, context int) *stream {
 	return &stream{r: bufio.NewReaderSize(r, 16<<10), events: eventsPerStep*context + 1024}
 }
 
-// next gives the next step. Errors are *badReply, *engineError, or the reader's.
+// next gives the next step: all text that has come already together. Errors are
+// *badReply, *engineError, or the reader's.
 func (s *stream) next() (step, error) {
+	if s.kept != nil {
+		return s.kept()
+	}
+	var text strings.Builder
+	for {
+		e, err := s.one()
+		text.WriteString(e.text)
+		switch {
+		case text.Len() > 0 && (err != nil || e.done):
+			s.kept = func() (step, error) { return e, err }
+			return step{text: text.String()}, nil
+		case err != nil || e.done || !s.more():
+			e.text = text.String()
+			return e, err
+		}
+	}
+}
+
+// more tells whether another event can be read without waiting.
+func (s *stream) more() bool {
+	b, _ := s.r.Peek(s.r.Buffered())
+	b = bytes.TrimLeft(b, "\r\n")
+	return len(b) > 0 && b[0] != ':' && bytes.IndexByte(b, '\n') >= 0
+}
+
+// one gives the next event.
+func (s *stream) one() (step, error) {
 	for {
 		line, err := s.line()
 		if err != nil {

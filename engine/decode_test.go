@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -24,8 +26,10 @@ const (
 )
 
 // read decodes a whole stream.
-func read(s string) (text string, last Delta, err error) {
-	r := newStream(strings.NewReader(s), 64)
+func read(s string) (text string, last Delta, err error) { return readFrom(strings.NewReader(s)) }
+
+func readFrom(from io.Reader) (text string, last Delta, err error) {
+	r := newStream(from, 64)
 	for {
 		step, err := r.next()
 		if err != nil || step.done {
@@ -33,6 +37,13 @@ func read(s string) (text string, last Delta, err error) {
 		}
 		text += step.text
 	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return " " + err.Error()
 }
 
 func TestStream(t *testing.T) {
@@ -51,6 +62,40 @@ func TestStream(t *testing.T) {
 	_, _, err = read(begin + `data: {"error":{"code":500,"message":"secret","type":"server_error"}}` + "\n\n")
 	if e, ok := errors.AsType[*engineError](err); !ok || e.kind() != "server_error" || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What has come is one step, but for an end or an error behind it.
+func TestStepsHoldWhatHasCome(t *testing.T) {
+	a, b := event(`{"content":"a"}`, "null"), event(`{"content":"b"}`, "null")
+	for name, c := range map[string]struct {
+		s    string
+		want []string
+	}{
+		"texts":          {begin + a + begin + b + event(`{}`, `"stop"`) + usage + done, []string{"ab", "end"}},
+		"a ping between": {a + ":\n\n" + b, []string{"a", "b", "unexpected EOF"}},
+		"half an event":  {a + b + b[:20], []string{"ab", "unexpected EOF"}},
+		"an error":       {a + b + "data: {\n\n", []string{"ab", "an event that is not its JSON"}},
+	} {
+		r := newStream(strings.NewReader(c.s), 64)
+		var got []string
+		for {
+			s, err := r.next()
+			if s.text != "" {
+				got = append(got, s.text)
+			}
+			if err != nil {
+				got = append(got, err.Error())
+				break
+			}
+			if s.done {
+				got = append(got, "end")
+				break
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 
@@ -105,6 +150,11 @@ func FuzzStream(f *testing.F) {
 		}
 		if len(text) > len(s) {
 			t.Errorf("more text than bytes")
+		}
+		// However it comes, it is the same.
+		byBytes, lastBytes, errBytes := readFrom(iotest.OneByteReader(strings.NewReader(s)))
+		if byBytes != text || lastBytes != last || errText(errBytes) != errText(err) {
+			t.Errorf("%q byte by byte gave %q %+v %v, not %q %+v %v", s, byBytes, lastBytes, errBytes, text, last, err)
 		}
 	})
 }

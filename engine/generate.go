@@ -37,14 +37,17 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	if e.crashes(id) >= maxCrashes {
 		return poison(id)
 	}
-	s, err := e.sit(ctx, key{p.Model, p.Person})
+	s, stay, err := e.sit(ctx, key{p.Model, p.Person})
 	if err != nil {
 		return err
 	}
 	defer e.rise(s)
+	staying, cancel := context.WithCancel(stay)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
 	for again := true; ; again = false {
 		sent := false
-		w, err := e.worker(ctx, s)
+		w, err := e.worker(staying, s)
 		asked := err == nil
 		if asked {
 			sent, err = e.ask(ctx, w, p, yield)
@@ -54,6 +57,9 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if stay.Err() != nil {
+			return closing()
 		}
 		fault, ok := errors.AsType[*Fault](err)
 		if !ok {
@@ -119,6 +125,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 			if !yield(Delta{Text: step.text}) {
 				return sent, errLeft
 			}
+			reply.slow() // the first text came at once
 			tokens = 0
 		}
 		pulse.wait(min(tokens, batch))
@@ -163,12 +170,23 @@ const goneWithin = 2 * time.Second
 
 // Warm starts the worker of a person and a model before it is asked.
 func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {
-	s, err := e.sit(ctx, key{model, person})
+	s, stay, err := e.sit(ctx, key{model, person})
 	if err != nil {
 		return err
 	}
 	defer e.rise(s)
-	_, err = e.worker(ctx, s)
+	staying, cancel := context.WithCancel(stay)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	_, err = e.worker(staying, s)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case stay.Err() != nil:
+		return closing()
+	}
 	return err
 }
 

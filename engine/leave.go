@@ -1,13 +1,21 @@
 package engine
 
-// Leave ends every worker of a person, idle or at work, for their vault was
-// locked and a worker's memory holds their words. It does not wait for the
-// processes to be gone; answers in the making end as if the engine closed.
+import "context"
+
+// Leave ends every worker of a person, idle or at work, and every question of
+// theirs that waits for one, for their vault was locked and a worker's memory
+// holds their words. It does not wait for the processes to be gone; answers in
+// the making, and those not begun, end as if the engine closed.
 func (e *Engine) Leave(person Person) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, s := range e.seats {
-		if k.person == person && s.worker != nil {
+		if k.person != person {
+			continue
+		}
+		s.end()
+		s.stay, s.end = context.WithCancel(e.life)
+		if s.worker != nil {
 			s.worker.stop(errDone)
 		}
 	}

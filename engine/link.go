@@ -39,8 +39,7 @@ func (l *links) dial(ctx context.Context, dir *os.File, name string) (net.Conn, 
 			return
 		}
 		defer os.Remove(link)
-		var d net.Dialer
-		conn, err = d.DialContext(ctx, "unix", link)
+		conn, err = connect(ctx, link)
 	})
 	if cerr != nil {
 		return nil, cerr

@@ -25,9 +25,12 @@ type scrubber struct {
 	context int      // tokens
 	markers []string // what the template puts around turns, longest first
 
-	mu    sync.Mutex
-	words map[int]bool // tokens found to be no control tokens; guarded by mu
+	mu    sync.Mutex             // guards what follows
+	words map[int]bool           // tokens found to be no control tokens
+	own   map[string]map[int]int // how often the template sets which token, by the shape of the messages
 }
+
+const maxShapes = 64 // remembered; a conversation has a new one with each turn
 
 // probe is a text that no template and no vocabulary takes for anything.
 const probe = "qzaqza"
@@ -36,7 +39,7 @@ const probe = "qzaqza"
 // for because some models list them as plain words of their vocabulary, which
 // the comparison in dirty cannot see.
 func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) {
-	s := &scrubber{client: c, context: window, words: map[int]bool{}}
+	s := &scrubber{client: c, context: window, words: map[int]bool{}, own: map[string]map[int]int{}}
 	const a, b = probe, "qzbqzb"
 	turns := []Message{{User, a}, {Assistant, b}, {User, a}}
 	for _, messages := range [][]Message{turns, append([]Message{{System, b}}, turns...)} {
@@ -93,16 +96,23 @@ func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, in
 			messages[i].Content = broken(messages[i].Content, m)
 		}
 	}
-	tokens, dirty, err := s.dirty(ctx, texts(messages))
-	for round := 0; err == nil && dirty; round++ {
-		if len(tokens) >= s.context {
-			return nil, 0, tooLong(int64(len(tokens)), int64(s.context))
+	for round := 0; ; round++ {
+		v, err := s.look(ctx, messages)
+		if err != nil {
+			return nil, 0, err
 		}
-		if round == scrubRounds {
+		switch {
+		case !v.dirty && len(v.tokens) < s.context:
+			return messages, len(v.tokens), s.composed(ctx, messages, v)
+		case !v.dirty:
+			return messages, len(v.tokens), nil
+		case len(v.tokens) >= s.context:
+			return nil, 0, tooLong(int64(len(v.tokens)), int64(s.context))
+		case round == scrubRounds:
 			return nil, 0, unbreakable()
 		}
-		var marks []string
-		if marks, err = s.controls(ctx, texts(messages)); err != nil {
+		marks, err := s.controls(ctx, texts(messages))
+		if err != nil {
 			return nil, 0, err
 		}
 		for i := range messages {
@@ -110,12 +120,33 @@ func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, in
 				messages[i].Content = broken(messages[i].Content, m)
 			}
 		}
-		tokens, dirty, err = s.dirty(ctx, texts(messages))
 	}
-	if err == nil && len(tokens) < s.context {
-		err = s.composed(ctx, messages, tokens)
-	}
-	return messages, len(tokens), err
+}
+
+// view is what the engine makes of messages.
+type view struct {
+	tokens []int // of the texts, with control tokens
+	dirty  bool  // they spell some
+	prompt string
+	whole  []int       // tokens of the prompt
+	own    map[int]int // how many of them are the template's
+	failed error       // why prompt, whole or own is missing
+}
+
+// look asks for all of it at once: a person waits for the first word.
+func (s *scrubber) look(ctx context.Context, messages []Message) (v view, err error) {
+	var all sync.WaitGroup
+	var unknown error
+	all.Go(func() { v.own, unknown = s.scaffold(ctx, messages) })
+	all.Go(func() {
+		if v.prompt, v.failed = s.client.prompt(ctx, messages); v.failed == nil {
+			v.whole, v.failed = s.client.tokenize(ctx, []string{v.prompt}, true)
+		}
+	})
+	v.tokens, v.dirty, err = s.dirty(ctx, texts(messages))
+	all.Wait()
+	v.failed = cmp.Or(v.failed, unknown)
+	return v, err
 }
 
 func unbreakable() *Fault {
@@ -184,80 +215,6 @@ func (s *scrubber) controls(ctx context.Context, texts []string) ([]string, erro
 		}
 	}
 	return nil, unbreakable()
-}
-
-// composed refuses messages that are clean one by one and spell a control token
-// where the template joins them, with each other or with words of its own: the
-// prompt then has more of them than it has with harmless texts. tokens are
-// those of the messages.
-func (s *scrubber) composed(ctx context.Context, messages []Message, tokens []int) error {
-	harmless := slices.Clone(messages)
-	for i := range harmless {
-		if harmless[i].Content != "" {
-			harmless[i].Content = probe
-		}
-	}
-	var own []token
-	var failed error
-	var both sync.WaitGroup
-	both.Go(func() { own, failed = s.prompt(ctx, harmless) })
-	prompt, err := s.prompt(ctx, messages)
-	both.Wait()
-	if err = cmp.Or(err, failed); err != nil {
-		return err
-	}
-	known := tally(tokens)
-	for _, t := range own {
-		known[t.ID]++
-	}
-	seen := map[int]int{}
-	var odd []string
-	var ids []int
-	s.mu.Lock()
-	for _, t := range prompt {
-		p, ok := t.text()
-		if seen[t.ID]++; !ok || seen[t.ID] <= known[t.ID] || s.words[t.ID] {
-			continue
-		}
-		if slices.Contains(s.markers, p) {
-			failed = spelledAcross()
-			break
-		}
-		if !slices.Contains(ids, t.ID) {
-			odd, ids = append(odd, p), append(ids, t.ID)
-		}
-	}
-	s.mu.Unlock()
-	if failed != nil || len(odd) == 0 {
-		return failed
-	}
-	// Words that only stand where two texts meet, most likely.
-	_, dirty, err := s.dirty(ctx, odd)
-	if err != nil {
-		return err
-	}
-	if dirty {
-		return spelledAcross()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range ids {
-		s.words[id] = true
-	}
-	return nil
-}
-
-func spelledAcross() *Fault {
-	return outOfRange("messages", "two of them together spell a control token of the model")
-}
-
-// prompt gives the tokens of what the template makes of messages.
-func (s *scrubber) prompt(ctx context.Context, messages []Message) ([]token, error) {
-	text, err := s.client.prompt(ctx, messages)
-	if err != nil {
-		return nil, err
-	}
-	return s.client.pieces(ctx, []string{text})
 }
 
 func tally(ids []int) map[int]int {

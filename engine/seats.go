@@ -14,36 +14,41 @@ type seat struct {
 	used    time.Time     // when it was last left
 	circuit circuit
 	context int // tokens; less after the worker ran out of memory
+
+	stay context.Context // ends for those inside when their person's vault is locked
+	end  context.CancelFunc
 }
 
-// sit takes the seat of k for one question, after those who came before.
-func (e *Engine) sit(ctx context.Context, k key) (*seat, error) {
+// sit takes the seat of k for one question, after those who came before. Stay
+// ends when the question may not go on.
+func (e *Engine) sit(ctx context.Context, k key) (s *seat, stay context.Context, err error) {
 	e.mu.Lock()
 	if e.life.Err() != nil {
 		e.mu.Unlock()
-		return nil, closing()
+		return nil, nil, closing()
 	}
-	s := e.seats[k]
-	if s == nil {
+	if s = e.seats[k]; s == nil {
 		s = &seat{key: k, turn: make(chan struct{}, 1), context: e.cfg.ContextTokens}
+		s.stay, s.end = context.WithCancel(e.life)
 		e.seats[k] = s
 	}
 	if s.inside > e.cfg.MaxWaiting {
 		n := s.inside
 		e.mu.Unlock()
-		return nil, busy(n)
+		return nil, nil, busy(n)
 	}
 	s.inside++
+	stay = s.stay
 	e.mu.Unlock()
 	select {
 	case s.turn <- struct{}{}:
-		return s, nil
+		return s, stay, nil
 	case <-ctx.Done():
 		e.leave(s)
-		return nil, ctx.Err()
-	case <-e.life.Done():
+		return nil, nil, ctx.Err()
+	case <-stay.Done():
 		e.leave(s)
-		return nil, closing()
+		return nil, nil, closing()
 	}
 }
 
@@ -67,10 +72,11 @@ func (e *Engine) changed() {
 	e.change = make(chan struct{})
 }
 
-// worker gives the seat's worker, started if need be. The caller has the seat.
+// worker gives the seat's worker, started if need be. The caller has the seat;
+// ctx is that of its stay.
 func (e *Engine) worker(ctx context.Context, s *seat) (*worker, error) {
 	for {
-		w, wait, err := e.seatWorker(s)
+		w, wait, err := e.seatWorker(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -96,11 +102,14 @@ func (e *Engine) worker(ctx context.Context, s *seat) (*worker, error) {
 }
 
 // seatWorker gives the seat's living worker or a new one, or else what to wait for.
-func (e *Engine) seatWorker(s *seat) (*worker, func(context.Context) error, error) {
+func (e *Engine) seatWorker(ctx context.Context, s *seat) (*worker, func(context.Context) error, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.life.Err() != nil {
 		return nil, nil, closing()
+	}
+	if ctx.Err() != nil { // Leave holds mu, so nothing starts behind its back
+		return nil, nil, ctx.Err()
 	}
 	if s.worker != nil {
 		if s.worker.life.Err() != nil { // it is on its way out

@@ -159,6 +159,7 @@ func (e *Engine) sweep(now time.Time) {
 		if s.worker != nil {
 			s.worker.stop(errDone)
 		} else if _, open := s.circuit.wait(e.cfg.Patience, now); len(s.circuit.crashes) == 0 && !open {
+			s.end()
 			delete(e.seats, k)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"abaton.local/vault"
 )
@@ -157,5 +158,30 @@ func TestHowLoginsFail(t *testing.T) {
 	}
 	if got, err := parseAccept("7 9 false"); err != nil || *got != (vault.RolledBack{Have: 7, Remembered: 9}) {
 		t.Errorf("%+v %v", got, err)
+	}
+}
+
+// Wrong tries of one source, spread over time, do not make another source wait
+// that has not been wrong itself: who knows the secret comes in at the first try.
+func TestWrongTriesElsewhereKeepNobodyWaiting(t *testing.T) {
+	w := settle(t, Config{}, hello)
+	body := fmt.Sprintf(`{"name":%q,"passphrase":"not the secret words"}`, mia)
+	for tries := 0; tries < 8; {
+		a := raw(t, "tcp", w.address, posted(pathLogin, w.address, body))
+		switch a.StatusCode {
+		case 401:
+			tries++
+		case 429:
+			n, err := strconv.Atoi(a.Header.Get("Retry-After"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.clock.advance(time.Duration(n) * time.Second)
+		default:
+			t.Fatal(a.Status)
+		}
+	}
+	if a := w.post(t, pathLogin, w.credentials(mia)); a.StatusCode != 200 {
+		t.Errorf("the person by the socket: %s %s", a.Status, a.body)
 	}
 }

@@ -25,7 +25,7 @@ func (d *Directory) Ways(ctx context.Context, s Session) ([]Way, error) {
 	if !s.Unlocked() {
 		return nil, ErrLocked
 	}
-	set, err := d.slotsOf(ctx, s.Person)
+	set, err := d.ownSlots(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -44,13 +44,27 @@ func (s *slotSet) ways() []Way {
 	return list
 }
 
-// slotsOf reads a person's slots.
-func (d *Directory) slotsOf(ctx context.Context, p PersonID) (*slotSet, error) {
-	shell, err := d.config.Store.Shell(ctx, identity(p))
-	if err != nil {
-		return nil, fmt.Errorf("the vault: %w", err)
+// ownSlots gives the slots of a session's open vault.
+func (d *Directory) ownSlots(ctx context.Context, s Session) (set *slotSet, err error) {
+	if s.own() == nil {
+		return nil, ErrLocked
 	}
-	return d.checkedSlots(identity(p), shell.Slots)
+	err = d.lobby.with(s.seat, func(o *home) error {
+		set, err = o.proven(ctx)
+		return err
+	})
+	return set, err
+}
+
+// proven gives the slots that the open vault's header names. Those that the
+// store shows at this moment may be older ones, whose MACs hold as well: what
+// was made of them would be proven from then on.
+func (o *home) proven(ctx context.Context) (*slotSet, error) {
+	if err := o.vault.certain(ctx); err != nil {
+		return nil, err
+	}
+	b, _ := o.vault.Slots()
+	return decodeSlots(b)
 }
 
 // reslot changes a session's slots: f gets the next set and the root key. It is
@@ -63,7 +77,7 @@ func (d *Directory) reslot(ctx context.Context, s Session, event Event, deed Dee
 		return ErrNotByToken
 	}
 	err := d.lobby.with(s.seat, func(o *home) error {
-		set, err := d.slotsOf(ctx, s.Person)
+		set, err := o.proven(ctx)
 		if err != nil {
 			return err
 		}
@@ -79,12 +93,18 @@ func (d *Directory) reslot(ctx context.Context, s Session, event Event, deed Dee
 		if err := d.config.Audit.Record(event); err != nil {
 			return fmt.Errorf("the shared record: %w", err)
 		}
-		return o.vault.ReplaceSlots(ctx, next.encode(d.config.Device.key, root))
+		if err := o.vault.ReplaceSlots(ctx, next.encode(d.config.Device.key, root)); err != nil {
+			return err
+		}
+		d.note(identity(s.Person), o.vault)
+		return nil
 	})
-	if err == nil {
-		d.noteEntry(ctx, s, deed)
+	if err != nil {
+		return err
 	}
-	return err
+	d.noteEntry(ctx, s, deed)
+	d.fasten()
+	return nil
 }
 
 // ChangePassphrase replaces the passphrase. The old one is asked for, so that
@@ -258,7 +278,7 @@ func (d *Directory) RemoveWay(ctx context.Context, s Session, id ID) error {
 	if s.own() == nil {
 		return ErrLocked
 	}
-	set, err := d.slotsOf(ctx, s.Person)
+	set, err := d.ownSlots(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -307,7 +327,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 	defer func() { arena.release(fresh) }() // the old root key, once they have changed places
 	rand.Read(fresh[:])
 	err = d.lobby.with(s.seat, func(o *home) error {
-		set, err := d.slotsOf(ctx, s.Person)
+		set, err := o.proven(ctx)
 		if err != nil {
 			return err
 		}
@@ -324,6 +344,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 		}
 		gone = left
 		fresh, o.root = o.root, fresh
+		d.note(identity(s.Person), o.vault)
 		return nil
 	})
 	if err != nil {
@@ -331,6 +352,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 	}
 	d.lobby.lockAll(s.Person, s.seat)
 	d.noteEntry(ctx, s, Deed{What: DeedRotated})
+	d.fasten()
 	return gone, d.dropTokens(ctx, s.Person)
 }
 
@@ -360,7 +382,7 @@ func (d *Directory) renewed(ctx context.Context, set *slotSet, root *seal.Key, p
 
 // confirmRecovery checks that a recovery code is the one that opens the vault.
 func (d *Directory) confirmRecovery(ctx context.Context, s Session, code []byte) error {
-	set, err := d.slotsOf(ctx, s.Person)
+	set, err := d.ownSlots(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,9 @@ type Config struct {
 	// Cost of new passphrases. The zero Cost is calibrated once, at the first
 	// start, and then kept in the directory.
 	Cost Cost
-	// Locked, where given, is called when a person's keys are gone: what still
-	// holds their words must end. It must not call back into the directory.
+	// Locked, where given, is called when a person's keys are gone, or the person:
+	// what still holds their words must end. It must not call back into the
+	// directory.
 	Locked func(PersonID)
 	// NewMachine accepts a store whose directory was sealed with a device secret
 	// that is lost: a new directory begins, and each person comes back with their
@@ -274,6 +275,16 @@ func (d *Directory) Close() error {
 	d.vault.Close()
 	d.heads.sealer.Clear()
 	return err
+}
+
+// fasten remembers the directory as it is now, on the disk, without waiting for
+// the schedule: after something was taken from somebody. Else whoever ends the
+// program and puts the store back to a moment ago gives it back to them unseen.
+// That it fails is no reason to say that nothing was taken: the schedule tries
+// again, and says so.
+func (d *Directory) fasten() {
+	d.note(d.id, d.vault)
+	_ = d.heads.write()
 }
 
 // note remembers, in memory, how far a vault has got.

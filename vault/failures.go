@@ -77,6 +77,16 @@ func (f *failures) admit(name string, now time.Time) error {
 	return nil
 }
 
+// admitJudged is admit for an attempt of which the name was judged elsewhere.
+func (f *failures) admitJudged(_ string, now time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if wait := f.all.wait(now, globalPause); wait > 0 {
+		return &TooSoon{Wait: wait}
+	}
+	return nil
+}
+
 // failed counts a failure and gives their number in a row.
 func (f *failures) failed(name string, now time.Time) int {
 	f.mu.Lock()

@@ -189,8 +189,9 @@ func (d *Directory) Withdraw(ctx context.Context, s Session, id ID) error {
 		return fmt.Errorf("the directory: %w", err)
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	delete(d.notes, id)
+	d.mu.Unlock()
+	d.fasten()
 	return nil
 }
 

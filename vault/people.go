@@ -281,9 +281,16 @@ func (d *Directory) SetDisabled(ctx context.Context, s Session, id PersonID, off
 		return nil
 	})
 	if err == nil && off {
-		d.lobby.lockAll(id, nil)
+		d.expel(id)
 	}
 	return err
+}
+
+// expel ends all that somebody has open. A token that only asks opens no vault,
+// and what it asks is in the memory of an engine all the same.
+func (d *Directory) expel(id PersonID) {
+	d.lobby.lockAll(id, nil)
+	d.wasLocked(id)
 }
 
 // alter changes one person's record under the rules that f checks, and puts it
@@ -305,7 +312,11 @@ func (d *Directory) alter(ctx context.Context, s Session, id PersonID, event Eve
 	if err := d.config.Audit.Record(event); err != nil {
 		return fmt.Errorf("the shared record: %w", err)
 	}
-	return d.save(ctx, p)
+	if err := d.save(ctx, p); err != nil {
+		return err
+	}
+	d.fasten()
+	return nil
 }
 
 // save writes a person and then knows it. The caller holds change.
@@ -352,10 +363,11 @@ func (d *Directory) Remove(ctx context.Context, s Session, id PersonID) error {
 	if err := d.save(ctx, p); err != nil {
 		return err
 	}
-	d.lobby.lockAll(id, nil)
+	d.expel(id)
 	if err := d.erase(ctx, p); err != nil {
 		return fmt.Errorf("removing a person, which is finished at the next start: %w", err)
 	}
+	d.note(d.id, d.vault)
 	return d.heads.write()
 }
 

@@ -227,6 +227,35 @@ func TestDisabledPeopleAreOutAtOnceAndKeepTheirVault(t *testing.T) {
 	p.has(p.unlock(d, "Mira", memberPass), kept, "words")
 }
 
+// Who has no vault open may have an engine at work all the same, by a token that
+// only asks.
+func TestExpelledPeopleLeaveTheirEngines(t *testing.T) {
+	p := newPlace(t)
+	d := p.open()
+	defer d.Close()
+	olga := p.owner(d)
+	mira := p.member(d, olga, "Mira")
+	mira.End()
+	for name, expel := range map[string]func() error{
+		"switched off": func() error { return d.SetDisabled(t.Context(), olga, mira.Person, true) },
+		"removed":      func() error { return d.Remove(t.Context(), olga, mira.Person) },
+	} {
+		p.locked = nil
+		if err := expel(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(p.locked, mira.Person) {
+			t.Errorf("%s: nobody is told that her words must go", name)
+		}
+		if slices.Contains(p.locked, olga.Person) {
+			t.Errorf("%s: the owner's words go as well", name)
+		}
+		if name == "removed" {
+			break // gone for the other
+		}
+	}
+}
+
 func TestRemovedPeopleAreGone(t *testing.T) {
 	p := newPlace(t)
 	d := p.open()

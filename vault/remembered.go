@@ -41,6 +41,8 @@ type remembered struct {
 	place  seal.Place
 	sealer *seal.Sealer
 
+	writing sync.Mutex // held while the file is replaced: the last one written has the newest marks
+
 	mu    sync.Mutex
 	marks map[ID]Head // guarded by mu
 	salt  [16]byte    // drawn for each writing; guarded by mu
@@ -142,6 +144,8 @@ func (r *remembered) forget(id ID) {
 // write puts all marks on the disk, changed or not: sealed anew, so that nobody
 // sees which it was.
 func (r *remembered) write() error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	r.mu.Lock()
 	rand.Read(r.salt[:]) // never fails: it ends the program instead
 	plain := encodeMarks(r.salt, r.marks)

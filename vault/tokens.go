@@ -311,6 +311,7 @@ func (d *Directory) forgetTokens(ctx context.Context, gone []*tokenEntry) error 
 	for _, s := range leases {
 		s.End()
 	}
+	d.fasten()
 	return nil
 }
 

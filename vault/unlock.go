@@ -23,6 +23,10 @@ type Attempt struct {
 	Way     SlotKind // all but SlotToken, which has UnlockToken
 	Secret  []byte   // the caller wipes it
 	Passkey [32]byte // which credential, for SlotPasskey
+	// Judged says that the door has judged this attempt by where it comes from, and
+	// lets it through. Then wrong ones from elsewhere under the same name do not
+	// make it wait: nobody locks another out.
+	Judged bool
 	// Accept is the rollback that the person was told of and accepts.
 	Accept *RolledBack
 }
@@ -35,7 +39,11 @@ func (d *Directory) Unlock(ctx context.Context, a Attempt) (Session, error) {
 		name = "" // nobody's: what follows takes as long as for anybody
 	}
 	count := counted(name, a.Way)
-	if err := d.fails.admit(count, d.config.Now()); err != nil {
+	admit := d.fails.admit
+	if a.Judged {
+		admit = d.fails.admitJudged
+	}
+	if err := admit(count, d.config.Now()); err != nil {
 		return Session{}, err
 	}
 	p, known := d.find(name)

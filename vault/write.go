@@ -262,6 +262,14 @@ func (c *change) drop(v *Vault) {
 	}
 }
 
+// certain is nil when there is no commit of which it is not known whether it
+// happened.
+func (v *Vault) certain(ctx context.Context) error {
+	v.writing.Lock()
+	defer v.writing.Unlock()
+	return v.ready(ctx)
+}
+
 // ready finds out about a commit in doubt. It is nil when the vault can be
 // changed. The caller holds writing.
 func (v *Vault) ready(ctx context.Context) error {

@@ -119,6 +119,7 @@ var errorTable = []func(error) (string, int, bool){
 		return "the vault is locked: `abaton login` unlocks it at a running server", locked, errors.Is(err, vault.ErrLocked)
 	},
 	isOne(locked, vault.ErrWrong, vault.ErrEnded, vault.ErrDisabled, vault.ErrToken, vault.ErrRecoveryCode, vault.ErrOtherCode, vault.ErrTicket),
+	isOne(wrongUsage, vault.ErrName, vault.ErrTokenName, vault.ErrScope, vault.ErrTokenExpiry, vault.ErrRecipient),
 	isOne(found, vault.ErrRolledBack, vault.ErrSlots),
 	match(func(e *vault.Damage) (string, int) { return e.Error(), found }),
 	match(func(e *sqlite.Trouble) (string, int) {

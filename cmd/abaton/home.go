@@ -39,9 +39,12 @@ type kept struct {
 	history *history.History
 }
 
-// isHome reports whether anybody was set up here.
-func isHome(f folders) bool {
-	_, err := os.Lstat(f.Device())
+// isHome reports whether anybody was set up here. Vaults whose device secret is
+// missing are a home, too: opening it says what to do.
+func isHome(f folders) bool { return exists(f.Device()) || exists(f.Store()) }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
 	return err == nil
 }
 
@@ -95,13 +98,15 @@ func (h *home) openStore(ctx context.Context, p *program, make bool) (err error)
 
 func openDevice(f folders, make bool) (*vault.Device, error) {
 	d, err := vault.OpenDevice(f.Device(), f.Data)
-	if !make || !errors.Is(err, vault.ErrNoDevice) {
+	if !errors.Is(err, vault.ErrNoDevice) {
 		return d, err
 	}
 	if _, err := os.Lstat(f.Store()); err == nil {
+		dir := filepath.Dir(f.Store())
 		return nil, fmt.Errorf("there are vaults in %s, and the device secret %s that belongs to them is missing: put it back. "+
-			"If it is lost, each person can come back with their recovery code: abaton vault restore --new-machine", f.Store(), f.Device())
-	} else if !errors.Is(err, fs.ErrNotExist) {
+			"If it is lost, each person can come back with their recovery code: mv %s %s.old, then abaton vault restore --new-machine %s",
+			f.Store(), f.Device(), dir, dir, filepath.Join(dir+".old", filepath.Base(f.Store())))
+	} else if !make || !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return vault.MakeDevice(f.Device(), f.Data)

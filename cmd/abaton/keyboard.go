@@ -19,7 +19,7 @@ type keyboard struct {
 	interrupts chan os.Signal // Ctrl-C, at the prompt and during answers
 	redraw     chan os.Signal // another size, or back from a suspension
 	keys       chan key
-	end        chan error
+	end        chan struct{} // closed when nothing more can be typed
 	armed      bool // the next Ctrl-C leaves
 	restore    func() error
 	again      func() error
@@ -33,7 +33,7 @@ func openKeyboard(in *os.File, s *screen) (*keyboard, error) {
 	k := &keyboard{
 		screen: s, editor: editor{prompt: ">>> "}, restore: restore, again: again,
 		interrupts: make(chan os.Signal, 2), redraw: make(chan os.Signal, 1),
-		keys: make(chan key, 64), end: make(chan error, 1),
+		keys: make(chan key, 64), end: make(chan struct{}),
 	}
 	signal.Notify(k.interrupts, os.Interrupt)
 	signal.Notify(k.redraw, syscall.SIGWINCH, syscall.SIGCONT)
@@ -43,7 +43,7 @@ func openKeyboard(in *os.File, s *screen) (*keyboard, error) {
 		for {
 			key, err := r.next()
 			if err != nil {
-				k.end <- err
+				close(k.end)
 				return
 			}
 			k.keys <- key

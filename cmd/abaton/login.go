@@ -68,6 +68,11 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	if name == "" {
 		name = usualName(p.cfg)
 	}
+	// Before a secret is typed, as everywhere.
+	if err := closeWays(p); err != nil {
+		return err
+	}
+	c = newClient(socketName)
 	field, prompt := "passphrase", fmt.Sprintf("Passphrase of %s: ", cleanLine(name))
 	if recovery {
 		field, prompt = "recovery_code", fmt.Sprintf("Recovery code of %s: ", cleanLine(name))
@@ -92,8 +97,18 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	if err != nil {
 		return err
 	}
+	before, err := keptSession(p.cfg.Folders.Runtime)
+	if err != nil {
+		return tell(err)
+	}
 	if err := keepSession(p.cfg.Folders.Runtime, []byte(in.Session)); err != nil {
 		return tell(err)
+	}
+	if before != "" {
+		// Nobody has its secret any more, so no lock would reach it, and it would
+		// keep the vault open. That it has ended already is no error.
+		c.credential = before
+		_ = c.post(ctx, "/abaton/lock", map[string]bool{"all": false}, func(io.Reader) error { return nil })
 	}
 	p.screen.say(fmt.Sprintf("Unlocked for %s. `abaton lock` locks it; 15 minutes without use do too.", cleanLine(name)))
 	return nil

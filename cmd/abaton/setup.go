@@ -232,6 +232,11 @@ func setUpThere(ctx context.Context, p *program, c *client, invitation string) e
 	if invitation == "" {
 		return told{errors.New("an abaton serve is running: give the claim that it printed at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
 	}
+	// Before a secret is typed, as everywhere.
+	if err := closeWays(p); err != nil {
+		return err
+	}
+	c = newClient(socketName)
 	n, err := askNewcomer(ctx, p)
 	if err != nil {
 		return err

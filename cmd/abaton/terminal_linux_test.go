@@ -24,6 +24,7 @@ import (
 //	pause                 wait until nothing has come for a while
 //	exit CODE             the command ends with this exit code
 //	kill                  the command is killed
+//	meanwhile COMMAND...  another command, which ends well
 //
 // Everything that came is in terminal.out.
 func terminal(ts *testscript.TestScript, _ bool, args []string) {
@@ -78,6 +79,9 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		case "pause":
 			t.pause()
+		case "meanwhile":
+			words := strings.Fields(arg)
+			ts.Check(ts.Exec(words[0], words[1:]...))
 		case "kill":
 			ts.Check(cmd.Process.Kill())
 			t.drain()

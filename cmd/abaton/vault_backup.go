@@ -121,7 +121,7 @@ func writeNew(name string, write func(io.Writer) error) (n int64, err error) {
 	if err != nil {
 		return 0, tell(err)
 	}
-	if _, err := os.Lstat(name); err == nil {
+	if exists(name) {
 		return 0, tell(fmt.Errorf("%s is there already, and nothing is put in its place: name a new file", cleanLine(name)))
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".abaton-*") // 0600 by CreateTemp's contract
@@ -183,7 +183,7 @@ func restoreBackup(ctx context.Context, p *program, name string, newMachine bool
 		return tell(err)
 	}
 	defer lock.release()
-	if _, err := os.Lstat(f.Store()); err == nil {
+	if exists(f.Store()) {
 		return tell(fmt.Errorf("there are vaults in %s, and they may be all there is: move that folder away first, then restore", filepath.Dir(f.Store())))
 	}
 	if _, err := os.Stat(name); err != nil {
@@ -192,11 +192,11 @@ func restoreBackup(ctx context.Context, p *program, name string, newMachine bool
 	if _, err := sqlite.Inspect(ctx, name); err != nil {
 		return tell(err)
 	}
-	if !newMachine && !isHome(f) {
+	if !newMachine && !exists(f.Device()) {
 		return tell(fmt.Errorf("the device secret %s is missing, and without it this backup opens with recovery codes only: put the old file there. "+
 			"If it is lost: abaton vault restore --new-machine FILE", f.Device()))
 	}
-	if newMachine && !isHome(f) {
+	if newMachine && !exists(f.Device()) {
 		d, err := vault.MakeDevice(f.Device(), f.Data)
 		if err != nil {
 			return tell(err)
@@ -213,13 +213,13 @@ func restoreBackup(ctx context.Context, p *program, name string, newMachine bool
 		h, err = openHome(ctx, p, o)
 	}
 	if errors.Is(err, vault.ErrOtherDevice) {
-		// Nobody can have used it yet: what was copied may go, so that this can be
-		// done again the other way.
-		return errors.Join(tell(fmt.Errorf("this backup was made with another device secret than %s: put the old file there. "+
-			"If it is lost: abaton vault restore --new-machine FILE", f.Device())), os.Remove(f.Store()))
+		err = tell(fmt.Errorf("this backup was made with another device secret than %s: put the old file there. "+
+			"If it is lost: abaton vault restore --new-machine FILE", f.Device()))
 	}
 	if err != nil {
-		return err
+		// Nobody can have used it yet: what was copied goes, so that this can be
+		// done again once what is in the way is not.
+		return errors.Join(err, os.Remove(f.Store()))
 	}
 	err = h.audit.Record(audit.Event{What: audit.Restored})
 	unclaimed := h.people.Unclaimed()
