@@ -42,8 +42,10 @@ type house struct {
 // abaton, and the folders change hands as they do for an administrator.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, root: storyRoot(t), uid: os.Getuid(), gid: os.Getgid()}
-	home := preparedHome(t, h.root)
+	h := &house{t: t, root: storyRoot(t)}
+	account := h.account()
+	h.uid, h.gid = account.uid, account.gid
+	home := copyHome(t, h.root, h.uid, h.gid) // a copy, for a test may look for what was written into it
 	own := func(name string) string { return filepath.Join(h.root, "its", name) }
 	h.dirs = folders{Config: own("config"), Data: own("data"), State: own("state"), Cache: own("cache"), Runtime: own("runtime"),
 		Models: filepath.Join(home, "models"), Engines: filepath.Join(home, "engines")}
@@ -52,11 +54,6 @@ func newHouse(t *testing.T) *house {
 	}
 	for _, dir := range append(h.dirs.own(), filepath.Dir(h.dirs.Device())) {
 		h.must(os.Chmod(dir, 0o700))
-	}
-	if h.uid == 0 {
-		info, err := os.Stat(h.dirs.Models)
-		h.must(err)
-		h.uid, h.gid = ownerOf(info), int(info.Sys().(*syscall.Stat_t).Gid)
 	}
 	built := os.Getenv("ABATON_BIN")
 	if built == "" {
@@ -68,6 +65,19 @@ func newHouse(t *testing.T) *house {
 	h.must(os.WriteFile(filepath.Join(h.dirs.Config, "abaton.toml"), []byte(settings), 0o644))
 	h.handOver(h.uid, h.gid)
 	return h
+}
+
+// account is whom the program runs as.
+func (h *house) account() account {
+	h.t.Helper()
+	if os.Getuid() != 0 {
+		return account{uid: os.Getuid(), gid: os.Getgid()}
+	}
+	a, err := findAccount("abaton")
+	if err != nil {
+		h.t.Fatalf("%v: run `make check`, which makes the account", err)
+	}
+	return a
 }
 
 func (h *house) must(err error) {
