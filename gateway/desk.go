@@ -78,6 +78,11 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	if d.own.covers(r.URL.Path) {
 		return d.own.lead(w, r, session)
 	}
+	if session.Way() == vault.SlotToken {
+		// Its vault locks a minute after the last request, and with it go the
+		// engines. An answer takes longer than that on many a machine.
+		defer session.Busy()()
+	}
 	d.next.ServeSession(w, r, session)
 	return nil
 }

@@ -28,6 +28,8 @@ func (d directory) Standing(s vault.Session) Standing {
 	switch role, ok := d.RoleOf(s); {
 	case s.Guest():
 		return Standing{Role: RoleGuest}
+	case ok && s.Way() == 0:
+		at.Role = RoleMember // a token that only asks: no other role, either
 	case ok && role == vault.RoleOwner:
 		at.Role = RoleOwner
 	case ok && role == vault.RoleAuditor:

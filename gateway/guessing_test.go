@@ -185,3 +185,18 @@ func TestWrongTriesElsewhereKeepNobodyWaiting(t *testing.T) {
 		t.Errorf("the person by the socket: %s %s", a.Status, a.body)
 	}
 }
+
+// Programs hold tokens: those of an owner do not own the house.
+func TestNoTokenHasItsOwnersRole(t *testing.T) {
+	w := settle(t, Config{}, hello)
+	for _, scope := range []vault.Scope{vault.ScopeAsk, vault.ScopeAll} {
+		a := raw(t, "tcp", w.address, request("GET", pathSession, w.address, bearer(w.token(t, olga, scope))))
+		if a.StatusCode != 200 || !strings.Contains(a.body, `"role":"member"`) {
+			t.Errorf("%s: %s %s", scope, a.Status, a.body)
+		}
+	}
+	a := raw(t, "tcp", w.address, request("GET", pathSession, w.address, bearer(w.login(t, olga))))
+	if !strings.Contains(a.body, `"role":"owner"`) {
+		t.Errorf("the control, the owner herself: %s", a.body)
+	}
+}

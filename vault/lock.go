@@ -49,6 +49,7 @@ type seat struct {
 
 	// Guarded by in.mu.
 	used   time.Time
+	busy   int   // requests at work: it is not idle meanwhile
 	home   *home // nil once it is locked
 	over   bool
 	issued bool
@@ -143,9 +144,23 @@ func (s *sessions) use(x *seat) (*Vault, error) {
 	return x.vault, nil
 }
 
+// begin says that a request of the seat is at work, until done is called.
+func (s *sessions) begin(x *seat) (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.busy++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		x.busy--
+		x.used = s.now()
+		s.poke()
+	})
+}
+
 // late tells whether a seat should have been locked by now. The caller holds mu.
 func (x *seat) late(now time.Time) bool {
-	return now.Sub(x.used) >= x.idle || now.Sub(x.began) >= absoluteLock
+	return x.busy == 0 && now.Sub(x.used) >= x.idle || now.Sub(x.began) >= absoluteLock
 }
 
 func (s *sessions) unlocked(x *seat) bool {
@@ -331,7 +346,7 @@ func (s *sessions) next() time.Duration {
 	wait := absoluteLock
 	for x := range s.seats {
 		due := x.began.Add(absoluteLock)
-		if idle := x.used.Add(x.idle); x.home != nil && idle.Before(due) {
+		if idle := x.used.Add(x.idle); x.home != nil && x.busy == 0 && idle.Before(due) {
 			due = idle
 		}
 		wait = min(wait, due.Sub(now))

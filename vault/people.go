@@ -371,13 +371,23 @@ func (d *Directory) Remove(ctx context.Context, s Session, id PersonID) error {
 	return d.heads.write()
 }
 
+// erasures is how often erasing is tried: an unlocking that was on its way when
+// somebody was expelled writes a last word or two.
+const erasures = 8
+
 // erase destroys the vault of somebody who is leaving, and forgets them. The
 // caller holds change, or is alone.
 func (d *Directory) erase(ctx context.Context, p person) error {
 	id := identity(p.id)
-	shell, err := d.config.Store.Shell(ctx, id)
-	if err == nil {
-		err = d.config.Store.Commit(ctx, Change{Vault: id, From: shell.Seq, Destroy: true})
+	var err error
+	for range erasures {
+		var shell Shell
+		if shell, err = d.config.Store.Shell(ctx, id); err == nil {
+			err = d.config.Store.Commit(ctx, Change{Vault: id, From: shell.Seq, Destroy: true})
+		}
+		if !errors.Is(err, ErrConflict) {
+			break
+		}
 	}
 	if err != nil && !errors.Is(err, ErrNoVault) {
 		return err

@@ -50,6 +50,16 @@ func (s Session) own() *seat {
 	return s.seat
 }
 
+// Busy says that something is at work for this session: until done is called it
+// is not idle. A session that was idle too long already stays locked.
+func (s Session) Busy() (done func()) {
+	x := s.own()
+	if x == nil || !s.Unlocked() {
+		return func() {}
+	}
+	return x.in.begin(x)
+}
+
 // Way is the kind of slot that this session was unlocked with; 0 is none.
 func (s Session) Way() SlotKind {
 	x := s.own()

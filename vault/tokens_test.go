@@ -186,6 +186,43 @@ func TestWhatATokenOpenedLocksAMinuteLater(t *testing.T) {
 	})
 }
 
+// A request that takes longer than a minute is not cut off by the lock; a minute
+// after its end the lock comes.
+func TestATokensRequestAtWorkIsNotIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		d := p.running()
+		olga := p.owner(d)
+		token, _, err := d.MakeToken(t.Context(), olga, "x", ScopeAll, time.Now().Add(24*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		olga.End()
+		s, err := d.UnlockToken(t.Context(), token.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := s.Busy()
+		p.locked = nil
+		time.Sleep(10 * tokenLock)
+		synctest.Wait()
+		if !s.Unlocked() || len(p.locked) > 0 {
+			t.Error("locked, and its engines ended, in the middle of a request")
+		}
+		done()
+		done() // counts once
+		time.Sleep(tokenLock + time.Second)
+		synctest.Wait()
+		if s.Unlocked() || len(d.lobby.open) != 0 {
+			t.Error("still open a minute after the request's end")
+		}
+		s.Busy()()
+		if s.Unlocked() {
+			t.Error("opened again by being busy")
+		}
+	})
+}
+
 func FuzzToken(f *testing.F) {
 	f.Add(newToken().Reveal())
 	f.Add("abt_0000000000000000000000000000000000000000000")

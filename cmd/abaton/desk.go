@@ -99,10 +99,11 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 			d.close()
 		}
 	}()
-	if d.home, err = openHomeFor(ctx, p, &o); err != nil {
+	// Before anything is opened: the directory is a vault, too.
+	if err := closeWays(p); err != nil {
 		return nil, err
 	}
-	if err := closeWays(p); err != nil {
+	if d.home, err = openHomeFor(ctx, p, &o); err != nil {
 		return nil, err
 	}
 	if d.home.people.Unclaimed() {

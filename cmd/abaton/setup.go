@@ -49,14 +49,15 @@ func setUpHere(ctx context.Context, p *program, invitation string, back bool) er
 		return tell(err)
 	}
 	defer lock.release()
+	// Before anything is opened: the directory is a vault, too.
+	if err := closeWays(p); err != nil {
+		return err
+	}
 	h, err := openHome(ctx, p, homeOptions{make: true})
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	if err := closeWays(p); err != nil {
-		return err
-	}
 	ticket := []byte(invitation)
 	if invitation == "" {
 		claim, err := h.people.Claim()
