@@ -1,5 +1,10 @@
 package vault
 
+import (
+	"context"
+	"fmt"
+)
+
 // What says what happened. Package vault knows a few things that the whole
 // house may read of; what a person does otherwise lies in their own journal.
 type What uint8
@@ -19,6 +24,10 @@ const (
 	RollbackAccepted
 	VerificationFailed // a vault is not as it was left
 	DataExported
+	InvitationMade // Detail is the role
+	InvitationUsed
+	TokenCreated
+	TokenRevoked
 )
 
 // Event is one thing for the shared record. It has no words in it; whoever
@@ -35,6 +44,27 @@ type Event struct {
 // durable; what cannot be recorded is not done.
 type Recorder interface {
 	Record(Event) error
+}
+
+// onRecord puts an event on the shared record before what it tells of is done.
+func (d *Directory) onRecord(e Event) error {
+	if err := d.config.Audit.Record(e); err != nil {
+		return fmt.Errorf("the shared record: %w", err)
+	}
+	return nil
+}
+
+// Exported puts on record that a person took what they keep out of their vault,
+// in the clear, before it happens.
+func (d *Directory) Exported(ctx context.Context, s Session) error {
+	if !s.Unlocked() {
+		return ErrLocked
+	}
+	if err := d.onRecord(Event{What: DataExported, Actor: identity(s.Person), Object: identity(s.Person)}); err != nil {
+		return err
+	}
+	d.noteEntry(ctx, s, Deed{What: DeedExported})
+	return nil
 }
 
 // identity is a person's ID as the record has it: zero for a guest.

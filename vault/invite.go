@@ -129,6 +129,9 @@ func (d *Directory) Invite(ctx context.Context, s Session, role Role) (Once, Inv
 	if err != nil {
 		return Once{}, Invitation{}, fmt.Errorf("an invitation: %w", err)
 	}
+	if err := d.onRecord(Event{What: InvitationMade, Actor: identity(s.Person), Detail: uint32(role)}); err != nil {
+		return Once{}, Invitation{}, err
+	}
 	e := Edit{Put: []Put{{ID: n.id, Container: peopleContainer(), Kind: kindInvitation, Payload: b}}, Delete: stale}
 	if err := d.vault.Write(ctx, e); err != nil {
 		return Once{}, Invitation{}, fmt.Errorf("the directory: %w", err)
@@ -274,8 +277,13 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 	if _, taken := d.find(name); taken {
 		return Session{}, ErrNameTaken
 	}
-	if err := d.config.Audit.Record(Event{What: PersonCreated, Object: w.set.vault, Detail: uint32(role)}); err != nil {
-		return Session{}, fmt.Errorf("the shared record: %w", err)
+	if invitation != (ID{}) {
+		if err := d.onRecord(Event{What: InvitationUsed, Object: w.set.vault}); err != nil {
+			return Session{}, err
+		}
+	}
+	if err := d.onRecord(Event{What: PersonCreated, Object: w.set.vault, Detail: uint32(role)}); err != nil {
+		return Session{}, err
 	}
 	d.heads.note(w.set.vault, Head{}) // about to be: a crash must not look like a rollback
 	if err := d.heads.write(); err != nil {

@@ -165,6 +165,9 @@ func (d *Directory) MakeToken(ctx context.Context, s Session, name string, scope
 	if err != nil {
 		return Token{}, none, fmt.Errorf("a token: %w", err)
 	}
+	if err := d.onRecord(Event{What: TokenCreated, Actor: t.Person, Object: t.Person}); err != nil {
+		return Token{}, none, err
+	}
 	put := Put{ID: t.record, Container: tokensContainer(), Kind: KindToken, Payload: plain}
 	if err := v.Write(ctx, Edit{Put: []Put{put}}); err != nil {
 		return Token{}, none, err
@@ -264,6 +267,9 @@ func (d *Directory) RevokeToken(ctx context.Context, s Session, id string) error
 	d.mu.RUnlock()
 	if found == nil {
 		return ErrNoRecord
+	}
+	if err := d.onRecord(Event{What: TokenRevoked, Actor: found.Person, Object: found.Person}); err != nil {
+		return err
 	}
 	if err := d.forgetTokens(ctx, []*tokenEntry{found}); err != nil {
 		return err

@@ -224,13 +224,18 @@ func exportHistory() stream[exportIn] {
 		if err != nil {
 			return err
 		}
+		if in.Format != formatMarkdown && in.Format != formatJSON {
+			return told{errors.New("conversations are exported as markdown or json"), wrongUsage}
+		}
+		if err := h.people.Exported(ctx, s); err != nil {
+			return err
+		}
 		switch in.Format {
 		case formatMarkdown:
 			return x.ExportMarkdown(ctx, w, in.IDs...)
-		case formatJSON:
+		default:
 			return x.ExportJSON(ctx, w, in.IDs...)
 		}
-		return told{errors.New("conversations are exported as markdown or json"), wrongUsage}
 	}}
 }
 

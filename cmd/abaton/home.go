@@ -189,6 +189,10 @@ func recorded() map[vault.What]audit.What {
 		vault.RollbackAccepted:   audit.RollbackAccepted,
 		vault.VerificationFailed: audit.VerificationFailed,
 		vault.DataExported:       audit.Exported,
+		vault.InvitationMade:     audit.InvitationMade,
+		vault.InvitationUsed:     audit.InvitationUsed,
+		vault.TokenCreated:       audit.TokenCreated,
+		vault.TokenRevoked:       audit.TokenRevoked,
 	}
 }
 
