@@ -87,3 +87,30 @@ func TestDamagedBackup(t *testing.T) {
 		})
 	}
 }
+
+// What lies where the copy is made is left of another try, or a trap.
+func TestRestoreFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(t.Context(), filepath.Join(dir, "first.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := filepath.Join(dir, "backup")
+	if err := errors.Join(s.Backup(t.Context(), backup), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	victim, path := filepath.Join(dir, "victim"), filepath.Join(dir, "new", "store.db")
+	err = errors.Join(os.WriteFile(victim, []byte("precious"), 0o600), os.Mkdir(filepath.Dir(path), 0o700), os.Symlink(victim, path+".part"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(t.Context(), backup, path); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(victim); err != nil || string(b) != "precious" {
+		t.Errorf("written over by way of a link: %d bytes, %v", len(b), err)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("restored: %v, %v", info, err)
+	}
+}
