@@ -147,6 +147,12 @@ func (d *desk) lock(w http.ResponseWriter, r *http.Request, s vault.Session) {
 		no.write(w)
 		return
 	}
+	defer f.wipe()
+	if f.truth("all") && s.Way() == vault.SlotToken {
+		(&refusal{status: http.StatusForbidden, kind: invalidRequest, code: "forbidden",
+			message: "A token ends its own use only. To end every session: `abaton login`, then `abaton lock --all`."}).write(w)
+		return
+	}
 	if err := d.config.People.Lock(s, f.truth("all")); err != nil {
 		d.broken(err).write(w)
 		return

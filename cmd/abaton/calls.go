@@ -18,8 +18,9 @@ type counter struct {
 	log  *slog.Logger
 }
 
-// mostCall bounds what a call is given, in bytes; a turn of a conversation is the largest.
-const mostCall = 9 << 20
+// mostCall bounds what a call is given, in bytes, as the door does; a turn of a
+// conversation is the largest.
+const mostCall = 8 << 20
 
 // route is a call as a running serve offers it, to whom may says.
 func (c call[In, Out]) route(at counter, may gateway.Policy) gateway.Route {

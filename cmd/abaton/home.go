@@ -36,7 +36,8 @@ type home struct {
 // kept is a person's conversations over one opening of their vault.
 type kept struct {
 	vault   *vault.Vault
-	history *history.History
+	mu      sync.Mutex       // held while they are read: others of the house need not wait for it
+	history *history.History // nil until they are; guarded by mu
 }
 
 // isHome reports whether anybody was set up here. Vaults whose device secret is
@@ -120,16 +121,22 @@ func (h *home) history(ctx context.Context, s vault.Session) (*history.History, 
 		return nil, err
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if k := h.histories[s.Person]; k != nil && k.vault == v {
-		return k.history, nil
+	k := h.histories[s.Person]
+	if k == nil || k.vault != v {
+		k = &kept{vault: v}
+		h.histories[s.Person] = k
 	}
-	opened, err := history.Open(ctx, v, history.Config{})
-	if err != nil {
-		return nil, err
+	h.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.history == nil {
+		opened, err := history.Open(ctx, v, history.Config{})
+		if err != nil {
+			return nil, err
+		}
+		k.history = opened
 	}
-	h.histories[s.Person] = &kept{v, opened}
-	return opened, nil
+	return k.history, nil
 }
 
 func (h *home) forget(person vault.PersonID) {
@@ -141,10 +148,15 @@ func (h *home) forget(person vault.PersonID) {
 // closeHistories seals what of the conversations' index is not sealed yet.
 func (h *home) closeHistories(ctx context.Context) (err error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	for person, k := range h.histories {
-		err = errors.Join(err, k.history.Close(ctx))
-		delete(h.histories, person)
+	all := h.histories
+	h.histories = map[vault.PersonID]*kept{}
+	h.mu.Unlock()
+	for _, k := range all {
+		k.mu.Lock()
+		if k.history != nil {
+			err = errors.Join(err, k.history.Close(ctx))
+		}
+		k.mu.Unlock()
 	}
 	return err
 }
