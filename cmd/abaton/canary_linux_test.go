@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -136,7 +135,7 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s: %s, as %s, %s", f.where, f.what, f.spelling, f.packed)
 }
 
-// search hands on what is in b. from is the first place at which one may begin.
+// search hands on what is in b.
 func (s *sieve) search(b []byte, hit func(needle)) {
 	for i := 0; i+8 <= len(b); i++ {
 		head := binary.LittleEndian.Uint64(b[i:])
@@ -275,19 +274,6 @@ func (s *sweeper) tree(dir string) error {
 		}
 		return s.file(full)
 	})
-}
-
-// byWhat counts what was found, for a person to read.
-func (s *sweeper) byWhat() string {
-	n := map[string]int{}
-	for _, f := range s.found {
-		n[f.what]++
-	}
-	var b strings.Builder
-	for _, what := range slices.Sorted(maps.Keys(n)) {
-		fmt.Fprintf(&b, "%s %d, ", what, n[what])
-	}
-	return strings.TrimSuffix(b.String(), ", ")
 }
 
 // The control of the search itself: each spelling in each packing is found, at

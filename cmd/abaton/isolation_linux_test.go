@@ -363,7 +363,7 @@ func (x *intruders) known(others []*resident) {
 				if isOwner && a.manages {
 					continue
 				}
-				path, all := route.Path, []string(nil)
+				var all []string
 				for _, v := range x.victims {
 					if a.secret && form == "session" {
 						all = append(all, v.secrets[0])
@@ -376,7 +376,8 @@ func (x *intruders) known(others []*resident) {
 				}
 				for _, sent := range all {
 					for _, body := range a.bodies(sent) {
-						if path = route.Path; path == auditPath {
+						path := route.Path
+						if path == auditPath {
 							path += sent
 						}
 						code := x.try(who, route.Method, path, credential, body, sent, isOwner)

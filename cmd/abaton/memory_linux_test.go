@@ -7,8 +7,15 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"testing"
+	"time"
+	"weak"
+
+	"abaton.local/chat/history"
+	"abaton.local/vault"
 )
 
 // lockAndLook counts what is in the memory of serve while somebody is logged in
@@ -61,13 +68,14 @@ func (s *swept) lockAndLook(d *door) {
 	}
 	after, _, err := memoryOf(d.pid, needles)
 	s.must(err)
-	for _, what := range slices.Sorted(maps.Values(here)) {
-		if _, ok := before[what]; !ok {
-			before[what] = 0
-		}
+	for range 2 { // each stretching of a passphrase collects garbage
+		d.login(s.people[5].name, s.people[5].passphrase)
 	}
-	for _, what := range slices.Sorted(maps.Keys(before)) {
-		s.t.Logf("memory of serve (%d MB): %s: %d copies before the lock, %d after", size>>20, what, before[what], after[what])
+	later, _, err := memoryOf(d.pid, needles)
+	s.must(err)
+	for _, what := range slices.Compact(slices.Sorted(maps.Values(here))) {
+		s.t.Logf("memory of serve (%d MB): %s: %d copies before the lock, %d after it, %d after two logins of somebody else",
+			size>>20, what, before[what], after[what], later[what])
 	}
 }
 
@@ -103,4 +111,35 @@ func memoryOf(pid int, needles *sieve) (counts map[string]int, size int64, err e
 		needles.search(b[:n], func(x needle) { counts[x.what]++ })
 	}
 	return counts, size, nil
+}
+
+// What a lock lets go of can be collected: neither the vault nor the
+// conversations over it are held by anything else.
+func TestLockedVaultIsCollected(t *testing.T) {
+	o := newHouse(t).enter(time.Now)
+	defer o.leave()
+	rooms := &home{store: o.store, device: o.device, audit: o.log, people: o.people, histories: map[vault.PersonID]*kept{}}
+	s, _ := o.join(vault.Session{}, vault.RoleOwner, "ada", "correct horse battery staple")
+	conversations, opened := func() (weak.Pointer[history.History], weak.Pointer[vault.Vault]) {
+		x, err := rooms.history(t.Context(), s)
+		o.h.must(err)
+		_, err = x.New(t.Context(), history.Start{}, history.Turn{Role: history.User, Text: "Hello"})
+		o.h.must(err)
+		v, err := s.Vault()
+		o.h.must(err)
+		return weak.Make(x), weak.Make(v)
+	}()
+	collected := func() (bool, bool) {
+		runtime.GC()
+		runtime.GC()
+		return conversations.Value() == nil, opened.Value() == nil
+	}
+	if a, b := collected(); a || b {
+		t.Error("control: what is open was collected")
+	}
+	s.End()
+	rooms.forget(s.Person) // as the vault tells it to
+	if a, b := collected(); !a || !b {
+		t.Errorf("after the lock: conversations let go of: %t, vault: %t", a, b)
+	}
 }
