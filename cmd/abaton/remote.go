@@ -126,7 +126,11 @@ func refusedThere(status int, raw []byte) error {
 		return told{errors.New(message), e.Error.Exit}
 	case e.Error.Accept != "":
 		return &rolledBackThere{message, e.Error.Accept}
-	case status == http.StatusUnauthorized, e.Error.Code == "locked", e.Error.Code == "login_needed", e.Error.Code == "too_many_logins":
+	case status == http.StatusUnauthorized:
+		return told{errors.New(message), locked}
+	}
+	switch e.Error.Code {
+	case "locked", "login_needed", "too_many_logins", "invalid_invitation", "invalid_recovery_code", "disabled":
 		return told{errors.New(message), locked}
 	}
 	return tell(errors.New(message))

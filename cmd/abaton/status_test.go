@@ -6,19 +6,32 @@ import (
 	"strings"
 	"testing"
 
+	"abaton.local/gateway"
 	"abaton.local/vault"
 )
 
-// Only the owner is told what the server is; whoever else asks is sent on.
-func TestStatusIsForTheOwner(t *testing.T) {
+// Only who runs the machine is told what the server is: owners, and programs of
+// its account. Whoever else asks is sent on.
+func TestStatusIsForThoseWhoRunTheMachine(t *testing.T) {
 	next := stranger{}
-	h := watched{next: &next, status: status{Address: "127.0.0.1:1", Tier: "x"}}
+	roles := map[vault.PersonID]gateway.Role{
+		"olga": gateway.RoleOwner, "guest": gateway.RoleGuest, vault.Owner: gateway.RoleStranger,
+		"mia": gateway.RoleMember, "ari": gateway.RoleAuditor,
+	}
+	h := watched{
+		next: &next, status: status{Address: "127.0.0.1:1", Tier: "x"},
+		standing: func(s vault.Session) gateway.Standing { return gateway.Standing{Role: roles[s.Person]} },
+	}
 	for _, c := range []struct {
 		method, path string
 		person       vault.PersonID
 		told         bool
 	}{
 		{http.MethodGet, statusPath, vault.Owner, true},
+		{http.MethodGet, statusPath, "olga", true},
+		{http.MethodGet, statusPath, "guest", true},
+		{http.MethodGet, statusPath, "mia", false},
+		{http.MethodGet, statusPath, "ari", false},
 		{http.MethodPost, statusPath, vault.Owner, false},
 		{http.MethodGet, statusPath, "somebody", false},
 		{http.MethodGet, posturePath, "somebody", false},
