@@ -12,12 +12,13 @@ import (
 func vaultVerb() verb {
 	return verb{
 		name:  "vault",
-		args:  "[status | acts | verify | passphrase | recovery | rotate | remove-way ID | escrow add RECIPIENT | escrow remove | backup FILE | check FILE | restore FILE]",
+		args:  "[status | acts | verify | passphrase | recovery | rotate | remove-way ID | escrow add RECIPIENT | escrow remove | backup FILE | check FILE | restore FILE | export FILE]",
 		short: "who can open your vault, what is kept and where; passphrase, recovery, backup",
 		about: "Without a word: who can open your vault, what is kept and where, on one page. `acts` is your own journal, sealed in your vault. " +
 			"`verify` reads all of it and compares. `passphrase` and `recovery` give you new ones, `rotate` a new root key after a suspicion. " +
 			"`backup` writes everybody's vaults, sealed as they are, into a new file (- is standard output); where no server runs it asks nobody's passphrase. " +
 			"`check` looks at a backup without keys. `restore` puts one back where no store is. " +
+			"`export` writes what you keep, in the clear, into a new file that only your account can read. " +
 			"Without a terminal each secret is a line of standard input, in the order in which they would be asked.",
 		examples: []string{
 			"abaton vault", "abaton vault passphrase", "abaton vault passphrase --recovery", "abaton vault rotate",
@@ -58,11 +59,11 @@ func vaultAction(ctx context.Context, p *program, args []string, o vaultOptions)
 	takes := map[string][]string{
 		"status": nil, "acts": nil, "verify": nil, "passphrase": nil, "recovery": nil, "rotate": nil,
 		"escrow add": {"a recipient, made by `age-keygen -pq`"}, "escrow remove": nil, "remove-way": {"the ID of a way, from `abaton vault`"},
-		"backup": {"a file that is not there yet"}, "check": {"a backup"}, "restore": {"a backup"},
+		"backup": {"a file that is not there yet"}, "export": {"a file that is not there yet"}, "check": {"a backup"}, "restore": {"a backup"},
 	}
 	needs, ok := takes[word]
 	if !ok {
-		return unknownWord("vault", word, "status", "acts", "verify", "passphrase", "recovery", "rotate", "remove-way", "escrow", "backup", "check", "restore")
+		return unknownWord("vault", word, "status", "acts", "verify", "passphrase", "recovery", "rotate", "remove-way", "escrow", "backup", "check", "restore", "export")
 	}
 	if err := wantWords("vault", word, args, needs...); err != nil {
 		return err
@@ -74,6 +75,8 @@ func vaultAction(ctx context.Context, p *program, args []string, o vaultOptions)
 		return checkBackup(ctx, p, args[0])
 	case "restore":
 		return restoreBackup(ctx, p, args[0], o.newMachine)
+	case "export":
+		return exportVault(ctx, p, args[0], o)
 	case "passphrase":
 		return changePassphrase(ctx, p, o)
 	case "rotate":

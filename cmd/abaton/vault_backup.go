@@ -45,6 +45,25 @@ func backUp(ctx context.Context, p *program, name string) error {
 	return nil
 }
 
+// exportVault writes what a person keeps, in the clear, for them to take along.
+func exportVault(ctx context.Context, p *program, name string, o vaultOptions) error {
+	path, err := filepath.Abs(name) // now: a process that is locked down stands elsewhere
+	if err != nil {
+		return tell(err)
+	}
+	d, err := openDeskFor(ctx, p, deskOptions{older: o.older})
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	n, err := writeNew(path, func(w io.Writer) error { return exportHistory().at(ctx, d, exportIn{Format: formatJSON}, w) })
+	if err != nil {
+		return err
+	}
+	p.screen.say(fmt.Sprintf("%s (%s) holds all your conversations, in the clear: whoever can read that file can read them.", cleanLine(name), sizeOf(n)))
+	return nil
+}
+
 // backupDesk is a desk with nobody at it: the store, and the audit log.
 func backupDesk(ctx context.Context, p *program) (*desk, error) {
 	if connect(ctx, p.cfg.Folders.Socket()) != nil {
