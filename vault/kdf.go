@@ -58,6 +58,7 @@ const (
 // Calibrate finds the cost that makes one unlocking take 300 to 500 ms on this
 // machine, or what comes nearest within the bounds. It takes about a second.
 func Calibrate(now func() time.Time) Cost {
+	defer debug.FreeOSMemory() // what was measured with may be half a gigabyte
 	return calibrate(func(c Cost) time.Duration {
 		best := time.Hour
 		for range 2 { // the better of two: the first pays for fresh memory
