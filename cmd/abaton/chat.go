@@ -87,7 +87,7 @@ func begin(ctx context.Context, p *program, a *answers, w asWhom) (*conversation
 const longestLine = 1 << 20
 
 // chatByLines takes each line of standard input as a question and prints the
-// answers, nothing else.
+// answers on standard output, nothing else.
 func chatByLines(ctx context.Context, p *program, w asWhom) error {
 	interrupts := make(chan os.Signal, 2)
 	opening, release := signal.NotifyContext(ctx, os.Interrupt)
@@ -105,7 +105,7 @@ func chatByLines(ctx context.Context, p *program, w asWhom) error {
 	if err != nil {
 		return err
 	}
-	if w.terminal || !w.guest && isHome(p.cfg.Folders) {
+	if w.terminal || !w.guest {
 		p.screen.say(a.notice)
 	}
 	lines := make(chan string)
