@@ -28,6 +28,10 @@ func (d directory) Standing(s vault.Session) Standing {
 	switch role, ok := d.RoleOf(s); {
 	case s.Guest():
 		return Standing{Role: RoleGuest}
+	case s.Audits() && ok && (role == vault.RoleOwner || role == vault.RoleAuditor):
+		return Standing{Role: RoleWitness}
+	case s.Audits():
+		return Standing{}
 	case ok && s.Way() == 0:
 		at.Role = RoleMember // a token that only asks: no other role, either
 	case ok && role == vault.RoleOwner:

@@ -49,6 +49,7 @@ const (
 	RoleMember   Role = "member"
 	RoleAuditor  Role = "auditor"
 	RoleOwner    Role = "owner"
+	RoleWitness  Role = "witness" // a token that reads the audit log and does nothing else
 )
 
 // Entry is somebody who wants to come in.

@@ -3,10 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -279,4 +281,54 @@ func TestTwoPeopleNeverCross(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+// The promise of a witness's token: it reads the audit log as long as its person
+// may, and opens nothing else at any door.
+func TestAWitnessReadsTheLogAlone(t *testing.T) {
+	next := new(relay)
+	w := settle(t, Config{}, next)
+	var routes []Route
+	for path, p := range map[string]Policy{"/guest": Guest, "/known": Known, "/unlocked": Unlocked, "/auditor": Auditor, "/owner": Owner} {
+		routes = append(routes, echo("GET", path, p))
+	}
+	table, err := NewTable(w.Standing, routes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.to = table
+	token := w.token(t, ari, vault.ScopeAudit)
+	reach := func() (opened []string) {
+		for _, path := range []string{"/guest", "/known", "/unlocked", "/auditor", "/owner", pathSession} {
+			if w.get(t, path, bearer(token)).StatusCode == 200 {
+				opened = append(opened, path)
+			}
+		}
+		return opened
+	}
+	if opened := reach(); !slices.Equal(opened, []string{"/auditor"}) {
+		t.Errorf("a witness opens %q", opened)
+	}
+	s, err := w.vault.UnlockToken(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.vault.SetRole(t.Context(), mustUnlock(t, w, olga), s.Person, vault.RoleMember); err != nil {
+		t.Fatal(err)
+	}
+	if opened := reach(); len(opened) != 0 {
+		t.Errorf("no auditor any more, and the token opens %q", opened)
+	}
+	if _, _, err := w.vault.MakeToken(t.Context(), mustUnlock(t, w, mia), "mine", vault.ScopeAudit, w.clock.now().Add(time.Hour)); !errors.Is(err, vault.ErrNotAuditor) {
+		t.Errorf("a member makes such a token: %v", err)
+	}
+}
+
+func mustUnlock(t testing.TB, w *town, name string) vault.Session {
+	t.Helper()
+	s, err := w.vault.Unlock(t.Context(), vault.Attempt{Name: name, Way: vault.SlotPassphrase, Secret: []byte(w.pass[name])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -26,7 +26,7 @@ func (p Policy) allows(s Standing) bool {
 	case Unlocked:
 		return person && s.Unlocked
 	case Auditor:
-		return s.Unlocked && (s.Role == RoleAuditor || s.Role == RoleOwner)
+		return s.Role == RoleWitness || s.Unlocked && (s.Role == RoleAuditor || s.Role == RoleOwner)
 	case Owner:
 		return s.Unlocked && s.Role == RoleOwner
 	}

@@ -12,8 +12,9 @@ import (
 type Session struct {
 	Person PersonID
 
-	seat  *seat // nil: known, and never to be unlocked
-	guest bool
+	seat   *seat // nil: known, and never to be unlocked
+	guest  bool
+	audits bool
 }
 
 // Guest is a session for somebody who keeps nothing: a person that never was
@@ -21,6 +22,9 @@ type Session struct {
 func Guest() Session {
 	return Session{Person: PersonID("guest-" + rand.Text()), guest: true}
 }
+
+// Audits tells whether this session reads the audit log and does nothing else.
+func (s Session) Audits() bool { return s.audits }
 
 // Guest tells whether this session keeps nothing.
 func (s Session) Guest() bool { return s.guest }

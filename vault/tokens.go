@@ -30,6 +30,9 @@ type Scope string
 const (
 	ScopeAsk Scope = "ask" // ask models; no slot, so nothing that is kept is opened
 	ScopeAll Scope = "all" // all that its person may do with what they keep
+	// ScopeAudit is for witnesses: it reads the audit log as long as its person is
+	// an owner or auditor, and does nothing else. No slot, either.
+	ScopeAudit Scope = "audit"
 )
 
 const (
@@ -41,7 +44,8 @@ const (
 // Errors of tokens on which callers branch.
 var (
 	ErrToken       = errors.New("this access token is wrong, has expired or was revoked")
-	ErrScope       = errors.New("a token's scope is ask or all")
+	ErrScope       = errors.New("a token's scope is ask, all or audit")
+	ErrNotAuditor  = errors.New("only an owner or auditor can make a token that reads the audit log")
 	ErrTooMany     = errors.New("there are too many tokens: revoke some first")
 	ErrTokenName   = errors.New("a token needs a name of 1 to 64 visible characters")
 	ErrTokenExpiry = errors.New("a token must expire in the future, in ten years at most")
@@ -131,7 +135,7 @@ func (d *Directory) MakeToken(ctx context.Context, s Session, name string, scope
 		return Token{}, none, ErrTokenName
 	}
 	now := d.config.Now()
-	if scope != ScopeAsk && scope != ScopeAll {
+	if scope != ScopeAsk && scope != ScopeAll && scope != ScopeAudit {
 		return Token{}, none, ErrScope
 	}
 	if !expires.After(now) || expires.After(now.AddDate(10, 0, 1)) {
@@ -143,6 +147,9 @@ func (d *Directory) MakeToken(ctx context.Context, s Session, name string, scope
 	}
 	if s.Way() == SlotToken {
 		return Token{}, none, ErrNotByToken
+	}
+	if role, ok := d.RoleOf(s); scope == ScopeAudit && (!ok || role != RoleOwner && role != RoleAuditor) {
+		return Token{}, none, ErrNotAuditor
 	}
 	d.change.Lock()
 	defer d.change.Unlock()
@@ -348,8 +355,8 @@ func (d *Directory) dropTokens(ctx context.Context, p PersonID) error {
 	return d.forgetTokens(ctx, gone)
 }
 
-// UnlockToken gives the session of a token: known for ScopeAsk, unlocked for
-// ScopeAll, where it locks a minute after the last request.
+// UnlockToken gives the session of a token: known for ScopeAsk and ScopeAudit,
+// unlocked for ScopeAll, where it locks a minute after the last request.
 func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, error) {
 	b, ok := readToken(secret)
 	auth, wrap := tokenKeys(b)
@@ -374,8 +381,11 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	if !known || p.State != active {
 		return Session{}, ErrToken
 	}
-	if t.Scope == ScopeAsk {
+	switch t.Scope {
+	case ScopeAsk:
 		return Session{Person: p.id}, nil
+	case ScopeAudit:
+		return Session{Person: p.id, audits: true}, nil
 	}
 	if _, err := lease.Vault(); err == nil {
 		d.tokenUsed(ctx, t.key, lease)

@@ -45,6 +45,10 @@ func (h watched) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Se
 		h.desks.ServeSession(w, r, s)
 		return
 	}
+	if s.Audits() { // what is open to whoever has a session is not open to it
+		http.Error(w, `{"error":{"message":"This token reads the audit log and nothing else.","type":"invalid_request_error","code":"forbidden"}}`, http.StatusForbidden)
+		return
+	}
 	if r.Method != http.MethodGet || !h.mayLook(s) {
 		h.next.ServeSession(w, r, s)
 		return

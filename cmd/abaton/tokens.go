@@ -27,7 +27,7 @@ func keysVerb() verb {
 		bind: func(fs *flag.FlagSet) action {
 			var o keysOptions
 			fs.BoolVar(&o.json, "json", false, "print JSON")
-			fs.StringVar(&o.scope, "scope", string(vault.ScopeAsk), "create: `ask` models only, or all that you may do")
+			fs.StringVar(&o.scope, "scope", string(vault.ScopeAsk), "create: `ask` models only, all that you may do, or audit: read the audit log, for a witness")
 			fs.StringVar(&o.expires, "expires", "90d", "create: until when, as `90d`, 12w, 1y or a day: 2027-01-31")
 			fs.BoolVar(&o.older, "accept-older", false, olderHelp)
 			return func(ctx context.Context, p *program, args []string) error { return keysAction(ctx, p, args, o) }
@@ -56,7 +56,7 @@ func keysAction(ctx context.Context, p *program, args []string, o keysOptions) e
 	var wish tokenWish
 	if word == "create" {
 		expires, err := parseExpiry(o.expires, time.Now())
-		if err == nil && o.scope != string(vault.ScopeAsk) && o.scope != string(vault.ScopeAll) {
+		if err == nil && o.scope != string(vault.ScopeAsk) && o.scope != string(vault.ScopeAll) && o.scope != string(vault.ScopeAudit) {
 			err = vault.ErrScope
 		}
 		if err != nil {
@@ -115,8 +115,11 @@ func createToken(ctx context.Context, p *program, d *desk, wish tokenWish) error
 		return tell(err)
 	}
 	can := "It may ask models and opens nothing that you keep."
-	if x.Scope == vault.ScopeAll {
+	switch x.Scope {
+	case vault.ScopeAll:
 		can = "It opens your vault: whoever has it can read all that you keep."
+	case vault.ScopeAudit:
+		can = "It reads the audit log, for a witness, and does nothing else: abaton witness --token-file FILE."
 	}
 	p.screen.say(fmt.Sprintf("This token is shown this once. %s It ends at %s; `abaton keys revoke %s` ends it at once.", can, x.Expires.Local().Format(dayAndTime), x.ID))
 	return nil
