@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -63,8 +64,16 @@ func (r ring) do(opcode uint8, fd int32, offset, address uint64, length, flags u
 	entry.opcode, entry.fd, entry.offset, entry.address, entry.length, entry.more = opcode, fd, offset, address, length, flags
 	*word(r.submit + uintptr(r.offsets.sq.array)) = 0
 	*word(r.submit + uintptr(r.offsets.sq.tail)) = 1
-	if _, err := call(unix.SYS_IO_URING_ENTER, r.fd, 1, 1, 1 /* IORING_ENTER_GETEVENTS */, 0, 0); err != nil {
-		return err
+	// A signal ends the waiting early: then the operation was handed in and has no
+	// result yet, and what is there to read is no success.
+	for handIn := uintptr(1); atomic.LoadUint32(word(r.reply+uintptr(r.offsets.cq.tail))) == 0; {
+		n, err := call(unix.SYS_IO_URING_ENTER, r.fd, handIn, 1, 1 /* IORING_ENTER_GETEVENTS */, 0, 0)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		if err == nil {
+			handIn -= min(n, handIn)
+		}
 	}
 	result := int32(*word(r.reply + uintptr(r.offsets.cq.cqes) + 8))
 	if result < 0 {
