@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"abaton.local/engine"
 	"abaton.local/models"
@@ -18,15 +19,22 @@ import (
 type Ask struct {
 	Model    string // as the person named it; empty for the default
 	Messages []engine.Message
+	Text     string // to be continued as it stands, instead of Messages
 	Options  engine.Options
+
+	Answers       int            // wanted to this one question, one after the other; 0 and 1 are one, at most 8
+	ContextTokens int            // the least that the model shall be able to look at; 0 for the default
+	Fit           bool           // leave out the oldest turns where the conversation is longer than the model can look at
+	KeepAlive     *time.Duration // as in engine.Prompt
 }
 
-// Event is a piece of what a person sees. The last one has Finish set.
+// Event is a piece of what a person sees. The last one of each answer has Finish
+// set; its Usage counts all answers so far.
 type Event struct {
 	Model  string // the name of the model that answers; on every event
-	Text   string
-	Finish engine.Finish
-	Usage  engine.Usage
+	Answer int    // which of Ask.Answers, from 0
+	engine.Delta
+	Cut int // turns that were left out to make the rest fit; on the first event
 }
 
 // ErrCutShort says that a generator ended without saying why.
@@ -63,6 +71,10 @@ func (a *Answerer) Answer(ctx context.Context, s vault.Session, ask Ask) iter.Se
 			yield(Event{}, errors.New("a question without a person is not answered"))
 			return
 		}
+		if ask.Answers > 1 || ask.ContextTokens != 0 || ask.Fit {
+			yield(Event{}, &engine.Fault{Kind: engine.BadRequest, What: "More than one answer, a context size and fitting are not there yet.", Do: "Leave them out."})
+			return
+		}
 		passport, err := a.find(ask.Model)
 		if err != nil {
 			yield(Event{}, fmt.Errorf("finding the model: %w", err))
@@ -73,7 +85,7 @@ func (a *Answerer) Answer(ctx context.Context, s vault.Session, ask Ask) iter.Se
 				yield(Event{}, fmt.Errorf("answering: %w", err))
 				return
 			}
-			if !yield(Event{Model: passport.Name, Text: d.Text, Finish: d.Finish, Usage: d.Usage}, nil) || d.Finish != "" {
+			if !yield(Event{Model: passport.Name, Delta: d}, nil) || d.Finish != "" {
 				return
 			}
 		}

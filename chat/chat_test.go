@@ -76,7 +76,7 @@ func TestAnswerCarriesThePromptDownAndTheDeltasUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Event{{Model: "tiny", Text: "Pa"}, {Model: "tiny", Text: "ris"}, {Model: "tiny", Finish: engine.Stopped, Usage: usage}}
+	want := []Event{{Model: "tiny", Delta: g.deltas[0]}, {Model: "tiny", Delta: g.deltas[1]}, {Model: "tiny", Delta: g.deltas[2]}}
 	if d := cmp.Diff(want, events); d != "" {
 		t.Error(d)
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestMaterialStaysMaterial(t *testing.T) {
 
 func TestComposingTwiceGivesTheSame(t *testing.T) {
 	a, b := WithMaterial("q", "m"), WithMaterial("q", "m")
-	if a.Messages[0] != b.Messages[0] || a.Messages[1] != b.Messages[1] {
+	if !reflect.DeepEqual(a, b) {
 		t.Error("WithMaterial is not a pure function")
 	}
 }

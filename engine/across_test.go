@@ -26,7 +26,7 @@ func TestJoinedTextsAreJudgedByTheWholePrompt(t *testing.T) {
 		roles := rapid.SampledFrom([]Role{User, Assistant, System})
 		var messages []Message
 		for range rapid.IntRange(1, 6).Draw(r, "messages") {
-			messages = append(messages, Message{roles.Draw(r, "role"), text.Draw(r, "text")})
+			messages = append(messages, Message{Role: roles.Draw(r, "role"), Content: text.Draw(r, "text")})
 		}
 		harmless := slices.Clone(messages)
 		for i := range harmless {

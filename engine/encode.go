@@ -54,7 +54,7 @@ func encodeChat(messages []Message, o Options) ([]byte, error) {
 		FrequencyPenalty: o.FrequencyPenalty, PresencePenalty: o.PresencePenalty, Seed: o.Seed, Stop: o.Stop,
 	}
 	for i, m := range messages {
-		r.Messages[i] = chatMessage(m)
+		r.Messages[i] = chatMessage{m.Role, m.Content}
 	}
 	if messages[len(messages)-1].Role == Assistant {
 		// Go on where the last answer ends, and give only what is new.

@@ -6,6 +6,8 @@
 package engine
 
 import (
+	"time"
+
 	"abaton.local/models"
 )
 
@@ -21,13 +23,48 @@ const (
 	System    Role = "system"
 	User      Role = "user"
 	Assistant Role = "assistant"
+	FromTool  Role = "tool" // what a tool gave back
 )
 
-// Message is one turn of a conversation: valid UTF-8 without NUL.
+// Message is one turn of a conversation. Its texts are valid UTF-8 without NUL.
 type Message struct {
-	Role    Role
-	Content string
+	Role      Role
+	Content   string
+	Images    []Image // the person's only
+	Reasoning string  // of the assistant, before Content
+	Calls     []Call  // of tools, by the assistant
+	CallID    string  // in what a tool gave back: the call that it answers
 }
+
+// Image is a picture that was decoded and encoded anew by us, in the jail.
+type Image struct {
+	PNG []byte
+}
+
+// Tool is a function that the asking program can run. The model only names it;
+// nothing of ours runs anything.
+type Tool struct {
+	Name        string // 1 to 64 of A-Z a-z 0-9 _ -
+	Description string
+	Parameters  []byte // a JSON schema under the caps of Options.JSONSchema; nil for none
+}
+
+// Call is the model's wish that a tool be run.
+type Call struct {
+	ID        string // made by us; a program's own, where it sends a conversation back
+	Name      string
+	Arguments string // a JSON object
+}
+
+// ToolChoice says whether the model must, may or may not call a tool.
+type ToolChoice string
+
+// The choices. The name of one tool is given beside MustCall in Options.OnlyTool.
+const (
+	MayCall  ToolChoice = "" // the model's choice
+	MustCall ToolChoice = "required"
+	NoCall   ToolChoice = "none"
+)
 
 // Options steer one generation. A nil or zero field leaves the engine's default.
 type Options struct {
@@ -36,20 +73,35 @@ type Options struct {
 	TopP             *float64 // 0 to 1
 	TopK             *int     // 0 to 1000
 	MinP             *float64 // 0 to 1
+	TypicalP         *float64 // 0 to 1
 	FrequencyPenalty *float64 // -2 to 2
 	PresencePenalty  *float64 // -2 to 2
+	RepeatPenalty    *float64 // 0 to 2; 1 for none
+	RepeatLast       *int     // tokens looked back on by RepeatPenalty; -1 for the context, to 4096
 	Seed             *int64   // 0 to 2^32-1
 	Stop             []string // at most 16, each at most 256 bytes
 	JSONSchema       []byte   // at most 64 KiB, at most 32 deep, no "pattern"; nil for free text
 	JSONObject       bool     // any JSON object; JSONSchema wins
+
+	Tools      []Tool // at most 128
+	ToolChoice ToolChoice
+	OnlyTool   string // with MustCall: the one to call
+	OneCall    bool   // at most one call in an answer
+
+	LogProbs int   // 0 for none; n gives each token's log probability and the n-1 likeliest others, at most 21
+	Think    *bool // whether a model that can reason first shall; nil leaves it to the model
 }
 
-// Prompt is one request to a model.
+// Prompt is one request to a model: a conversation, or one text that is
+// continued as it stands.
 type Prompt struct {
 	Person   Person
 	Model    models.Digest
 	Messages []Message
+	Text     string // instead of Messages
 	Options  Options
+
+	KeepAlive *time.Duration // of the worker after this; 0 ends it, below 0 keeps it as long as its person's vault is open; nil for the default
 }
 
 // Finish says why an answer ended.
@@ -57,8 +109,9 @@ type Finish string
 
 // The reasons.
 const (
-	Stopped Finish = "stop"   // the model ended, or a stop text was met
-	Length  Finish = "length" // MaxTokens or the context was used up
+	Stopped Finish = "stop"       // the model ended, or a stop text was met
+	Length  Finish = "length"     // MaxTokens or the context was used up
+	Called  Finish = "tool_calls" // the model waits for what its calls give
 )
 
 // Usage counts tokens of one generation.
@@ -67,9 +120,29 @@ type Usage struct {
 }
 
 // Delta is a piece of an answer. The last one has Finish and Usage set and may
-// have no text.
+// have no text. Which of the texts are set together is the model's affair; where
+// several are, reasoning came before text and text before calls.
 type Delta struct {
-	Text   string
-	Finish Finish
-	Usage  Usage
+	Text      string
+	Reasoning string
+	Calls     []CallDelta
+	LogProbs  []LogProb // of the tokens of Text, where they were asked for
+	Finish    Finish
+	Usage     Usage
+}
+
+// CallDelta is a piece of a call. The first one of an index has ID and Name, and
+// the arguments of all together are one JSON object.
+type CallDelta struct {
+	Index     int // of the call in this answer, from 0
+	ID, Name  string
+	Arguments string
+}
+
+// LogProb is how likely a token was, and others in its place.
+type LogProb struct {
+	Token string // may be a part of a character: see Bytes
+	Bytes []byte
+	Value float64 // natural logarithm of the probability; at least -9999
+	Top   []LogProb
 }

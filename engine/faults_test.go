@@ -60,7 +60,7 @@ func TestBadModel(t *testing.T) {
 	if len(e.Workers()) != 0 {
 		t.Error("a worker is left")
 	}
-	_, _, err = collect(t.Context(), e, Prompt{Person: "a", Model: smol, Messages: []Message{{User, "x"}}})
+	_, _, err = collect(t.Context(), e, Prompt{Person: "a", Model: smol, Messages: []Message{{Role: User, Content: "x"}}})
 	faultOf(t, err, BadModel) // not on this shelf
 }
 
@@ -105,7 +105,7 @@ func TestLastWordsAreNotLogged(t *testing.T) {
 	const canary = "/canary-anna.cpp:123: x"
 	printed := 0
 	e.encode = func(m []Message, o Options) ([]byte, error) {
-		body, err := encodeChat([]Message{{User, "bado"}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)})
+		body, err := encodeChat([]Message{{Role: User, Content: "bado"}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)})
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func TestLastWordsAreNotLogged(t *testing.T) {
 		if w.said.held >= len(canary) {
 			printed++
 		}
-		return encodeDeadly([]Message{{User, deadly}}, o)
+		return encodeDeadly([]Message{{Role: User, Content: deadly}}, o)
 	}
 	_, _, err := collect(t.Context(), e, ask("bado", 4))
 	f := faultOf(t, err, Poison)
@@ -139,7 +139,7 @@ func TestCrashIsRetried(t *testing.T) {
 	tries := 0
 	e.encode = func(m []Message, o Options) ([]byte, error) {
 		if tries++; tries == 1 {
-			return encodeDeadly([]Message{{User, deadly}}, o)
+			return encodeDeadly([]Message{{Role: User, Content: deadly}}, o)
 		}
 		return encodeChat(m, o)
 	}
@@ -157,7 +157,7 @@ func TestCrashAfterText(t *testing.T) {
 	for d, derr := range e.Generate(t.Context(), p) {
 		text, err = text+d.Text, derr
 		if derr == nil && text == d.Text { // once
-			body, eerr := encodeDeadly([]Message{{User, deadly}}, Options{})
+			body, eerr := encodeDeadly([]Message{{Role: User, Content: deadly}}, Options{})
 			if eerr != nil {
 				t.Fatal(eerr)
 			}

@@ -156,7 +156,7 @@ func start(t testing.TB, change func(*Config)) *Engine {
 
 func ask(text string, max int) Prompt {
 	zero, seed := 0.0, int64(1)
-	return Prompt{Person: "anna", Model: smol, Messages: []Message{{User, text}}, Options: Options{MaxTokens: max, Temperature: &zero, Seed: &seed}}
+	return Prompt{Person: "anna", Model: smol, Messages: []Message{{Role: User, Content: text}}, Options: Options{MaxTokens: max, Temperature: &zero, Seed: &seed}}
 }
 
 // startTiny makes an engine for a tiny model, and a question for it.

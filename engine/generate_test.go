@@ -55,13 +55,13 @@ func TestConversation(t *testing.T) {
 	e := start(t, nil)
 	p := ask("", 12)
 	p.Messages = []Message{
-		{System, "You are helpful."}, {User, "My name is Bruno."}, {Assistant, "Hello Bruno."}, {User, "Repeat my name."},
+		{Role: System, Content: "You are helpful."}, {Role: User, Content: "My name is Bruno."}, {Role: Assistant, Content: "Hello Bruno."}, {Role: User, Content: "Repeat my name."},
 	}
 	if text, _, err := collect(t.Context(), e, p); err != nil || !strings.Contains(text, "Bruno") {
 		t.Errorf("%q %v", text, err)
 	}
 	// A last answer is continued.
-	p.Messages = []Message{{User, "Name the capital of France."}, {Assistant, "The capital of France is"}}
+	p.Messages = []Message{{Role: User, Content: "Name the capital of France."}, {Role: Assistant, Content: "The capital of France is"}}
 	if text, _, err := collect(t.Context(), e, p); err != nil || !strings.HasPrefix(text, " Paris") {
 		t.Errorf("%q %v", text, err)
 	}

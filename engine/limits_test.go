@@ -41,7 +41,7 @@ func TestFarTooLong(t *testing.T) {
 		"control tokens": strings.Repeat("<|endoftext|>", 5000),
 	} {
 		q := p
-		q.Messages = []Message{{User, text}}
+		q.Messages = []Message{{Role: User, Content: text}}
 		_, _, err := collect(t.Context(), e, q)
 		t.Run(name, func(t *testing.T) { faultOf(t, err, TooLong) })
 	}
@@ -54,7 +54,7 @@ func TestFarTooLong(t *testing.T) {
 // could otherwise guess questions and see which of them had been asked.
 func TestPoisonIsOfOnePerson(t *testing.T) {
 	e := &Engine{suspect: map[[32]byte]int{}}
-	anna := Prompt{Person: "anna", Model: models.Digest{1}, Messages: []Message{{User, "my secret"}}}
+	anna := Prompt{Person: "anna", Model: models.Digest{1}, Messages: []Message{{Role: User, Content: "my secret"}}}
 	bruno := anna
 	bruno.Person = "bruno"
 	a, err := e.fingerprint(anna)

@@ -41,8 +41,8 @@ const probe = "qzaqza"
 func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) {
 	s := &scrubber{client: c, context: window, words: map[int]bool{}, own: map[string]map[int]int{}}
 	const a, b = probe, "qzbqzb"
-	turns := []Message{{User, a}, {Assistant, b}, {User, a}}
-	for _, messages := range [][]Message{turns, append([]Message{{System, b}}, turns...)} {
+	turns := []Message{{Role: User, Content: a}, {Role: Assistant, Content: b}, {Role: User, Content: a}}
+	for _, messages := range [][]Message{turns, append([]Message{{Role: System, Content: b}}, turns...)} {
 		prompt, err := c.prompt(ctx, messages)
 		if _, refused := err.(*engineError); refused {
 			continue // templates without a system turn, for one

@@ -14,11 +14,11 @@ func BenchmarkClean(b *testing.B) {
 		b.Fatal(err)
 	}
 	w := workerOf(b, e, p)
-	long := []Message{{System, "Answer."}}
+	long := []Message{{Role: System, Content: "Answer."}}
 	for range 20 {
-		long = append(long, Message{User, strings.Repeat("What is the capital of France? ", 10)}, Message{Assistant, "The capital of France is Paris."})
+		long = append(long, Message{Role: User, Content: strings.Repeat("What is the capital of France? ", 10)}, Message{Role: Assistant, Content: "The capital of France is Paris."})
 	}
-	for name, m := range map[string][]Message{"short": {{System, "Answer the question truthfully and in few words."}, {User, "What is the capital of France?"}}, "long": append(long, Message{User, "And?"})} {
+	for name, m := range map[string][]Message{"short": {{Role: System, Content: "Answer the question truthfully and in few words."}, {Role: User, Content: "What is the capital of France?"}}, "long": append(long, Message{Role: User, Content: "And?"})} {
 		b.Run(name+"/texts", func(b *testing.B) {
 			for b.Loop() {
 				if _, _, err := w.scrub.dirty(b.Context(), texts(m)); err != nil {

@@ -27,6 +27,9 @@ func (p Prompt) check() error {
 	if p.Model.IsZero() {
 		return outOfRange("model", "it is missing")
 	}
+	if err := p.unsupported(); err != nil {
+		return err
+	}
 	if len(p.Messages) == 0 || len(p.Messages) > maxMessages {
 		return outOfRange("messages", "there must be 1 to 4096 of them")
 	}
@@ -94,3 +97,26 @@ func (o Options) check() error {
 
 // text tells whether s can be sent: valid UTF-8 without NUL.
 func text(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// unsupported refuses what no worker does yet, so that nothing is dropped in silence.
+func (p Prompt) unsupported() error {
+	o := p.Options
+	switch {
+	case p.Text != "":
+		return outOfRange("prompt", "a text without a conversation cannot be continued yet")
+	case len(o.Tools) > 0 || o.ToolChoice != MayCall || o.OnlyTool != "" || o.OneCall:
+		return outOfRange("tools", "tools cannot be used yet")
+	case o.LogProbs != 0:
+		return outOfRange("logprobs", "log probabilities cannot be given yet")
+	case o.Think != nil:
+		return outOfRange("think", "reasoning cannot be steered yet")
+	case o.TypicalP != nil || o.RepeatPenalty != nil || o.RepeatLast != nil:
+		return outOfRange("options", "typical_p and repeat_penalty cannot be set yet")
+	}
+	for i, m := range p.Messages {
+		if len(m.Images) > 0 || m.Reasoning != "" || len(m.Calls) > 0 || m.CallID != "" {
+			return outOfRange(fmt.Sprintf("messages[%d]", i), "it can hold only text yet")
+		}
+	}
+	return nil
+}

@@ -15,7 +15,7 @@ func TestOutOfRange(t *testing.T) {
 		"messages":            func(p *Prompt) { p.Messages = nil },
 		"messages[0].role":    func(p *Prompt) { p.Messages[0].Role = "tool" },
 		"messages[0].content": func(p *Prompt) { p.Messages[0].Content = "a\x00b" },
-		"messages[1].content": func(p *Prompt) { p.Messages = append(p.Messages, Message{User, "\xff"}) },
+		"messages[1].content": func(p *Prompt) { p.Messages = append(p.Messages, Message{Role: User, Content: "\xff"}) },
 		"max_tokens":          func(p *Prompt) { p.Options.MaxTokens = -1 },
 		"temperature":         func(p *Prompt) { p.Options.Temperature = new(math.NaN()) },
 		"top_p":               func(p *Prompt) { p.Options.TopP = new(1.01) },
@@ -29,7 +29,7 @@ func TestOutOfRange(t *testing.T) {
 		"stop[1]":             func(p *Prompt) { p.Options.Stop = []string{"a", strings.Repeat("a", 257)} },
 		"json_schema":         func(p *Prompt) { p.Options.JSONSchema = []byte("{") },
 	} {
-		p := Prompt{Person: "anna", Model: [32]byte{1}, Messages: []Message{{User, "x"}}}
+		p := Prompt{Person: "anna", Model: [32]byte{1}, Messages: []Message{{Role: User, Content: "x"}}}
 		if err := p.check(); err != nil {
 			t.Fatal(err)
 		}
@@ -39,9 +39,9 @@ func TestOutOfRange(t *testing.T) {
 		}
 	}
 	for name, messages := range map[string][]Message{
-		"too many": slices.Repeat([]Message{{User, ""}}, maxMessages+1),
-		"too long": {{User, strings.Repeat("a", maxText)}, {Assistant, "a"}},
-		"two last": {{User, "a"}, {Assistant, "a"}, {Assistant, "a"}},
+		"too many": slices.Repeat([]Message{{Role: User, Content: ""}}, maxMessages+1),
+		"too long": {{Role: User, Content: strings.Repeat("a", maxText)}, {Role: Assistant, Content: "a"}},
+		"two last": {{Role: User, Content: "a"}, {Role: Assistant, Content: "a"}, {Role: Assistant, Content: "a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			faultOf(t, Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}.check(), BadRequest)

@@ -40,7 +40,7 @@ func TestTranscripts(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &e); err != nil {
 				t.Fatal(err)
 			}
-			event := chat.Event{Model: "tiny", Text: e.Text, Finish: e.Finish, Usage: engine.Usage{PromptTokens: e.In, AnswerTokens: e.Out}}
+			event := chat.Event{Model: "tiny", Delta: engine.Delta{Text: e.Text, Finish: e.Finish, Usage: engine.Usage{PromptTokens: e.In, AnswerTokens: e.Out}}}
 			switch {
 			case e.Problem != "":
 				stream = append(stream, s.Failure(Problem{Status: 500, Type: ServerError, Code: e.Problem, Message: "The engine died. Ask again."})...)

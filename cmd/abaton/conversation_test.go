@@ -30,14 +30,14 @@ func (s *roomy) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, 
 			return
 		}
 		s.heard = append(s.heard, ask.Messages)
-		if !yield(chat.Event{Text: "fine ", Model: "m"}, nil) {
+		if !yield(chat.Event{Model: "m", Delta: engine.Delta{Text: "fine "}}, nil) {
 			return
 		}
 		if s.fail != nil {
 			yield(chat.Event{}, s.fail)
 			return
 		}
-		yield(chat.Event{Text: "then", Model: "m", Finish: engine.Stopped, Usage: engine.Usage{PromptTokens: words, AnswerTokens: 2}}, nil)
+		yield(chat.Event{Model: "m", Delta: engine.Delta{Text: "then", Finish: engine.Stopped, Usage: engine.Usage{PromptTokens: words, AnswerTokens: 2}}}, nil)
 	}
 }
 
