@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"abaton.local/api/openai"
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 )
 
@@ -116,7 +117,7 @@ func (a *API) sendJSON(w http.ResponseWriter, body []byte) {
 
 // errMedia says that a body is not plain JSON. A web form cannot be sent with
 // this type, which is one more wall against foreign pages.
-var errMedia = &openai.BadRequest{Code: "unsupported_media_type",
+var errMedia = &wire.BadRequest{Code: "unsupported_media_type",
 	Message: "The request is not JSON: send the header Content-Type: application/json, without a Content-Encoding."}
 
 // readBody reads what the door has bounded in size and time.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"abaton.local/api/openai"
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/models"
 	"abaton.local/vault"
@@ -100,7 +100,7 @@ func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Sessi
 			continue
 		}
 		if !rt.policy.allows(s) {
-			writeProblem(w, openai.Problem{Status: http.StatusForbidden, Type: openai.InvalidRequest, Code: "forbidden", Message: "You may not use this address."})
+			writeProblem(w, wire.Problem{Status: http.StatusForbidden, Code: "forbidden", Message: "You may not use this address."})
 			return
 		}
 		rt.serve(a, exchange{w, r, s, name})
@@ -108,11 +108,11 @@ func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Sessi
 	}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		writeProblem(w, openai.Problem{Status: http.StatusMethodNotAllowed, Type: openai.InvalidRequest, Code: "method_not_allowed",
+		writeProblem(w, wire.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 			Message: "This address takes " + strings.Join(allowed, ", ") + " only."})
 		return
 	}
-	writeProblem(w, openai.Problem{Status: http.StatusNotFound, Type: openai.InvalidRequest, Code: "unknown_url",
+	writeProblem(w, wire.Problem{Status: http.StatusNotFound, Code: "unknown_url",
 		Message: "There is nothing at this address. Abaton serves POST /v1/chat/completions, GET /v1/models and GET /v1/models/{name}."})
 }
 

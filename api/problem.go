@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"abaton.local/api/openai"
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/models"
@@ -18,18 +19,18 @@ import (
 
 // faults is how each kind of engine failure is told. Client libraries ask again
 // by themselves after 408, 409, 429 and 5xx, unless they are told not to.
-var faults = map[engine.Kind]openai.Problem{
-	engine.BadModel:   {Status: 500, Type: openai.ServerError, Code: "bad_model"},
-	engine.Crashed:    {Status: 500, Type: openai.ServerError, Code: "engine_crashed", Retry: true},
-	engine.Hung:       {Status: 500, Type: openai.ServerError, Code: "engine_hung", Retry: true},
-	engine.NoMemory:   {Status: 503, Type: openai.ServerError, Code: "out_of_memory"},
-	engine.PolicyHit:  {Status: 500, Type: openai.ServerError, Code: "engine_policy"},
-	engine.BadReply:   {Status: 500, Type: openai.ServerError, Code: "engine_protocol", Retry: true},
-	engine.Poison:     {Status: 400, Type: openai.InvalidRequest, Code: "poison_request"},
-	engine.TooLong:    {Status: 400, Type: openai.InvalidRequest, Code: "context_length_exceeded", Param: "messages"},
-	engine.Busy:       {Status: 503, Type: openai.ServerError, Code: "overloaded", Retry: true},
-	engine.BadRequest: {Status: 400, Type: openai.InvalidRequest, Code: "invalid_value"},
-	engine.Unjailed:   {Status: 503, Type: openai.ServerError, Code: "protection_missing"},
+var faults = map[engine.Kind]wire.Problem{
+	engine.BadModel:   {Status: 500, Code: "bad_model"},
+	engine.Crashed:    {Status: 500, Code: "engine_crashed", Retry: true},
+	engine.Hung:       {Status: 500, Code: "engine_hung", Retry: true},
+	engine.NoMemory:   {Status: 503, Code: "out_of_memory"},
+	engine.PolicyHit:  {Status: 500, Code: "engine_policy"},
+	engine.BadReply:   {Status: 500, Code: "engine_protocol", Retry: true},
+	engine.Poison:     {Status: 400, Code: "poison_request"},
+	engine.TooLong:    {Status: 400, Code: "context_length_exceeded", Param: "messages"},
+	engine.Busy:       {Status: 503, Code: "overloaded", Retry: true},
+	engine.BadRequest: {Status: 400, Code: "invalid_value"},
+	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
 }
 
 // fieldName is what the engine calls a field of a request: "messages[2].role".
@@ -37,8 +38,8 @@ var fieldName = regexp.MustCompile(`^[a-z_]+(\[[0-9]+\])?(\.[a-z_]+)?$`)
 
 // problem puts an error into words for the client. What we did not expect is told as "internal error", and the log has
 // its type under the request's id: its text may hold content.
-func (a *API) problem(w http.ResponseWriter, err error) openai.Problem {
-	if bad, is := errors.AsType[*openai.BadRequest](err); is {
+func (a *API) problem(w http.ResponseWriter, err error) wire.Problem {
+	if bad, is := errors.AsType[*wire.BadRequest](err); is {
 		p := bad.Problem()
 		if bad == errMedia {
 			p.Status = http.StatusUnsupportedMediaType
@@ -58,26 +59,26 @@ func (a *API) problem(w http.ResponseWriter, err error) openai.Problem {
 		}
 	}
 	if u, is := errors.AsType[*models.UnknownError](err); is {
-		return openai.Problem{Status: 404, Type: openai.InvalidRequest, Code: "model_not_found", Param: "model", Message: u.Error()}
+		return wire.Problem{Status: 404, Code: "model_not_found", Param: "model", Message: u.Error()}
 	}
 	if tooBig, is := errors.AsType[*http.MaxBytesError](err); is {
-		return openai.Problem{Status: 413, Type: openai.InvalidRequest, Code: "request_too_large",
+		return wire.Problem{Status: 413, Code: "request_too_large",
 			Message: fmt.Sprintf("The request is larger than %d bytes. Send a shorter one.", tooBig.Limit)}
 	}
 	switch {
 	case errors.Is(err, models.ErrEmpty):
-		return openai.Problem{Status: 404, Type: openai.InvalidRequest, Code: "model_not_found", Param: "model", Message: "No chat model is on this machine. Run `abaton pull`: it fetches the one that fits."}
+		return wire.Problem{Status: 404, Code: "model_not_found", Param: "model", Message: "No chat model is on this machine. Run `abaton pull`: it fetches the one that fits."}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return openai.Problem{Status: 408, Type: openai.InvalidRequest, Code: "request_timeout", Message: "The request took too long to arrive. Send it again."}
+		return wire.Problem{Status: 408, Code: "request_timeout", Message: "The request took too long to arrive. Send it again."}
 	case errors.Is(err, context.Canceled):
 		// The client hung up and reads nothing, or the server stops.
-		return openai.Problem{Status: 503, Type: openai.ServerError, Code: "stopping", Retry: true, Message: "Abaton is stopping. Start it again, then ask again."}
+		return wire.Problem{Status: 503, Code: "stopping", Retry: true, Message: "Abaton is stopping. Start it again, then ask again."}
 	case errors.Is(err, chat.ErrCutShort):
-		return openai.Problem{Status: 500, Type: openai.ServerError, Code: "cut_short", Retry: true, Message: "The answer broke off before its end. Ask again."}
+		return wire.Problem{Status: 500, Code: "cut_short", Retry: true, Message: "The answer broke off before its end. Ask again."}
 	}
 	id := w.Header().Get("X-Request-Id")
 	a.log.Error("a request failed for a reason that has no words yet", "type", typesOf(err), "id", id)
-	return openai.Problem{Status: 500, Type: openai.ServerError, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
+	return wire.Problem{Status: 500, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
 }
 
 // fail answers with an error, where no answer has begun. The wait for it may
@@ -90,7 +91,7 @@ func (a *API) fail(w http.ResponseWriter, err error) {
 	writeProblem(w, a.problem(w, err))
 }
 
-func writeProblem(w http.ResponseWriter, p openai.Problem) {
+func writeProblem(w http.ResponseWriter, p wire.Problem) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	switch {
@@ -100,7 +101,7 @@ func writeProblem(w http.ResponseWriter, p openai.Problem) {
 		h.Set("X-Should-Retry", "false") // the official client libraries obey
 	}
 	w.WriteHeader(p.Status)
-	w.Write(p.Body())
+	w.Write(openai.Body(p))
 }
 
 // typesOf names the types along a chain of errors, without their texts.

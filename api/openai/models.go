@@ -1,6 +1,10 @@
 package openai
 
-import "time"
+import (
+	"time"
+
+	"abaton.local/api/wire"
+)
 
 // Model is one line of GET /v1/models.
 type Model struct {
@@ -20,7 +24,7 @@ func (m Model) object() modelObject {
 }
 
 // Encode gives the body of GET /v1/models/{name}.
-func (m Model) Encode() []byte { return encode(m.object()) }
+func (m Model) Encode() []byte { return wire.Encode(m.object()) }
 
 // EncodeModels gives the body of GET /v1/models.
 func EncodeModels(models []Model) []byte {
@@ -28,7 +32,7 @@ func EncodeModels(models []Model) []byte {
 	for i, m := range models {
 		data[i] = m.object()
 	}
-	return encode(struct {
+	return wire.Encode(struct {
 		Object string        `json:"object"`
 		Data   []modelObject `json:"data"`
 	}{"list", data})

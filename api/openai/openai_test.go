@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/internal/transcript"
@@ -21,11 +22,11 @@ func TestTranscripts(t *testing.T) {
 	transcript.Run(t, "testdata", outs, func(t testing.TB, c transcript.Case) map[string][]byte {
 		req, err := Decode(c.In("request.json"))
 		if err != nil {
-			bad, ok := errors.AsType[*BadRequest](err)
+			bad, ok := errors.AsType[*wire.BadRequest](err)
 			if !ok {
-				t.Fatalf("%T is no *BadRequest", err)
+				t.Fatalf("%T is no *wire.BadRequest", err)
 			}
-			return map[string][]byte{"problem.json": bad.Problem().Body()}
+			return map[string][]byte{"problem.json": Body(bad.Problem())}
 		}
 		out := map[string][]byte{"ask.json": shownAsk(t, req)}
 		var stream []byte
@@ -43,7 +44,7 @@ func TestTranscripts(t *testing.T) {
 			event := chat.Event{Model: "tiny", Delta: engine.Delta{Text: e.Text, Finish: e.Finish, Usage: engine.Usage{PromptTokens: e.In, AnswerTokens: e.Out}}}
 			switch {
 			case e.Problem != "":
-				stream = append(stream, s.Failure(Problem{Status: 500, Type: ServerError, Code: e.Problem, Message: "The engine died. Ask again."})...)
+				stream = append(stream, s.Failure(wire.Problem{Status: 500, Code: e.Problem, Message: "The engine died. Ask again."})...)
 			case req.Stream:
 				stream = append(stream, s.Frames(event)...)
 			default:

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/engine"
 )
@@ -63,7 +64,7 @@ func (w *Whole) Len() int { return w.text.Len() }
 
 // Encode gives the JSON body of the whole answer.
 func (w *Whole) Encode(a Answer) []byte {
-	return encode(completion{
+	return wire.Encode(completion{
 		ID: a.ID, Object: "chat.completion", Created: a.Created.Unix(), Model: w.last.Model,
 		Choices: []choice{{Message: message{Role: "assistant", Content: w.text.String()}, FinishReason: w.last.Finish}},
 		Usage:   usageOf(w.last.Usage),

@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 
+	"abaton.local/api/wire"
 	"abaton.local/engine"
 )
 
@@ -11,29 +12,29 @@ import (
 const maxSchemaBytes = 64 << 10
 
 // format reads response_format.
-func (d *decoder) format(v node, o *engine.Options) {
+func (d *decoder) format(v wire.Value, o *engine.Options) {
 	const at = "response_format"
-	if !d.want(v, at, isObject) {
+	if !d.Want(v, at, wire.Object) {
 		return
 	}
 	var what string
-	var schema *node
-	for _, f := range v.fields {
-		switch f.name {
+	var schema *wire.Value
+	for _, f := range v.Fields {
+		switch f.Name {
 		case "type":
-			if d.want(f.value, at+".type", isString) {
-				what = f.value.text
+			if d.Want(f.Value, at+".type", wire.String) {
+				what = f.Value.Text
 			}
 		case "json_schema":
-			if f.value.kind != isNull {
-				schema = &f.value
+			if f.Value.Kind != wire.Null {
+				schema = &f.Value
 			}
 		default:
-			d.fail(at+"."+printable(f.name), codeUnknown, "Unknown parameter %s in response_format. Leave it out.", shown(f.name))
+			d.Fail(at+"."+wire.Printable(f.Name), wire.Unknown, "Unknown parameter %s in response_format. Leave it out.", wire.Shown(f.Name))
 		}
 	}
-	if (what == "json_schema") != (schema != nil) && d.err == nil {
-		d.fail(at, codeInvalid, "response_format.json_schema and the type json_schema come together or not at all.")
+	if (what == "json_schema") != (schema != nil) && d.Err == nil {
+		d.Fail(at, wire.Invalid, "response_format.json_schema and the type json_schema come together or not at all.")
 	}
 	switch what {
 	case "text":
@@ -44,44 +45,44 @@ func (d *decoder) format(v node, o *engine.Options) {
 			o.JSONSchema = d.schema(*schema, at+".json_schema")
 		}
 	default:
-		d.fail(at+".type", codeInvalid, "response_format.type is missing or unknown: use text, json_object or json_schema.")
+		d.Fail(at+".type", wire.Invalid, "response_format.type is missing or unknown: use text, json_object or json_schema.")
 	}
 }
 
-func (d *decoder) schema(v node, at string) []byte {
-	if !d.want(v, at, isObject) {
+func (d *decoder) schema(v wire.Value, at string) []byte {
+	if !d.Want(v, at, wire.Object) {
 		return nil
 	}
 	var named bool
-	var schema *node
-	for _, f := range v.fields {
-		switch f.name {
+	var schema *wire.Value
+	for _, f := range v.Fields {
+		switch f.Name {
 		case "name":
-			named = d.want(f.value, at+".name", isString) && f.value.text != ""
+			named = d.Want(f.Value, at+".name", wire.String) && f.Value.Text != ""
 		case "description":
-			if f.value.kind != isNull {
-				d.want(f.value, at+".description", isString)
+			if f.Value.Kind != wire.Null {
+				d.Want(f.Value, at+".description", wire.String)
 			}
 		case "strict": // an answer always follows the schema here
-			if f.value.kind != isNull {
-				d.bool(f.value, at+".strict")
+			if f.Value.Kind != wire.Null {
+				d.Bool(f.Value, at+".strict")
 			}
 		case "schema":
-			schema = &f.value
+			schema = &f.Value
 		default:
-			d.fail(at+"."+printable(f.name), codeUnknown, "Unknown parameter %s in %s. Leave it out.", shown(f.name), at)
+			d.Fail(at+"."+wire.Printable(f.Name), wire.Unknown, "Unknown parameter %s in %s. Leave it out.", wire.Shown(f.Name), at)
 		}
 	}
 	if !named {
-		d.fail(at+".name", codeMissing, "%s.name is missing: give the schema a name.", at)
+		d.Fail(at+".name", wire.Missing, "%s.name is missing: give the schema a name.", at)
 	}
-	if schema == nil || schema.kind != isObject {
-		d.fail(at+".schema", codeMissing, "%s.schema is missing: send a JSON Schema as an object.", at)
+	if schema == nil || schema.Kind != wire.Object {
+		d.Fail(at+".schema", wire.Missing, "%s.schema is missing: send a JSON Schema as an object.", at)
 		return nil
 	}
-	if len(schema.raw) > maxSchemaBytes {
-		d.fail(at+".schema", codeInvalid, "%s.schema has %d bytes, the most is %d. Make it smaller.", at, len(schema.raw), maxSchemaBytes)
+	if len(schema.Raw) > maxSchemaBytes {
+		d.Fail(at+".schema", wire.Invalid, "%s.schema has %d bytes, the most is %d. Make it smaller.", at, len(schema.Raw), maxSchemaBytes)
 		return nil
 	}
-	return bytes.Clone(schema.raw)
+	return bytes.Clone(schema.Raw)
 }

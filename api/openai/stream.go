@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/engine"
 )
@@ -62,7 +63,7 @@ func (s *Stream) Frames(e chat.Event) []byte {
 	}
 	out = s.frame(out, e.Model, delta{}, &e.Finish)
 	if s.includeUsage {
-		out = appendFrame(out, encode(countedChunk{s.chunk(e.Model), usageOf(e.Usage)}))
+		out = appendFrame(out, wire.Encode(countedChunk{s.chunk(e.Model), usageOf(e.Usage)}))
 	}
 	return appendFrame(out, []byte("[DONE]"))
 }
@@ -70,7 +71,7 @@ func (s *Stream) Frames(e chat.Event) []byte {
 // Failure gives the frame that tells of a failure in mid-stream. The stream
 // ends after it, without [DONE]: client libraries then raise an error instead
 // of taking half an answer for a whole one.
-func (s *Stream) Failure(p Problem) []byte { return appendFrame(nil, p.Body()) }
+func (s *Stream) Failure(p wire.Problem) []byte { return appendFrame(nil, Body(p)) }
 
 func (s *Stream) chunk(model string) chunk {
 	return chunk{ID: s.answer.ID, Object: "chat.completion.chunk", Created: s.answer.Created.Unix(), Model: model, Choices: []chunkChoice{}}
@@ -80,9 +81,9 @@ func (s *Stream) frame(out []byte, model string, d delta, finish *engine.Finish)
 	c := s.chunk(model)
 	c.Choices = []chunkChoice{{Delta: d, FinishReason: finish}}
 	if s.includeUsage {
-		return appendFrame(out, encode(countedChunk{chunk: c}))
+		return appendFrame(out, wire.Encode(countedChunk{chunk: c}))
 	}
-	return appendFrame(out, encode(c))
+	return appendFrame(out, wire.Encode(c))
 }
 
 func appendFrame(out, data []byte) []byte {

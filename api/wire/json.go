@@ -1,4 +1,4 @@
-package openai
+package wire
 
 import (
 	"bytes"
@@ -18,49 +18,64 @@ const (
 	maxValues = 100_000 // a value costs some hundred bytes once decoded
 )
 
-// node is a JSON value as it was sent: exact keys, in order, each once.
-type node struct {
-	kind   kind
-	text   string // of a string; the digits of a number
-	truth  bool
-	list   []node
-	fields []field
-	raw    []byte // the bytes of a list or an object
+// Value is a JSON value as it was sent: exact keys, in order, each once.
+type Value struct {
+	Kind   Kind
+	Text   string // of a string; the digits of a number
+	Truth  bool
+	List   []Value
+	Fields []Field
+	Raw    []byte // the bytes of a list or an object
 }
 
-type field struct {
-	name  string
-	value node
+// Field is one key of an object.
+type Field struct {
+	Name  string
+	Value Value
 }
 
-type kind string
+// Kind says what a value is, in words for an error.
+type Kind string
 
+// The kinds.
 const (
-	isNull   kind = "null"
-	isBool   kind = "a boolean"
-	isNumber kind = "a number"
-	isString kind = "a string"
-	isList   kind = "a list"
-	isObject kind = "an object"
+	Null   Kind = "null"
+	Bool   Kind = "a boolean"
+	Number Kind = "a number"
+	String Kind = "a string"
+	List   Kind = "a list"
+	Object Kind = "an object"
 )
+
+// Parse reads the body of a request: one object. Its errors are *BadRequest.
+func Parse(body []byte) (Value, error) {
+	root, err := parse(body)
+	if err != nil {
+		return Value{}, &BadRequest{Message: "We could not read the request: " + err.Error() + ".", Code: InvalidJSON}
+	}
+	if root.Kind != Object {
+		return Value{}, &BadRequest{Message: "The request is " + string(root.Kind) + "; send an object.", Code: InvalidJSON}
+	}
+	return root, nil
+}
 
 // parse reads one JSON document (RFC 8259) more strictly than encoding/json,
 // which takes what two readers could understand in two ways: here invalid
 // UTF-8, escaped NULs and half surrogate pairs, doubled keys, anything after the
 // document, great depth and great numbers of values are all errors. Errors never
 // hold any of the document but its keys.
-func parse(body []byte) (node, error) {
+func parse(body []byte) (Value, error) {
 	if err := inspect(body); err != nil {
-		return node{}, err
+		return Value{}, err
 	}
 	p := &parser{body: body, dec: json.NewDecoder(bytes.NewReader(body))}
 	p.dec.UseNumber()
 	n, err := p.value()
 	if err != nil {
-		return node{}, wording(err)
+		return Value{}, wording(err)
 	}
 	if _, err := p.dec.Token(); err != io.EOF {
-		return node{}, errors.New("something follows the JSON document; send one object and nothing after it")
+		return Value{}, errors.New("something follows the JSON document; send one object and nothing after it")
 	}
 	return n, nil
 }
@@ -140,52 +155,52 @@ type parser struct {
 	count int
 }
 
-func (p *parser) value() (node, error) {
+func (p *parser) value() (Value, error) {
 	if p.count++; p.count > maxValues {
-		return node{}, fmt.Errorf("the body holds more than %d values; send a smaller document", maxValues)
+		return Value{}, fmt.Errorf("the body holds more than %d values; send a smaller document", maxValues)
 	}
 	token, err := p.dec.Token()
 	if err != nil {
-		return node{}, err
+		return Value{}, err
 	}
 	end := p.dec.InputOffset()
 	switch v := token.(type) {
 	case nil:
-		return node{kind: isNull}, nil
+		return Value{Kind: Null}, nil
 	case bool:
-		return node{kind: isBool, truth: v}, nil
+		return Value{Kind: Bool, Truth: v}, nil
 	case json.Number:
-		return node{kind: isNumber, text: v.String()}, nil
+		return Value{Kind: Number, Text: v.String()}, nil
 	case string:
-		return node{kind: isString, text: v}, nil
+		return Value{Kind: String, Text: v}, nil
 	case json.Delim:
-		var n node
+		var n Value
 		if v == '[' {
 			n, err = p.array()
 		} else {
 			n, err = p.object()
 		}
-		n.raw = p.body[end-1 : p.dec.InputOffset()]
+		n.Raw = p.body[end-1 : p.dec.InputOffset()]
 		return n, err
 	}
-	return node{}, errors.New("the body holds something that is no JSON value")
+	return Value{}, errors.New("the body holds something that is no JSON value")
 }
 
-func (p *parser) array() (node, error) {
-	n := node{kind: isList}
+func (p *parser) array() (Value, error) {
+	n := Value{Kind: List}
 	for p.dec.More() {
 		v, err := p.value()
 		if err != nil {
 			return n, err
 		}
-		n.list = append(n.list, v)
+		n.List = append(n.List, v)
 	}
 	_, err := p.dec.Token() // the closing bracket, or what is wrong with it
 	return n, err
 }
 
-func (p *parser) object() (node, error) {
-	n := node{kind: isObject}
+func (p *parser) object() (Value, error) {
+	n := Value{Kind: Object}
 	seen := map[string]bool{}
 	for p.dec.More() {
 		token, err := p.dec.Token()
@@ -194,21 +209,21 @@ func (p *parser) object() (node, error) {
 		}
 		name, _ := token.(string) // encoding/json checks that a key is a string
 		if seen[name] {
-			return n, fmt.Errorf("the key %s stands twice in one object; send it once", shown(name))
+			return n, fmt.Errorf("the key %s stands twice in one object; send it once", Shown(name))
 		}
 		seen[name] = true
 		v, err := p.value()
 		if err != nil {
 			return n, err
 		}
-		n.fields = append(n.fields, field{name, v})
+		n.Fields = append(n.Fields, Field{name, v})
 	}
 	_, err := p.dec.Token()
 	return n, err
 }
 
-// shown quotes a key for an error, short and printable.
-func shown(name string) string {
+// Shown quotes a key for an error, short and printable.
+func Shown(name string) string {
 	if len(name) > 64 {
 		name = strings.ToValidUTF8(name[:64], "") + "…"
 	}
