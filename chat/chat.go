@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"abaton.local/engine"
@@ -61,40 +62,82 @@ type Answerer struct {
 // New makes an Answerer.
 func New(g Generator, s Shelf) *Answerer { return &Answerer{generator: g, shelf: s} }
 
-// Answer is one pass: find the model, compose, generate. The person is the
-// session's; ctx only ends the work. After an error nothing more comes. Errors
-// of the shelf and of the generator are passed up wrapped, so that doors can
-// put them into words.
+// Answer is one pass: find the model, compose, generate, once for each answer
+// that is wanted. The person is the session's; ctx only ends the work. After an
+// error nothing more comes. Errors of the shelf and of the generator are passed
+// up wrapped, so that doors can put them into words.
 func (a *Answerer) Answer(ctx context.Context, s vault.Session, ask Ask) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if s.Person == "" {
-			yield(Event{}, errors.New("a question without a person is not answered"))
-			return
+		err := a.answer(ctx, s, ask, func(e Event) bool { return yield(e, nil) })
+		if err != nil && !errors.Is(err, errLeft) {
+			yield(Event{}, err)
 		}
-		if ask.Answers > 1 || ask.ContextTokens != 0 || ask.Fit {
-			yield(Event{}, &engine.Fault{Kind: engine.BadRequest, What: "More than one answer, a context size and fitting are not there yet.", Do: "Leave them out."})
-			return
-		}
-		passport, err := a.find(ask.Model)
-		if err != nil {
-			yield(Event{}, fmt.Errorf("finding the model: %w", err))
-			return
-		}
-		for d, err := range a.generator.Generate(ctx, compose(s.Person, passport.Digest, ask)) {
-			if err != nil {
-				yield(Event{}, fmt.Errorf("answering: %w", err))
-				return
-			}
-			if !yield(Event{Model: passport.Name, Delta: d}, nil) || d.Finish != "" {
-				return
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(Event{}, fmt.Errorf("answering: %w", err))
-			return
-		}
-		yield(Event{}, ErrCutShort)
 	}
+}
+
+// errLeft says that the caller left the loop.
+var errLeft = errors.New("nobody listens any more")
+
+func (a *Answerer) answer(ctx context.Context, s vault.Session, ask Ask, yield func(Event) bool) error {
+	if s.Person == "" {
+		return errors.New("a question without a person is not answered")
+	}
+	if ask.Answers < 0 || ask.Answers > MostAnswers {
+		return &engine.Fault{Kind: engine.BadRequest, What: fmt.Sprintf("%d answers to one question are too many.", ask.Answers),
+			Do: fmt.Sprintf("Ask for 1 to %d.", MostAnswers), Detail: "n"}
+	}
+	passport, err := a.find(ask.Model)
+	if err != nil {
+		return fmt.Errorf("finding the model: %w", err)
+	}
+	var spent engine.Usage
+	prompt := compose(s.Person, passport.Digest, ask)
+	for i := range max(1, ask.Answers) {
+		another := prompt
+		if seed := prompt.Options.Seed; seed != nil && i > 0 { // else all would be the same
+			another.Options.Seed = new((*seed + int64(i)) & math.MaxUint32)
+		}
+		put := func(d engine.Delta, cut int) bool {
+			if d.Finish != "" {
+				spent = engine.Usage{PromptTokens: d.Usage.PromptTokens, AnswerTokens: spent.AnswerTokens + d.Usage.AnswerTokens}
+				d.Usage = spent
+			}
+			return yield(Event{Model: passport.Name, Answer: i, Delta: d, Cut: cut})
+		}
+		if ask.Fit {
+			err = a.fitted(ctx, &another, put)
+			prompt.Messages = another.Messages // what did not fit once does not the next time
+		} else {
+			err = a.once(ctx, another, 0, put)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MostAnswers to one question.
+const MostAnswers = 8
+
+// once generates one answer. Cut goes with its first piece.
+func (a *Answerer) once(ctx context.Context, p engine.Prompt, cut int, put func(engine.Delta, int) bool) error {
+	for d, err := range a.generator.Generate(ctx, p) {
+		if err != nil {
+			return fmt.Errorf("answering: %w", err)
+		}
+		if !put(d, cut) {
+			return errLeft
+		}
+		if d.Finish != "" {
+			return nil
+		}
+		cut = 0
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("answering: %w", err)
+	}
+	return ErrCutShort
 }
 
 func (a *Answerer) find(name string) (models.Passport, error) {

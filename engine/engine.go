@@ -101,7 +101,9 @@ type Prompt struct {
 	Text     string // instead of Messages
 	Options  Options
 
-	KeepAlive *time.Duration // of the worker after this; 0 ends it, below 0 keeps it as long as its person's vault is open; nil for the default
+	ContextTokens int            // that the model shall be able to look at, at least; bounded by the model's own and by memory; 0 for the default
+	LeaveRoom     bool           // refuse it as TooLong where it leaves less room for the answer than room says
+	KeepAlive     *time.Duration // of the worker after this; 0 ends it, below 0 keeps it as long as its person's vault is open; nil for the default
 }
 
 // Finish says why an answer ended.

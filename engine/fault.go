@@ -35,6 +35,8 @@ type Fault struct {
 	Do     string // one sentence: what to do next
 	Detail string // for the log: exit status, signal, field name; never content
 
+	Tokens, Window int // of TooLong: what the prompt has, with room for the answer, and what the model can look at
+
 	err error // of another room, where one is the reason
 }
 
@@ -106,7 +108,8 @@ func poison(id [32]byte) *Fault {
 }
 
 func tooLong(tokens, window int64) *Fault {
-	return &Fault{Kind: TooLong, What: fmt.Sprintf("The conversation has %d tokens, and the model was started for %d.", tokens, window), Do: "Shorten it, begin a new one, or set a larger context.", Detail: fmt.Sprintf("%d of %d tokens", tokens, window)}
+	return &Fault{Kind: TooLong, What: fmt.Sprintf("The conversation has %d tokens, and the model was started for %d.", tokens, window), Do: "Shorten it, begin a new one, or set a larger context.", Detail: fmt.Sprintf("%d of %d tokens", tokens, window),
+		Tokens: int(tokens), Window: int(window)}
 }
 
 func busy(n int) *Fault {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -93,8 +94,8 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 	if err != nil {
 		return false, w.broke(ctx, err)
 	}
-	if tokens >= w.context {
-		return false, tooLong(int64(tokens), int64(w.context))
+	if need := tokens + p.room(w.context); need >= w.context {
+		return false, tooLong(int64(need), int64(w.context))
 	}
 	body, err := e.encode(messages, p.Options)
 	if err != nil {
@@ -130,6 +131,14 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		}
 		pulse.wait(min(tokens, batch))
 	}
+}
+
+// room is how many tokens p wants free for its answer in a context of so many.
+func (p Prompt) room(context int) int {
+	if !p.LeaveRoom {
+		return 0
+	}
+	return min(cmp.Or(p.Options.MaxTokens, 512), context/4)
 }
 
 // broke puts a failed exchange into a fault. A worker that is not to be trusted

@@ -106,6 +106,8 @@ func (p Prompt) unsupported() error {
 		return outOfRange("prompt", "a text without a conversation cannot be continued yet")
 	case len(o.Tools) > 0 || o.ToolChoice != MayCall || o.OnlyTool != "" || o.OneCall:
 		return outOfRange("tools", "tools cannot be used yet")
+	case p.ContextTokens != 0:
+		return outOfRange("num_ctx", "a context size cannot be asked for yet")
 	case o.LogProbs != 0:
 		return outOfRange("logprobs", "log probabilities cannot be given yet")
 	case o.Think != nil:
