@@ -48,7 +48,7 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	defer context.AfterFunc(ctx, cancel)()
 	for again := true; ; again = false {
 		sent := false
-		w, err := e.worker(staying, s)
+		w, err := e.worker(staying, s, p.ContextTokens)
 		asked := err == nil
 		if asked {
 			sent, err = e.ask(ctx, w, p, yield)
@@ -78,7 +78,7 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 
 // ask puts p to w. sent tells whether text reached the caller.
 func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
-	defer e.turns.join(w.proc)()
+	defer e.turns.join(w.proc, w.key.person)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pulse pulse
@@ -115,6 +115,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		}
 		if step.done {
 			pulse.rest()
+			e.measured(w)
 			if !yield(step.last) {
 				return sent, errLeft
 			}
@@ -187,7 +188,7 @@ func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) e
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	_, err = e.worker(staying, s)
+	_, err = e.worker(staying, s, 0)
 	switch {
 	case err == nil:
 		return nil

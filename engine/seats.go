@@ -13,7 +13,8 @@ type seat struct {
 	worker  *worker       // nil when there is none
 	used    time.Time     // when it was last left
 	circuit circuit
-	context int // tokens; less after the worker ran out of memory
+	context int // tokens that its worker can look at; 0 before the model is known
+	most    int // less than was thought, after the worker ran out of memory; 0 before
 
 	stay context.Context // ends for those inside when their person's vault is locked
 	end  context.CancelFunc
@@ -28,16 +29,17 @@ func (e *Engine) sit(ctx context.Context, k key) (s *seat, stay context.Context,
 		return nil, nil, closing()
 	}
 	if s = e.seats[k]; s == nil {
-		s = &seat{key: k, turn: make(chan struct{}, 1), context: e.cfg.ContextTokens}
+		s = &seat{key: k, turn: make(chan struct{}, 1)}
 		s.stay, s.end = context.WithCancel(e.life)
 		e.seats[k] = s
 	}
-	if s.inside > e.cfg.MaxWaiting {
+	if s.inside > e.cfg.MaxWaiting || e.asking >= e.cfg.MaxQueue {
 		n := s.inside
 		e.mu.Unlock()
 		return nil, nil, busy(n)
 	}
 	s.inside++
+	e.asking++
 	stay = s.stay
 	e.mu.Unlock()
 	select {
@@ -62,7 +64,10 @@ func (e *Engine) leave(s *seat) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.inside--
+	e.asking--
 	s.used = time.Now()
+	e.leaveLine(s) // whoever comes next at this seat is behind all who wait
+	e.yield(s)
 	e.changed()
 }
 
@@ -72,11 +77,15 @@ func (e *Engine) changed() {
 	e.change = make(chan struct{})
 }
 
-// worker gives the seat's worker, started if need be. The caller has the seat;
-// ctx is that of its stay.
-func (e *Engine) worker(ctx context.Context, s *seat) (*worker, error) {
+// worker gives the seat's worker, started if need be, with room for tokens if
+// the model and this machine have it. The caller has the seat; ctx is that of
+// its stay.
+func (e *Engine) worker(ctx context.Context, s *seat, tokens int) (*worker, error) {
+	if err := e.know(s.key.model); err != nil {
+		return nil, err
+	}
 	for {
-		w, wait, err := e.seatWorker(ctx, s)
+		w, wait, err := e.seatWorker(ctx, s, tokens)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +111,7 @@ func (e *Engine) worker(ctx context.Context, s *seat) (*worker, error) {
 }
 
 // seatWorker gives the seat's living worker or a new one, or else what to wait for.
-func (e *Engine) seatWorker(ctx context.Context, s *seat) (*worker, func(context.Context) error, error) {
+func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, func(context.Context) error, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.life.Err() != nil {
@@ -111,11 +120,17 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat) (*worker, func(context
 	if ctx.Err() != nil { // Leave holds mu, so nothing starts behind its back
 		return nil, nil, ctx.Err()
 	}
-	if s.worker != nil {
-		if s.worker.life.Err() != nil { // it is on its way out
+	if fault := e.fit(s, tokens); fault != nil {
+		return nil, nil, fault
+	}
+	if w := s.worker; w != nil {
+		if w.life.Err() == nil && w.context < s.context {
+			w.stop(errDone) // it was made for shorter conversations
+		}
+		if w.life.Err() != nil { // it is on its way out
 			return nil, e.waitFor(e.change), nil
 		}
-		return s.worker, nil, nil
+		return w, nil, nil
 	}
 	if e.held[s.key.model] >= maxPolicyHits {
 		return nil, nil, heldBack()
@@ -127,23 +142,14 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat) (*worker, func(context
 	if pause > 0 {
 		return nil, func(ctx context.Context) error { return e.sleep(ctx, pause) }, nil
 	}
-	var idle *seat
-	workers := 0
-	for _, other := range e.seats {
-		if other.worker == nil {
-			continue
+	if e.wantRoom(s) {
+		if e.roomy(s, false) {
+			e.leaveLine(s)
+			e.changed() // the next in line may look
+			s.worker = e.begin(s)
+			return s.worker, nil, nil
 		}
-		workers++
-		if other.inside == 0 && (idle == nil || other.used.Before(idle.used)) {
-			idle = other
-		}
-	}
-	if workers < e.cfg.MaxWorkers {
-		s.worker = e.begin(s)
-		return s.worker, nil, nil
-	}
-	if idle != nil {
-		idle.worker.stop(errDone)
+		e.makeRoom(s)
 	}
 	return nil, e.waitFor(e.change), nil
 }
@@ -151,7 +157,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat) (*worker, func(context
 // begin starts a worker for s. The caller holds mu.
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
-	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, ready: make(chan struct{}), gone: make(chan struct{})}
+	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: e.facts[s.key.model].need(s.context), ready: make(chan struct{}), gone: make(chan struct{})}
 	e.work.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)
@@ -175,7 +181,7 @@ func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 			e.cfg.Log.Warn("the engine tried what its jail forbids", "model", s.key.model, "times", e.held[s.key.model], "detail", fault.Detail)
 		case NoMemory:
 			if half := w.context / 2; half >= leastContext {
-				s.context = half
+				s.context, s.most = half, half
 			}
 			e.cfg.Log.Warn("the engine ran out of memory", "model", s.key.model, "context", w.context, "next", s.context, "detail", fault.Detail)
 		default:

@@ -32,9 +32,11 @@ type Config struct {
 
 	Threads       int           // that compute in one worker; 0 takes the physical cores
 	Cores         int           // that may compute at one time, over all workers; 0 takes the physical cores
-	ContextTokens int           // of a conversation; 0 takes 4096; never more than the model's own
+	ContextTokens int           // of a conversation; 0 takes what models.FitContext says; never more than the model's own
+	Memory        int64         // bytes that all workers together may need; 0 takes nine tenths of what is free now
 	MaxWaiting    int           // questions that wait for one worker; 0 takes 16
-	MaxWorkers    int           // processes at one time; 0 takes 4
+	MaxQueue      int           // questions of all at one time, at work or waiting; 0 takes 512
+	MaxWorkers    int           // processes at one time; 0 takes 64
 	KeepAlive     time.Duration // how long a worker is kept that nobody asks; 0 takes five minutes
 	Patience      Patience
 
@@ -57,8 +59,11 @@ type Engine struct {
 	end   context.CancelFunc
 	work  sync.WaitGroup // one for each worker
 
-	mu      sync.Mutex            // guards what follows, and the fields of seats
-	seats   map[key]*seat         //
+	mu      sync.Mutex    // guards what follows, and the fields of seats
+	seats   map[key]*seat //
+	facts   map[models.Digest]*facts
+	hungry  []*seat               // that wait for memory, the first first
+	asking  int                   // questions at work or waiting
 	held    map[models.Digest]int // policy hits by model
 	suspect map[[32]byte]int      // crashes by question
 	change  chan struct{}         // closed and made anew when a worker ends or gets idle
@@ -73,10 +78,10 @@ func New(c Config) (*Engine, error) {
 	if err := inWorkingDir(c.LinkDir); err != nil {
 		return nil, err
 	}
-	if c.Threads == 0 || c.Cores == 0 {
+	if c.Threads == 0 || c.Cores == 0 || c.Memory == 0 {
 		m, err := hardware.Probe()
 		if err != nil {
-			return nil, fmt.Errorf("counting this machine's cores: %w", err)
+			return nil, fmt.Errorf("looking at this machine's cores and memory: %w", err)
 		}
 		if c.Threads == 0 {
 			c.Threads = max(1, m.PhysicalCores)
@@ -84,16 +89,24 @@ func New(c Config) (*Engine, error) {
 		if c.Cores == 0 {
 			c.Cores = max(1, m.PhysicalCores)
 		}
+		if c.Memory == 0 {
+			free := m.MemoryAvailable
+			if free == 0 {
+				free = m.Memory / 2
+			}
+			c.Memory = max(free/10*9, 1)
+		}
 	}
-	orElse(&c.ContextTokens, 4096)
 	orElse(&c.MaxWaiting, 16)
-	orElse(&c.MaxWorkers, 4)
+	orElse(&c.MaxQueue, 512)
+	orElse(&c.MaxWorkers, 64)
 	orElse(&c.KeepAlive, 5*time.Minute)
 	c.Patience = c.Patience.withDefaults()
 	e := &Engine{
 		cfg: c, encode: encodeChat,
 		turns:   turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
 		seats:   map[key]*seat{},
+		facts:   map[models.Digest]*facts{},
 		held:    map[models.Digest]int{},
 		suspect: map[[32]byte]int{},
 		change:  make(chan struct{}),

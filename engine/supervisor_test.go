@@ -207,7 +207,7 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	e, err := New(ok)
-	if err != nil || e.cfg.Threads < 1 || e.cfg.ContextTokens != 4096 || e.turns.atOnce != 1 {
+	if err != nil || e.cfg.Threads < 1 || e.cfg.Memory < 1<<28 || e.turns.atOnce != 1 {
 		t.Errorf("%+v %v", e, err)
 	}
 	e.end()

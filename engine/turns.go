@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,26 +15,29 @@ type runner interface {
 // turns lets busy workers compute one after the other. Engine threads spin while
 // they wait for each other, so two workers with a thread on every core run at a
 // fraction of the speed of one (measured: 125 tokens/s alone, 38 as two at once,
-// 6 as eight); in slices they share it almost without loss. Safe for concurrent use.
+// 6 as eight); in slices they share it almost without loss. Persons take turns,
+// and among their own workers theirs, so that nobody gets more by asking several
+// models. Safe for concurrent use.
 type turns struct {
 	atOnce int           // how many may compute at one time
 	slice  time.Duration // how long one turn lasts
 
 	mu      sync.Mutex
-	members []*member // guarded by mu
-	first   int       // of those that run now
+	members []*member // guarded by mu; those of the person whose turn is next stand first
 	running bool      // the goroutine of rotate
 	idle    sync.WaitGroup
 }
 
 type member struct {
 	runner
+	person  Person
 	stopped bool
 }
 
-// join makes r one of those that take turns, until leave is called.
-func (t *turns) join(r runner) (leave func()) {
-	m := &member{runner: r}
+// join makes r, at work for a person, one of those that take turns, until leave
+// is called.
+func (t *turns) join(r runner, person Person) (leave func()) {
+	m := &member{runner: r, person: person}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.members = append(t.members, m)
@@ -56,11 +60,18 @@ func (t *turns) leave(m *member) {
 	m.set(false) // it must notice that its question is gone
 }
 
-// share tells by how many the processor is divided now.
+// share tells by how many the processor is divided now for whoever gets least of
+// it: a person with several workers at work.
 func (t *turns) share() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return max(1, (len(t.members)+t.atOnce-1)/t.atOnce)
+	each := map[Person]int{}
+	most := 0
+	for _, m := range t.members {
+		each[m.person]++
+		most = max(most, each[m.person])
+	}
+	return max(1, (len(each)*most+t.atOnce-1)/t.atOnce)
 }
 
 // rotate runs while there are more members than may compute.
@@ -84,19 +95,44 @@ func (t *turns) next() bool {
 		t.running = false
 		return false
 	}
-	t.first = (t.first + t.atOnce) % n
+	now := t.choose()
 	// First stop, then continue: never more threads than cores, not even between.
-	for i, m := range t.members {
-		if (i-t.first+n)%n >= t.atOnce {
+	for _, m := range t.members {
+		if !slices.Contains(now, m) {
 			m.set(true)
 		}
 	}
-	for i, m := range t.members {
-		if (i-t.first+n)%n < t.atOnce {
-			m.set(false)
-		}
+	for _, m := range now {
+		m.set(false)
 	}
 	return true
+}
+
+// choose gives those whose turn it is, and puts them behind all others: one of
+// each person as long as there are persons, then more of the same ones.
+func (t *turns) choose() []*member {
+	var now []*member
+	for len(now) < t.atOnce {
+		had := map[Person]bool{}
+		for _, m := range t.members {
+			if len(now) < t.atOnce && !had[m.person] && !slices.Contains(now, m) {
+				had[m.person] = true
+				now = append(now, m)
+			}
+		}
+	}
+	// The rest of a person whose turn it was also goes back, behind the others.
+	served := func(m *member) int {
+		switch {
+		case slices.Contains(now, m):
+			return 2
+		case slices.ContainsFunc(now, func(o *member) bool { return o.person == m.person }):
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(t.members, func(a, b *member) int { return served(a) - served(b) })
+	return now
 }
 
 // set stops or continues m. Its errors mean that the process is gone, which its

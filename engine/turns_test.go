@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,7 +53,7 @@ func TestTurns(t *testing.T) {
 				running++ // a new one runs until the next turn begins
 				mu.Unlock()
 				all = append(all, d)
-				leave = append(leave, turns.join(d))
+				leave = append(leave, turns.join(d, Person(fmt.Sprint(len(all)))))
 			}
 			synctest.Wait()
 			if turns.share() != c.share {
@@ -93,6 +94,52 @@ func TestTurns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody who asks several models at once gets no more than the others.
+func TestTurnsAreOfPersons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := turns{atOnce: 1, slice: 50 * time.Millisecond}
+		var mu sync.Mutex
+		running, most := 0, 0
+		ran := map[Person]func() time.Duration{}
+		var leave []func()
+		for _, person := range []Person{"anna", "anna", "anna", "bela"} {
+			d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
+			running++
+			leave = append(leave, turns.join(d, person))
+			before := ran[person]
+			ran[person] = func() time.Duration {
+				if before == nil {
+					return d.total()
+				}
+				return before() + d.total()
+			}
+		}
+		if turns.share() != 6 {
+			t.Errorf("share %d", turns.share())
+		}
+		time.Sleep(60 * turns.slice)
+		synctest.Wait()
+		mu.Lock()
+		a, b := ran["anna"](), ran["bela"]()
+		mu.Unlock()
+		if a > b+8*turns.slice || b > a+8*turns.slice {
+			t.Errorf("anna ran %v, bela %v", a, b)
+		}
+		for _, l := range leave {
+			l()
+		}
+		turns.idle.Wait()
+	})
+}
+
+// total is for how long d ran; the caller holds mu.
+func (d *dancer) total() time.Duration {
+	if d.stopped {
+		return d.ran
+	}
+	return d.ran + time.Since(d.since)
 }
 
 // Real engines that share the processor all finish, and none is taken for hung.

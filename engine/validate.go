@@ -14,6 +14,7 @@ const (
 	maxMessages = 4096    // turns
 	maxText     = 8 << 20 // bytes of all turns together
 	maxTokens   = math.MaxInt32
+	maxContext  = 1 << 24
 	maxStops    = 16
 	maxStop     = 256 // bytes
 )
@@ -29,6 +30,9 @@ func (p Prompt) check() error {
 	}
 	if err := p.unsupported(); err != nil {
 		return err
+	}
+	if p.ContextTokens < 0 || p.ContextTokens > maxContext {
+		return outOfRange("num_ctx", "it must be 1 to 16777216, or left out")
 	}
 	if len(p.Messages) == 0 || len(p.Messages) > maxMessages {
 		return outOfRange("messages", "there must be 1 to 4096 of them")
@@ -106,8 +110,6 @@ func (p Prompt) unsupported() error {
 		return outOfRange("prompt", "a text without a conversation cannot be continued yet")
 	case len(o.Tools) > 0 || o.ToolChoice != MayCall || o.OnlyTool != "" || o.OneCall:
 		return outOfRange("tools", "tools cannot be used yet")
-	case p.ContextTokens != 0:
-		return outOfRange("num_ctx", "a context size cannot be asked for yet")
 	case o.LogProbs != 0:
 		return outOfRange("logprobs", "log probabilities cannot be given yet")
 	case o.Think != nil:

@@ -33,6 +33,7 @@ type worker struct {
 	scrub   *scrubber        // set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
+	need    models.Need      // in memory; guarded by Engine.mu
 	gone    chan struct{}    // closed when the process has ended and nothing is left of it
 	fault   *Fault           // set before gone: why it ended, nil when we wanted it to
 }
@@ -105,9 +106,6 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	shape, err := e.cfg.Shelf.Shape(passport)
 	if err != nil {
 		return noModel(err)
-	}
-	if shape.ContextLength > 0 && uint64(w.context) > shape.ContextLength {
-		w.context = int(shape.ContextLength)
 	}
 	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, extra: e.extra}
 	memory := e.memory

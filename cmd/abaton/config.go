@@ -92,7 +92,7 @@ var settings = []setting{
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
-	{"context", "TOKENS", "longest conversation (4096, and never more than the model's own)", func(c *config) any { return &c.Context }},
+	{"context", "TOKENS", "longest conversation (what fits this machine, at most 16384, and never more than the model's own)", func(c *config) any { return &c.Context }},
 	{"temperature", "T", "how freely the model picks its words, 0 to 2 (0.2 for small models, else the engine's own)", func(c *config) any { return &c.Temperature }},
 	{"instruction", "TEXT", "what a model is told before a conversation at the terminal (small models: to be truthful and brief)", func(c *config) any { return &c.Instruction }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},

@@ -117,7 +117,7 @@ const tokenBytes = 32
 // from the end, and only questions that were answered, as in a conversation
 // that was never left. Some templates know no other order.
 func messages(turns []turnJSON, tokens int) (list []engine.Message) {
-	room := max(tokens, 4096) * tokenBytes
+	room := max(tokens, 16384) * tokenBytes
 	first := len(turns)
 	for i := len(turns) - 1; i > 0; i-- {
 		if turns[i].Role != history.Assistant || turns[i-1].Role != history.User {

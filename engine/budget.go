@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"abaton.local/models"
+)
+
+// Workers share this machine's memory. One is started only where what all of
+// them need stays below Config.Memory; else the idle one that was used longest
+// ago ends, and where all are at work, the first that has answered its question:
+// whoever waits for memory waits for one answer at most, in the order in which
+// they came, and not for a person's whole queue.
+
+// facts are what a model's engines need. They are guarded by Engine.mu.
+type facts struct {
+	shape models.Shape
+	size  int64
+	kind  string // quantisation
+	rest  int64  // most that was seen beside keys and values, in bytes; 0 before
+}
+
+func (f *facts) need(context int) models.Need {
+	n := models.Fit(f.shape, f.size, f.kind, models.Setup{Context: context, Batch: batch})
+	if f.rest > 0 {
+		n.Rest = f.rest + f.rest/10
+	}
+	return n
+}
+
+// know reads a model's header, once.
+func (e *Engine) know(d models.Digest) error {
+	e.mu.Lock()
+	_, known := e.facts[d]
+	e.mu.Unlock()
+	if known {
+		return nil
+	}
+	passport, err := e.cfg.Shelf.Find(d.String())
+	if err != nil {
+		return noModel(err)
+	}
+	shape, err := e.cfg.Shelf.Shape(passport)
+	if err != nil {
+		return noModel(err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.facts[d] == nil {
+		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation}
+	}
+	return nil
+}
+
+// fit sets how long a conversation the worker of s can hold, want at least if
+// this machine and the model can. The caller holds mu and knows the model.
+func (e *Engine) fit(s *seat, want int) *Fault {
+	f := e.facts[s.key.model]
+	if s.context == 0 {
+		if s.context = e.cfg.ContextTokens; s.context == 0 {
+			s.context = models.FitContext(f.shape, e.cfg.Memory)
+		}
+	}
+	tokens := max(s.context, want)
+	if s.most > 0 {
+		tokens = min(tokens, s.most)
+	}
+	if own := f.shape.ContextLength; own > 0 && uint64(tokens) > own {
+		tokens = int(own)
+	}
+	for {
+		n := f.need(tokens)
+		if n.Private()+n.Weights <= e.cfg.Memory {
+			break
+		}
+		if tokens/2 < leastContext {
+			return noRoom(n, e.cfg.Memory)
+		}
+		tokens /= 2
+	}
+	s.context = tokens
+	return nil
+}
+
+func noRoom(n models.Need, memory int64) *Fault {
+	mb := func(n int64) int64 { return n >> 20 }
+	return &Fault{Kind: NoMemory, What: fmt.Sprintf("The model needs %d MB of memory, and its engines may use %d MB here.", mb(n.Private()+n.Weights), mb(memory)),
+		Do: "Take a smaller model, or close other programs and start abaton again.", Detail: "does not fit"}
+}
+
+// used is what the workers need that live, and would if s had one; without those
+// that are on their way out if going.
+func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
+	weights := map[models.Digest]int64{}
+	count := func(d models.Digest, n models.Need) {
+		bytes += n.Private()
+		weights[d] = max(weights[d], n.Weights)
+		workers++
+	}
+	for _, other := range e.seats {
+		if other.worker != nil && (!going || other.worker.life.Err() == nil) {
+			count(other.key.model, other.worker.need)
+		}
+	}
+	if s != nil {
+		count(s.key.model, e.facts[s.key.model].need(s.context))
+	}
+	for _, w := range weights {
+		bytes += w
+	}
+	return bytes, workers
+}
+
+// roomy tells whether s could have a worker now, or once those are gone that
+// are on their way out.
+func (e *Engine) roomy(s *seat, going bool) bool {
+	bytes, workers := e.used(s, going)
+	return bytes <= e.cfg.Memory && workers <= e.cfg.MaxWorkers
+}
+
+// makeRoom ends idle workers, the one that was used longest ago first, until
+// there will be room for s, or no idle one is left.
+func (e *Engine) makeRoom(s *seat) {
+	for !e.roomy(s, true) {
+		var idle *seat
+		for _, other := range e.seats {
+			if other.worker == nil || other.worker.life.Err() != nil || other.inside > 0 {
+				continue
+			}
+			if idle == nil || other.used.Before(idle.used) {
+				idle = other
+			}
+		}
+		if idle == nil {
+			return
+		}
+		idle.worker.stop(errDone)
+	}
+}
+
+// wantRoom puts s in line for memory, behind those who came before.
+func (e *Engine) wantRoom(s *seat) (first bool) {
+	if !slices.Contains(e.hungry, s) {
+		e.hungry = append(e.hungry, s)
+	}
+	return e.hungry[0] == s
+}
+
+// leaveLine takes s out of it.
+func (e *Engine) leaveLine(s *seat) {
+	if i := slices.Index(e.hungry, s); i >= 0 {
+		e.hungry = slices.Delete(e.hungry, i, i+1)
+	}
+}
+
+// yield ends the worker of s, whose question was just answered, if somebody
+// waits for memory that nothing else will free.
+func (e *Engine) yield(s *seat) {
+	if len(e.hungry) == 0 || s.worker == nil || e.hungry[0] == s {
+		return
+	}
+	first := e.hungry[0]
+	if e.makeRoom(first); !e.roomy(first, true) {
+		s.worker.stop(errDone)
+	}
+}
+
+// measured corrects what is thought of a model's need by what one of its
+// workers holds after an answer.
+func (e *Engine) measured(w *worker) {
+	held, ok := privateMemory(w.proc.PID())
+	if !ok {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f := e.facts[w.key.model]
+	rest := held - f.need(w.context).Cache
+	if rest <= f.rest {
+		return
+	}
+	f.rest = rest
+	w.need = f.need(w.context)
+}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"abaton.local/models"
+)
+
+// need is what a worker of a tiny model needs.
+func need(t *testing.T, e *Engine, d models.Digest) models.Need {
+	t.Helper()
+	if err := e.know(d); err != nil {
+		t.Fatal(err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.facts[d].need(e.cfg.ContextTokens)
+}
+
+// Six people share a machine that has memory for two workers: all are answered,
+// and never were more than two alive.
+func TestMemoryIsNeverPassed(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	if _, _, err := collect(t.Context(), e, ask("bado", 4)); err != nil { // after which the need is known, not guessed
+		t.Fatal(err)
+	}
+	n := need(t, e, ask("", 0).Model)
+	e.cfg.Memory = n.Weights + 2*n.Private() + n.Private()/2
+	var mu sync.Mutex
+	most := 0
+	watch, stop := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for watch.Err() == nil {
+			e.mu.Lock()
+			bytes, workers := e.used(nil, false)
+			change := e.change
+			e.mu.Unlock()
+			mu.Lock()
+			most = max(most, workers)
+			mu.Unlock()
+			if bytes > e.cfg.Memory {
+				t.Errorf("%d workers need %d of %d", workers, bytes, e.cfg.Memory)
+			}
+			select {
+			case <-change:
+			case <-watch.Done():
+			}
+		}
+	})
+	var asking sync.WaitGroup
+	for i := range 6 {
+		asking.Go(func() {
+			p := ask("bado", 4)
+			p.Person = Person(fmt.Sprint("person", i))
+			for range 3 {
+				if _, _, err := collect(t.Context(), e, p); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	asking.Wait()
+	stop()
+	watching.Wait()
+	if most != 2 {
+		t.Errorf("%d workers at one time", most)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.hungry) != 0 || e.asking != 0 {
+		t.Errorf("%d in line, %d asking", len(e.hungry), e.asking)
+	}
+}
+
+// One person's full queue delays another's first token by one answer at most
+// where they share the memory for one worker.
+func TestOneQueueDoesNotStarveAnother(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.MaxWorkers = 1 })
+	var mu sync.Mutex
+	var order []Person
+	answer := func(person Person) {
+		p := ask("bado", 3)
+		p.Person = person
+		if _, _, err := collect(t.Context(), e, p); err != nil {
+			t.Errorf("%s: %v", person, err)
+		}
+		mu.Lock()
+		order = append(order, person)
+		mu.Unlock()
+	}
+	first := ask("bado", 0)
+	first.Person = "anna"
+	next, stop := pull(t, e, first)
+	next() // anna's worker is at work
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() { answer("anna") })
+	}
+	for e.inside(first) < 11 {
+		time.Sleep(time.Millisecond)
+	}
+	bela := ask("", 0)
+	bela.Person = "bela"
+	all.Go(func() { answer("bela") })
+	for e.inLine() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	all.Wait()
+	if i := slices.Index(order, "bela"); i > 1 {
+		t.Errorf("bela was number %d: %v", i, order)
+	}
+}
+
+func (e *Engine) inLine() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.hungry)
+}
+
+func TestWhatDoesNotFitIsRefusedWithNumbers(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	n := need(t, e, ask("", 0).Model)
+	e.cfg.Memory = n.Rest
+	_, _, err := collect(t.Context(), e, ask("bado", 2))
+	f := faultOf(t, err, NoMemory)
+	if !strings.Contains(f.What, fmt.Sprint(n.Rest>>20, " MB here")) {
+		t.Errorf("%+v", f)
+	}
+	if e.inLine() != 0 {
+		t.Error("it waits all the same")
+	}
+}
+
+// A worker is made anew for a longer conversation, and kept for a shorter one.
+func TestContextIsAskedFor(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.ContextTokens = 1024 })
+	of := func(tokens int) int {
+		p := ask("bado", 2)
+		p.ContextTokens = tokens
+		if _, _, err := collect(t.Context(), e, p); err != nil {
+			t.Fatal(err)
+		}
+		return workerOf(t, e, p).context
+	}
+	need(t, e, ask("", 0).Model)
+	own := int(e.facts[ask("", 0).Model].shape.ContextLength)
+	for _, c := range []struct{ ask, want int }{{0, 1024}, {512, 1024}, {min(2048, own), min(2048, own)}, {0, min(2048, own)}, {1 << 24, own}} {
+		if got := of(c.ask); got != c.want {
+			t.Errorf("%d asked for: %d, not %d", c.ask, got, c.want)
+		}
+	}
+	p := ask("bado", 2)
+	p.ContextTokens = -1
+	_, _, err := collect(t.Context(), e, p)
+	faultOf(t, err, BadRequest)
+}
+
+// A question that goes while it waits for memory is out of the line.
+func TestLeavingTheLine(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.MaxWorkers = 1 })
+	next, stop := pull(t, e, ask("bado", 0))
+	next()
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	bela := ask("deba", 1)
+	bela.Person = "bela"
+	go func() {
+		_, _, err := collect(ctx, e, bela)
+		gone <- err
+	}()
+	for e.inLine() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-gone; !errors.Is(err, context.Canceled) || e.inLine() != 0 {
+		t.Errorf("%v, %d in line", err, e.inLine())
+	}
+	stop()
+}
