@@ -156,6 +156,12 @@ func (d *decoder) root(root wire.Value, req *Request, generate bool) {
 		known["top_p"] = func(v wire.Value, at string) { o.TopP = d.Float(v, at, 0, 1) }
 		known["top_k"] = func(v wire.Value, at string) { o.TopK = new(int(d.Int(v, at, 0, 1000))) }
 		known["stop_sequences"] = func(v wire.Value, at string) { o.Stop = d.stop(v, at) }
+	} else {
+		for _, name := range []string{"max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences"} {
+			known[name] = func(_ wire.Value, at string) {
+				d.Fail(at, wire.Unsupported, "%s is not part of count_tokens, where nothing is answered. Leave it out.", at)
+			}
+		}
 	}
 	o.Think = new(false) // this dialect's models think only where they are asked to
 	for _, f := range root.Fields {
