@@ -10,7 +10,9 @@ import (
 
 // conversation puts messages together as the dialect reads them: those of one
 // role in a row are one turn, and every call of a tool is answered in the turn
-// after it.
+// after it. A system message after the first turn goes into the person's turn
+// there, marked: agents send such ones, and many models' templates refuse a
+// second system message or two turns of the person in a row.
 type conversation struct {
 	*decoder
 	req     *Request
@@ -69,7 +71,11 @@ func (c *conversation) add(t turn, at string) {
 	case len(t.texts)+len(t.calls)+len(t.results)+len(t.pictures) == 0:
 		c.Fail(at+".content", wire.Invalid, "%s.content is empty; send a text, or leave the message out.", at)
 		return
-	case t.role != c.open.role:
+	}
+	if t.role == engine.System && c.open.role != engine.System && c.open.role != "" {
+		t = turn{role: engine.User, texts: []string{"<system>\n" + strings.Join(t.texts, "\n") + "\n</system>"}}
+	}
+	if t.role != c.open.role {
 		c.close(at)
 		c.open.role = t.role
 	}
