@@ -1,69 +1,102 @@
 package openai
 
 import (
-	"strconv"
-	"strings"
-
 	"abaton.local/api/wire"
 	"abaton.local/engine"
 )
 
-func (d *decoder) messages(v wire.Value) []engine.Message {
-	if !d.Want(v, "messages", wire.List) {
+func (d *decoder) messages(v wire.Value, at string) []engine.Message {
+	list := d.list(v, at, "messages", 1, maxMessages)
+	if list == nil {
 		return nil
 	}
-	if len(v.List) == 0 || len(v.List) > maxMessages {
-		d.Fail("messages", wire.Invalid, "messages holds %d messages; send between 1 and %d.", len(v.List), maxMessages)
-		return nil
-	}
-	out := make([]engine.Message, len(v.List))
-	for i, m := range v.List {
-		out[i] = d.message(m, "messages["+strconv.Itoa(i)+"]")
+	out := make([]engine.Message, len(list))
+	for i, m := range list {
+		out[i] = d.message(m, index(at, i), i)
 	}
 	return out
 }
 
-func (d *decoder) message(v wire.Value, at string) (m engine.Message) {
-	if !d.Want(v, at, wire.Object) {
+// spoken is a message as it was sent.
+type spoken struct {
+	role, name, callID string
+	reasoning, refusal string
+	content            *wire.Value
+	calls              []engine.Call
+}
+
+// message reads the i-th message.
+func (d *decoder) message(v wire.Value, at string, i int) (m engine.Message) {
+	var s spoken
+	have := d.object(v, at, table{
+		"role":              d.text(&s.role),
+		"content":           func(v wire.Value, _ string) { s.content = &v },
+		"name":              d.text(&s.name), // tells speakers of one role apart; no template we know of uses it
+		"refusal":           d.text(&s.refusal),
+		"reasoning_content": d.text(&s.reasoning),
+		"reasoning":         d.text(&s.reasoning),
+		"tool_calls":        func(v wire.Value, at string) { s.calls = d.toolCalls(v, at) },
+		"function_call":     func(v wire.Value, at string) { s.calls = []engine.Call{d.functionCall(v, at)} },
+		"tool_call_id":      d.text(&s.callID),
+		"audio":             nil, "annotations": nil,
+	})
+	if !have["role"] {
+		d.Fail(at+".role", wire.Missing, "%s.role is missing: use system, developer, user, assistant or tool.", at)
 		return m
 	}
-	var content *wire.Value
-	for _, f := range v.Fields {
-		where := at + "." + wire.Printable(f.Name)
-		switch f.Name {
-		case "role":
-			m.Role = d.role(f.Value, where)
-		case "content":
-			content = &f.Value
-		case "name": // tells speakers of one role apart; no template we know of uses it
-			if f.Value.Kind != wire.Null {
-				d.Want(f.Value, where, wire.String)
+	m.Role = d.role(s.role, at+".role")
+	if m.Role != engine.Assistant {
+		for _, name := range []string{"tool_calls", "function_call", "reasoning_content", "reasoning", "refusal"} {
+			if have[name] && (len(s.calls) > 0 || s.reasoning+s.refusal != "") {
+				d.Fail(at+"."+name, wire.Invalid, "%s.%s belongs to the assistant; this message is not its.", at, name)
 			}
-		case "refusal", "audio", "tool_calls", "function_call", "tool_call_id", "annotations":
-			// Client libraries send an answer's own empty fields back.
-			if f.Value.Kind != wire.Null && !(f.Value.Kind == wire.List && len(f.Value.List) == 0) {
-				d.Fail(where, wire.Unsupported, "%s is not supported. Leave it out.", where)
-			}
-		default:
-			d.Fail(where, wire.Unknown, "Unknown parameter %s in %s. Check its spelling, or leave it out.", wire.Shown(f.Name), at)
 		}
 	}
-	if m.Role == "" {
-		d.Fail(at+".role", wire.Missing, "%s.role is missing: use system, developer, user or assistant.", at)
-	}
-	if content == nil {
+	m.Reasoning, m.Calls = s.reasoning, s.calls
+	switch {
+	case s.content != nil:
+		var pictures [][]byte
+		m.Content, pictures = d.content(*s.content, at+".content", m.Role)
+		for _, raw := range pictures {
+			d.picture(Picture{i, raw}, at)
+		}
+	case m.Role == engine.Assistant && (len(m.Calls) > 0 || m.Reasoning != "" || s.refusal != ""):
+	default:
 		d.Fail(at+".content", wire.Missing, "%s.content is missing: send a text.", at)
-		return m
 	}
-	m.Content = d.content(*content, at+".content")
+	if m.Content == "" {
+		m.Content = s.refusal
+	}
+	d.answers(s, &m, at, have["tool_call_id"])
 	return m
 }
 
-func (d *decoder) role(v wire.Value, at string) engine.Role {
-	if !d.Want(v, at, wire.String) {
-		return ""
+// answers ties what a tool gave to the call that it answers.
+func (d *decoder) answers(s spoken, m *engine.Message, at string, given bool) {
+	switch {
+	case s.role == "function":
+		if s.name == "" {
+			d.Fail(at+".name", wire.Missing, "%s.name is missing: name the function that gave this.", at)
+		}
+		m.CallID = legacyID(s.name)
+	case s.role == "tool":
+		if s.callID == "" {
+			d.Fail(at+".tool_call_id", wire.Missing, "%s.tool_call_id is missing: send the id of the call that this answers.", at)
+		}
+		m.CallID = s.callID
+	case given:
+		d.Fail(at+".tool_call_id", wire.Invalid, "%s.tool_call_id belongs to messages of the role tool.", at)
 	}
-	switch v.Text {
+	for _, c := range m.Calls {
+		d.calls[c.ID] = true
+	}
+	if m.CallID != "" && !d.calls[m.CallID] {
+		d.Fail(at, wire.Invalid, "%s answers a call that no message before it makes. Send the assistant's message with its tool_calls, too.", at)
+	}
+}
+
+func (d *decoder) role(name, at string) engine.Role {
+	switch name {
 	case "system", "developer":
 		return engine.System
 	case "user":
@@ -71,51 +104,8 @@ func (d *decoder) role(v wire.Value, at string) engine.Role {
 	case "assistant":
 		return engine.Assistant
 	case "tool", "function":
-		d.Fail(at, wire.Unsupported, "The role %s is not supported: tools are not part of Abaton yet. Use system, developer, user or assistant.", v.Text)
-	default:
-		d.Fail(at, wire.Invalid, "%s is no role we know: use system, developer, user or assistant.", at)
+		return engine.FromTool
 	}
+	d.Fail(at, wire.Invalid, "%s is no role we know: use system, developer, user, assistant or tool.", at)
 	return ""
-}
-
-// content joins text parts by newlines, as other servers of this dialect do.
-func (d *decoder) content(v wire.Value, at string) string {
-	if v.Kind == wire.String {
-		return v.Text
-	}
-	if v.Kind != wire.List || len(v.List) == 0 {
-		d.Fail(at, wire.Invalid, "%s is %s; send a string or a list of text parts.", at, v.Kind)
-		return ""
-	}
-	texts := make([]string, len(v.List))
-	for i, part := range v.List {
-		texts[i] = d.part(part, at+"["+strconv.Itoa(i)+"]")
-	}
-	return strings.Join(texts, "\n")
-}
-
-func (d *decoder) part(v wire.Value, at string) (text string) {
-	if !d.Want(v, at, wire.Object) {
-		return ""
-	}
-	var typed, texted bool
-	for _, f := range v.Fields {
-		switch f.Name {
-		case "type":
-			typed = d.Want(f.Value, at+".type", wire.String)
-			if typed && f.Value.Text != "text" {
-				d.Fail(at+".type", wire.Unsupported, "%s is not text: images, audio, files and refusals are not part of Abaton yet. Send text parts only.", at)
-			}
-		case "text":
-			texted = d.Want(f.Value, at+".Text", wire.String)
-			text = f.Value.Text
-		case "prompt_cache_breakpoint": // a caching hint
-		default:
-			d.Fail(at+"."+wire.Printable(f.Name), wire.Unknown, "Unknown parameter %s in %s. Leave it out.", wire.Shown(f.Name), at)
-		}
-	}
-	if !typed || !texted {
-		d.Fail(at, wire.Missing, `%s is not a text part; send {"type":"text","text":"…"}.`, at)
-	}
-	return text
 }

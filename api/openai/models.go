@@ -37,3 +37,9 @@ func EncodeModels(models []Model) []byte {
 		Data   []modelObject `json:"data"`
 	}{"list", data})
 }
+
+// NotDeleted refuses DELETE /v1/models/{name}.
+func NotDeleted() wire.Problem {
+	return wire.Problem{Status: 403, Code: "unsupported_operation",
+		Message: "Models are not deleted over this address. The owner of this machine runs `abaton models rm NAME`."}
+}

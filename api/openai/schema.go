@@ -12,77 +12,68 @@ import (
 const maxSchemaBytes = 64 << 10
 
 // format reads response_format.
-func (d *decoder) format(v wire.Value, o *engine.Options) {
-	const at = "response_format"
-	if !d.Want(v, at, wire.Object) {
-		return
-	}
+func (d *decoder) format(v wire.Value, at string, o *engine.Options) {
 	var what string
-	var schema *wire.Value
-	for _, f := range v.Fields {
-		switch f.Name {
-		case "type":
-			if d.Want(f.Value, at+".type", wire.String) {
-				what = f.Value.Text
-			}
-		case "json_schema":
-			if f.Value.Kind != wire.Null {
-				schema = &f.Value
-			}
-		default:
-			d.Fail(at+"."+wire.Printable(f.Name), wire.Unknown, "Unknown parameter %s in response_format. Leave it out.", wire.Shown(f.Name))
-		}
+	schema := false
+	d.object(v, at, table{
+		"type":        d.text(&what),
+		"json_schema": func(v wire.Value, at string) { schema, o.JSONSchema = true, d.namedSchema(v, at, nil) },
+	})
+	if (what == "json_schema") != schema {
+		d.Fail(at, wire.Invalid, "%s.json_schema and the type json_schema come together or not at all.", at)
 	}
-	if (what == "json_schema") != (schema != nil) && d.Err == nil {
-		d.Fail(at, wire.Invalid, "response_format.json_schema and the type json_schema come together or not at all.")
+	d.formatType(what, at, o)
+}
+
+// textFormat reads text.format of responses, where the schema stands beside the
+// type.
+func (d *decoder) textFormat(v wire.Value, at string, o *engine.Options) {
+	what := kind(v)
+	t := table{"type": d.is(wire.String)}
+	if what == "json_schema" {
+		o.JSONSchema = d.namedSchema(v, at, t)
+	} else {
+		d.object(v, at, t)
 	}
+	d.formatType(what, at, o)
+}
+
+func (d *decoder) formatType(what, at string, o *engine.Options) {
 	switch what {
-	case "text":
+	case "text", "json_schema":
 	case "json_object":
 		o.JSONObject = true
-	case "json_schema":
-		if schema != nil {
-			o.JSONSchema = d.schema(*schema, at+".json_schema")
-		}
 	default:
-		d.Fail(at+".type", wire.Invalid, "response_format.type is missing or unknown: use text, json_object or json_schema.")
+		d.Fail(at+".type", wire.Invalid, "%s.type is missing or unknown: use text, json_object or json_schema.", at)
 	}
 }
 
-func (d *decoder) schema(v wire.Value, at string) []byte {
-	if !d.Want(v, at, wire.Object) {
-		return nil
-	}
-	var named bool
-	var schema *wire.Value
-	for _, f := range v.Fields {
-		switch f.Name {
-		case "name":
-			named = d.Want(f.Value, at+".name", wire.String) && f.Value.Text != ""
-		case "description":
-			if f.Value.Kind != wire.Null {
-				d.Want(f.Value, at+".description", wire.String)
-			}
-		case "strict": // an answer always follows the schema here
-			if f.Value.Kind != wire.Null {
-				d.Bool(f.Value, at+".strict")
-			}
-		case "schema":
-			schema = &f.Value
-		default:
-			d.Fail(at+"."+wire.Printable(f.Name), wire.Unknown, "Unknown parameter %s in %s. Leave it out.", wire.Shown(f.Name), at)
-		}
-	}
-	if !named {
+// namedSchema reads a schema with its name, and more fields beside it.
+func (d *decoder) namedSchema(v wire.Value, at string, more table) (schema []byte) {
+	var name string
+	have := d.object(v, at, table{
+		"name":        d.text(&name),
+		"description": d.is(wire.String),
+		"strict":      d.is(wire.Bool), // an answer always follows the schema here
+		"schema":      func(v wire.Value, at string) { schema = d.jsonSchema(v, at) },
+	}.and(more))
+	if name == "" {
 		d.Fail(at+".name", wire.Missing, "%s.name is missing: give the schema a name.", at)
 	}
-	if schema == nil || schema.Kind != wire.Object {
+	if !have["schema"] {
 		d.Fail(at+".schema", wire.Missing, "%s.schema is missing: send a JSON Schema as an object.", at)
+	}
+	return schema
+}
+
+func (d *decoder) jsonSchema(v wire.Value, at string) []byte {
+	if v.Kind != wire.Object {
+		d.Fail(at, wire.Invalid, "%s is %s; send a JSON Schema as an object.", at, v.Kind)
 		return nil
 	}
-	if len(schema.Raw) > maxSchemaBytes {
-		d.Fail(at+".schema", wire.Invalid, "%s.schema has %d bytes, the most is %d. Make it smaller.", at, len(schema.Raw), maxSchemaBytes)
+	if len(v.Raw) > maxSchemaBytes {
+		d.Fail(at, wire.Invalid, "%s has %d bytes, the most is %d. Make it smaller.", at, len(v.Raw), maxSchemaBytes)
 		return nil
 	}
-	return bytes.Clone(schema.Raw)
+	return bytes.Clone(v.Raw)
 }

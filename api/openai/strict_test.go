@@ -1,19 +1,12 @@
 package openai
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"abaton.local/api/wire"
-	"abaton.local/engine"
 )
 
 const canary = "CANARY-7f3a"
@@ -56,7 +49,7 @@ func TestHostileBodies(t *testing.T) {
 		"too many messages":      []byte(`{"messages":[` + strings.Repeat(`{"role":"user","content":"a"},`, maxMessages) + `{"role":"user","content":"a"}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Decode(body)
+			_, err := DecodeChat(body)
 			bad, ok := errors.AsType[*wire.BadRequest](err)
 			if !ok {
 				t.Fatalf("got %v, want a *BadRequest", err)
@@ -73,92 +66,12 @@ func TestHostileBodies(t *testing.T) {
 
 func TestLargestAllowed(t *testing.T) {
 	long := strings.Repeat("é", 1<<20)
-	req, err := Decode([]byte(`{"messages":[{"role":"user","content":"` + long + `"}],"model":"` + strings.Repeat("m", 256) + `"}`))
+	req, err := DecodeChat([]byte(`{"messages":[{"role":"user","content":"` + long + `"}],"model":"` + strings.Repeat("m", 256) + `"}`))
 	if err != nil || req.Ask.Messages[0].Content != long {
 		t.Error(err)
 	}
 	many := strings.Repeat(`{"role":"user","content":"a"},`, maxMessages-1)
-	if req, err := Decode([]byte(`{"messages":[` + many + `{"role":"user","content":"a"}]}`)); err != nil || len(req.Ask.Messages) != maxMessages {
+	if req, err := DecodeChat([]byte(`{"messages":[` + many + `{"role":"user","content":"a"}]}`)); err != nil || len(req.Ask.Messages) != maxMessages {
 		t.Error(err)
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	seeds, err := filepath.Glob("testdata/fuzz/FuzzDecode/*")
-	if err != nil || len(seeds) < 10 {
-		f.Fatalf("only %d seeds are here: %v", len(seeds), err)
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		req, err := Decode(body)
-		if err != nil {
-			if _, ok := errors.AsType[*wire.BadRequest](err); !ok {
-				t.Fatalf("%T is no *wire.BadRequest", err)
-			}
-			return
-		}
-		if !utf8.Valid(body) || !json.Valid(body) {
-			t.Fatal("took what is not JSON in UTF-8")
-		}
-		for _, m := range req.Ask.Messages {
-			if !utf8.ValidString(m.Content) || strings.ContainsRune(m.Content, 0) {
-				t.Fatal("a message holds a NUL or is not UTF-8")
-			}
-			if m.Role != engine.System && m.Role != engine.User && m.Role != engine.Assistant {
-				t.Fatalf("role %q", m.Role)
-			}
-		}
-		if s := req.Ask.Options.JSONSchema; s != nil && (!json.Valid(s) || len(s) > maxSchemaBytes) {
-			t.Fatal("the schema is not JSON, or too large")
-		}
-		again, err := Decode(encodeRequest(t, req))
-		if err != nil {
-			t.Fatalf("what we decoded does not decode again: %v", err)
-		}
-		if d := cmp.Diff(req, again); d != "" {
-			t.Fatal(d)
-		}
-	})
-}
-
-// encodeRequest writes a request as a client would.
-func encodeRequest(t testing.TB, req Request) []byte {
-	o := req.Ask.Options
-	m := map[string]any{"model": req.Ask.Model, "stream": req.Stream}
-	var messages []map[string]string
-	for _, msg := range req.Ask.Messages {
-		messages = append(messages, map[string]string{"role": string(msg.Role), "content": msg.Content})
-	}
-	m["messages"] = messages
-	if req.IncludeUsage {
-		m["stream_options"] = map[string]bool{"include_usage": true}
-	}
-	set := func(name string, present bool, v any) {
-		if present {
-			m[name] = v
-		}
-	}
-	set("max_completion_tokens", o.MaxTokens != 0, o.MaxTokens)
-	set("temperature", o.Temperature != nil, o.Temperature)
-	set("top_p", o.TopP != nil, o.TopP)
-	set("top_k", o.TopK != nil, o.TopK)
-	set("min_p", o.MinP != nil, o.MinP)
-	set("frequency_penalty", o.FrequencyPenalty != nil, o.FrequencyPenalty)
-	set("presence_penalty", o.PresencePenalty != nil, o.PresencePenalty)
-	set("seed", o.Seed != nil, o.Seed)
-	set("stop", o.Stop != nil, o.Stop)
-	set("response_format", o.JSONObject, map[string]string{"type": "json_object"})
-	if o.JSONSchema != nil {
-		// Spliced in by hand: json.Marshal would compact the schema's bytes.
-		b, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		format := fmt.Appendf(nil, `,"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":%s}}}`, o.JSONSchema)
-		return append(bytes.TrimSuffix(b, []byte("}")), format...)
-	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

@@ -1,0 +1,173 @@
+package openai
+
+import (
+	"abaton.local/api/wire"
+	"abaton.local/chat"
+	"abaton.local/engine"
+)
+
+// ResponseStream encodes the events of a response as named server-sent events.
+type ResponseStream struct {
+	whole    *ResponseWhole
+	sequence int
+	begun    bool
+}
+
+// NewResponseStream starts a response.
+func NewResponseStream(a Answer, req ResponseRequest) *ResponseStream {
+	return &ResponseStream{whole: NewResponseWhole(a, req)}
+}
+
+// event is one of the stream's; each type has some of the fields.
+type event struct {
+	Type         string             `json:"type"`
+	Sequence     int                `json:"sequence_number"`
+	Response     *responseObject    `json:"response,omitempty"`
+	OutputIndex  *int               `json:"output_index,omitempty"`
+	ItemID       string             `json:"item_id,omitempty"`
+	ContentIndex *int               `json:"content_index,omitempty"`
+	Item         *item              `json:"item,omitempty"`
+	Part         *part              `json:"part,omitempty"`
+	Delta        *string            `json:"delta,omitempty"`
+	Text         *string            `json:"text,omitempty"`
+	Name         string             `json:"name,omitempty"`
+	Arguments    *string            `json:"arguments,omitempty"`
+	LogProbs     *[]responseLogProb `json:"logprobs,omitempty"`
+}
+
+// failedEvent tells of a failure in the dialect's words for it, and once more
+// under error, which is where client libraries look.
+type failedEvent struct {
+	Type     string  `json:"type"`
+	Sequence int     `json:"sequence_number"`
+	Code     *string `json:"code"`
+	Message  string  `json:"message"`
+	Param    *string `json:"param"`
+	Error    problem `json:"error"`
+}
+
+type responseLogProb struct {
+	Token   string         `json:"token"`
+	LogProb float64        `json:"logprob"`
+	Top     []responseProb `json:"top_logprobs"`
+}
+
+type responseProb struct {
+	Token   string  `json:"token"`
+	LogProb float64 `json:"logprob"`
+}
+
+func responseLogProbs(list []engine.LogProb) *[]responseLogProb {
+	out := make([]responseLogProb, len(list))
+	for i, p := range list {
+		out[i] = responseLogProb{p.Token, p.Value, make([]responseProb, len(p.Top))}
+		for j, q := range p.Top {
+			out[i].Top[j] = responseProb{q.Token, q.Value}
+		}
+	}
+	return &out
+}
+
+// Frames gives the frames of one event; they may be none. Those of the first
+// one also open the response, and those of the last one end it.
+func (s *ResponseStream) Frames(e chat.Event) []byte {
+	var out []byte
+	send := func(ev event) { out = s.frame(out, ev) }
+	if !s.begun {
+		s.begun, s.whole.model = true, e.Model
+		send(event{Type: "response.created", Response: new(s.whole.object("in_progress"))})
+		send(event{Type: "response.in_progress", Response: new(s.whole.object("in_progress"))})
+	}
+	s.whole.take(e, func(st step) { s.told(st, send) })
+	if e.Finish == "" {
+		return out
+	}
+	o := s.whole.object("completed")
+	send(event{Type: "response." + o.Status, Response: &o})
+	return out
+}
+
+// told sends what a step looks like to the client.
+func (s *ResponseStream) told(st step, send func(event)) {
+	o := s.whole.outputs[st.at]
+	base := event{OutputIndex: &st.at, ItemID: o.id}
+	say := func(typ string, change func(*event)) {
+		ev := base
+		ev.Type = "response." + typ
+		if o.kind != aCall {
+			ev.ContentIndex = new(0)
+		}
+		change(&ev)
+		send(ev)
+	}
+	names := map[itemKind]string{aMessage: "output_text", aReasoning: "reasoning_text", aCall: "function_call_arguments"}
+	switch st.what {
+	case opened:
+		send(event{Type: "response.output_item.added", OutputIndex: &st.at, Item: new(s.whole.item(st.at, "in_progress"))})
+		if o.kind != aCall {
+			say("content_part.added", func(ev *event) { ev.Part = new(o.part()) })
+		}
+	case grown:
+		say(names[o.kind]+".delta", func(ev *event) {
+			ev.Delta = &st.piece
+			if o.kind == aMessage {
+				ev.LogProbs = responseLogProbs(st.probs)
+			}
+		})
+	case closed:
+		say(names[o.kind]+".done", func(ev *event) {
+			switch o.kind {
+			case aCall:
+				ev.Name, ev.Arguments = o.call.Name, new(o.text.String())
+			case aMessage:
+				ev.Text, ev.LogProbs = new(o.text.String()), responseLogProbs(o.probs)
+			default:
+				ev.Text = new(o.text.String())
+			}
+		})
+		if o.kind != aCall {
+			say("content_part.done", func(ev *event) { ev.Part = new(o.part()) })
+		}
+		send(event{Type: "response.output_item.done", OutputIndex: &st.at, Item: new(s.whole.item(st.at, s.whole.status(st.at), o.part()))})
+	}
+}
+
+// Failure gives the frames that tell of a failure in mid-stream: the response
+// as failed, for clients that read events, then an error, for libraries that
+// raise one. Nothing comes after them.
+func (s *ResponseStream) Failure(p wire.Problem) []byte {
+	var out []byte
+	if s.begun {
+		o := s.whole.object("failed")
+		o.Error = errorOf(p)
+		for i := range o.Output {
+			if o.Output[i].Status == "in_progress" {
+				o.Output[i].Status = "incomplete"
+			}
+		}
+		out = s.frame(out, event{Type: "response.failed", Response: &o})
+	}
+	body := problemOf(p)
+	return named(out, "error", wire.Encode(failedEvent{"error", s.next(), body.Code, p.Message, body.Param, body}))
+}
+
+// Stored is what is to be kept of the response, once its last event came.
+func (s *ResponseStream) Stored() Stored { return s.whole.Stored() }
+
+// Len is about what is held of the response so far, in bytes.
+func (s *ResponseStream) Len() int { return s.whole.Len() }
+
+func (s *ResponseStream) next() int {
+	s.sequence++
+	return s.sequence - 1
+}
+
+func (s *ResponseStream) frame(out []byte, ev event) []byte {
+	ev.Sequence = s.next()
+	return named(out, ev.Type, wire.Encode(ev))
+}
+
+func named(out []byte, name string, data []byte) []byte {
+	out = append(out, "event: "+name+"\n"...)
+	return appendFrame(out, data)
+}
