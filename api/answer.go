@@ -1,8 +1,6 @@
 package api
 
 import (
-	"crypto/rand"
-	"errors"
 	"io"
 	"iter"
 	"mime"
@@ -10,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"abaton.local/api/openai"
 	"abaton.local/api/wire"
 	"abaton.local/chat"
 )
@@ -19,63 +16,102 @@ import (
 // model of ours has a context that holds as much.
 const mostText = 16 << 20
 
-var errTooMuch = errors.New("the answer is longer than any model can give")
+// questions is the one chat handler, for all dialects: read, decode, ask, and
+// send what comes as it comes. It leaves the loop, which stops the engine's turn,
+// when the client is gone or does not take what it is sent.
+func questions(decode func(*API, exchange, []byte) (question, error)) func(*API, exchange) {
+	return func(a *API, x exchange) {
+		body, err := readBody(x)
+		if err != nil {
+			a.fail(x, err)
+			return
+		}
+		q, err := decode(a, x, body)
+		if err != nil {
+			a.fail(x, err)
+			return
+		}
+		if q.forged {
+			a.Forged(x.session)
+		}
+		switch {
+		case q.load != nil:
+			body, err := q.load()
+			if err != nil {
+				a.fail(x, err)
+				return
+			}
+			a.sendJSON(x, body)
+		case q.stream != nil:
+			a.stream(x, q)
+		default:
+			a.whole(x, q)
+		}
+	}
+}
 
-// answer is the one chat handler: read, decode, ask, and send what comes as it
-// comes. It leaves the loop, which stops the engine's turn, when the client is
-// gone or does not take what it is sent.
-func (a *API) answer(x exchange) {
-	body, err := readBody(x.r)
-	if err != nil {
-		a.fail(x.w, err)
-		return
-	}
-	req, err := openai.Decode(body)
-	if err != nil {
-		a.fail(x.w, err)
-		return
-	}
-	head := openai.Answer{ID: "chatcmpl-" + rand.Text(), Created: time.Now()}
-	events := a.chat.Answer(x.r.Context(), x.session, req.Ask)
-	if req.Stream {
-		a.stream(x.w, openai.NewStream(head, req.IncludeUsage), events)
-	} else {
-		a.whole(x.w, head, events)
+// events are those of all asks of a question, one after the other.
+func (a *API) events(x exchange, asks []chat.Ask) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		for _, ask := range asks {
+			for e, err := range a.Chat.Answer(x.r.Context(), x.session, ask) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
 }
 
 // stream sends each event in frames of its own. Until the first one there is
-// still time to answer with an error status.
-func (a *API) stream(w http.ResponseWriter, s *openai.Stream, events iter.Seq2[chat.Event, error]) {
-	out := &sender{w: w, conn: http.NewResponseController(w), within: a.writeTimeout}
-	for e, err := range events {
+// still time to answer with an error status. What is to be kept is kept before
+// the client is told that the answer is complete.
+func (a *API) stream(x exchange, q question) {
+	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
+	size := 0
+	for e, err := range a.events(x, q.asks) {
+		if size += len(e.Text) + len(e.Reasoning); err == nil && q.keep != nil && size > mostText {
+			err = errTooMuch
+		}
+		var frames []byte
+		if err == nil {
+			frames = q.stream.Frames(e)
+			if q.keep != nil && e.Finish != "" {
+				err = a.keep(x, q.keep())
+			}
+		}
 		if err != nil && !out.begun {
-			a.fail(w, err)
+			a.fail(x, err)
 			return
 		}
 		if err != nil {
-			out.send(s.Failure(a.problem(w, err))) // nothing is left to do where this fails
+			out.send(q.stream.Failure(a.problem(x, err))) // nothing is left to do where this fails
 			return
 		}
-		if out.send(s.Frames(e)) != nil {
+		if out.send(frames) != nil {
 			return
 		}
 	}
 }
 
-func (a *API) whole(w http.ResponseWriter, head openai.Answer, events iter.Seq2[chat.Event, error]) {
-	var all openai.Whole
-	for e, err := range events {
-		if err == nil && all.Len()+len(e.Text) > mostText {
+func (a *API) whole(x exchange, q question) {
+	for e, err := range a.events(x, q.asks) {
+		if err == nil && q.whole.Len() > mostText {
 			err = errTooMuch
 		}
 		if err != nil {
-			a.fail(w, err)
+			a.fail(x, err)
 			return
 		}
-		all.Add(e)
+		q.whole.Add(e)
 	}
-	a.sendJSON(w, all.Encode(head))
+	if q.keep != nil {
+		if err := a.keep(x, q.keep()); err != nil {
+			a.fail(x, err)
+			return
+		}
+	}
+	a.sendJSON(x, q.whole.Encode())
 }
 
 // sender writes frames, each with a deadline of its own: a client that reads
@@ -84,6 +120,7 @@ type sender struct {
 	w      http.ResponseWriter
 	conn   *http.ResponseController
 	within time.Duration
+	media  string
 	begun  bool
 }
 
@@ -93,7 +130,7 @@ func (s *sender) send(frames []byte) error {
 	}
 	if !s.begun {
 		s.begun = true
-		s.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		s.w.Header().Set("Content-Type", s.media)
 	}
 	if err := s.conn.SetWriteDeadline(time.Now().Add(s.within)); err != nil {
 		return err
@@ -106,13 +143,18 @@ func (s *sender) send(frames []byte) error {
 
 // sendJSON sends a whole body. What is left over of the deadline is of no use
 // to the next request: net/http sets its own.
-func (a *API) sendJSON(w http.ResponseWriter, body []byte) {
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.writeTimeout)); err != nil {
-		a.fail(w, err)
+func (a *API) sendJSON(x exchange, body []byte) { a.send(x, "application/json", body) }
+
+func (a *API) send(x exchange, media string, body []byte) {
+	if err := http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)); err != nil {
+		a.fail(x, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(body)
+	x.w.Header().Set("Content-Type", media)
+	if x.words == anthropics {
+		x.w.Header().Set("Request-Id", x.id())
+	}
+	x.w.Write(body)
 }
 
 // errMedia says that a body is not plain JSON. A web form cannot be sent with
@@ -121,10 +163,37 @@ var errMedia = &wire.BadRequest{Code: "unsupported_media_type",
 	Message: "The request is not JSON: send the header Content-Type: application/json, without a Content-Encoding."}
 
 // readBody reads what the door has bounded in size and time.
-func readBody(r *http.Request) ([]byte, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !strings.EqualFold(media, "application/json") || r.Header.Get("Content-Encoding") != "" {
+func readBody(x exchange) ([]byte, error) {
+	h := x.r.Header
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	switch {
+	case h.Get("Content-Encoding") != "":
+		return nil, errMedia
+	case err == nil && strings.EqualFold(media, "application/json"):
+	case x.words == ollamas && byHand(h):
+	default:
 		return nil, errMedia
 	}
-	return io.ReadAll(r.Body)
+	body, err := io.ReadAll(x.r.Body)
+	if err == nil && len(body) == 0 {
+		err = errEmpty
+	}
+	return body, err
+}
+
+var errEmpty = &wire.BadRequest{Code: wire.InvalidJSON, Message: "We could not read the request: the body is empty or ends too early; send the whole JSON document."}
+
+// byHand tells a request that was typed as Ollama's documents show it, with curl
+// and without a type: no browser sends one without any of these headers.
+func byHand(h http.Header) bool {
+	for _, browsers := range []string{"Origin", "Referer", "Cookie", "Sec-Fetch-Site", "Sec-Fetch-Mode"} {
+		if h.Get(browsers) != "" {
+			return false
+		}
+	}
+	switch h.Get("Content-Type") {
+	case "", "application/x-www-form-urlencoded":
+		return true
+	}
+	return false
 }

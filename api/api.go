@@ -1,9 +1,11 @@
-// Package api serves chat to programs in the dialects they already speak. It
+// Package api serves models to programs in the dialects they already speak. It
 // has a table of routes and one handler for questions; what bytes mean is the
-// dialect's business (package api/openai), and who asks was settled at the door.
+// dialects' business (packages api/openai, api/ollama, api/anthropic), and who
+// asks was settled at the door.
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"abaton.local/api/wire"
 	"abaton.local/chat"
+	"abaton.local/engine"
 	"abaton.local/models"
 	"abaton.local/vault"
 )
@@ -19,64 +22,70 @@ import (
 type Shelf interface {
 	List() ([]models.Passport, error)
 	Find(name string) (models.Passport, error)
+	Shape(models.Passport) (models.Shape, error)
+}
+
+// Meaning gives numbers for texts. *engine.Engine does.
+type Meaning interface {
+	Embed(context.Context, engine.Meaning) (engine.Vectors, error)
+	Rank(context.Context, engine.Meaning) (engine.Ranks, error)
+	Count(context.Context, engine.Prompt) (int, error)
+}
+
+// Workers are those of the engine, as a person may have them got ready, let go
+// and shown. *engine.Engine has them.
+type Workers interface {
+	Warm(context.Context, engine.Person, models.Digest) error
+	Unload(engine.Person, models.Digest)
+	Workers() []engine.WorkerInfo
+}
+
+// Responses keep what a person asked to be kept, sealed in their vault.
+type Responses interface {
+	// Ready is nil where this person's vault is open; else vault.ErrLocked.
+	Ready(s vault.Session) error
+
+	// Keep writes a response down before its client is told that it is complete.
+	// A locked vault is vault.ErrLocked.
+	Keep(ctx context.Context, s vault.Session, id string, stored []byte) error
+
+	// Find gives it back; ErrNoResponse where this person has none of that id.
+	Find(ctx context.Context, s vault.Session, id string) ([]byte, error)
+
+	// Remove deletes it.
+	Remove(ctx context.Context, s vault.Session, id string) error
 }
 
 // Config names the rooms behind this one.
 type Config struct {
 	Chat         *chat.Answerer
 	Shelf        Shelf
-	WriteTimeout time.Duration // for one piece of an answer to be taken by the client (20 s)
-	Log          *slog.Logger  // nil discards
+	Meaning      Meaning               // nil: no embeddings, ranks and counts
+	Workers      Workers               // nil: nothing is loaded but by asking
+	Responses    Responses             // nil: none is kept
+	Forged       func(s vault.Session) // told of a request that named an engine's cache or slot; may be nil
+	WriteTimeout time.Duration         // for one piece of an answer to be taken by the client (20 s)
+	Log          *slog.Logger          // nil discards
 }
 
 // API is safe for concurrent use.
 type API struct {
-	chat         *chat.Answerer
-	shelf        Shelf
-	writeTimeout time.Duration
-	log          *slog.Logger
+	Config
+	now func() time.Time
 }
 
 // New makes an API.
 func New(c Config) *API {
-	a := &API{chat: c.Chat, shelf: c.Shelf, writeTimeout: c.WriteTimeout, log: c.Log}
-	if a.writeTimeout == 0 {
-		a.writeTimeout = 20 * time.Second
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = 20 * time.Second
 	}
-	if a.log == nil {
-		a.log = slog.New(slog.DiscardHandler)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return a
-}
-
-// policy says who may use a route. The zero policy lets nobody in, so a route
-// that was registered without thinking is closed.
-type policy int
-
-const (
-	nobody policy = iota
-	person        // whoever has a session
-)
-
-func (p policy) allows(s vault.Session) bool { return p == person && s.Person != "" }
-
-// route is one line of the table. A path that ends in "/" also covers what
-// follows it: one name.
-type route struct {
-	method, path string
-	policy       policy
-	serve        func(*API, exchange)
-}
-
-// routes is everything that can be asked. Base addresses are used with and
-// without /v1.
-var routes = []route{
-	{http.MethodPost, "/v1/chat/completions", person, (*API).answer},
-	{http.MethodPost, "/chat/completions", person, (*API).answer},
-	{http.MethodGet, "/v1/models", person, (*API).models},
-	{http.MethodGet, "/models", person, (*API).models},
-	{http.MethodGet, "/v1/models/", person, (*API).model},
-	{http.MethodGet, "/models/", person, (*API).model},
+	if c.Forged == nil {
+		c.Forged = func(vault.Session) {}
+	}
+	return &API{c, time.Now}
 }
 
 // exchange is one request of a person.
@@ -84,42 +93,37 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	session vault.Session
+	words   dialect
 	name    string // what follows a path that ends in "/"
 }
 
+func (x exchange) id() string { return x.w.Header().Get("X-Request-Id") }
+
 // ServeSession answers one request of a person whom the door knows.
 func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
+	x := exchange{w: w, r: r, session: s, words: dialectOf(r)}
 	var allowed []string
 	for _, rt := range routes {
 		name, ok := rt.matches(r.URL.Path)
-		if !ok {
+		if !ok || !rt.speaks(x.words) {
 			continue
 		}
 		if rt.method != r.Method {
 			allowed = append(allowed, rt.method)
 			continue
 		}
-		if !rt.policy.allows(s) {
-			writeProblem(w, wire.Problem{Status: http.StatusForbidden, Code: "forbidden", Message: "You may not use this address."})
+		if s.Person == "" {
+			a.say(x, wire.Problem{Status: http.StatusForbidden, Code: "forbidden", Message: "You may not use this address."})
 			return
 		}
-		rt.serve(a, exchange{w, r, s, name})
+		x.name = name
+		rt.serve(a, x)
 		return
 	}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		writeProblem(w, wire.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
-			Message: "This address takes " + strings.Join(allowed, ", ") + " only."})
+		a.say(x, wire.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "This address takes " + strings.Join(allowed, ", ") + " only."})
 		return
 	}
-	writeProblem(w, wire.Problem{Status: http.StatusNotFound, Code: "unknown_url",
-		Message: "There is nothing at this address. Abaton serves POST /v1/chat/completions, GET /v1/models and GET /v1/models/{name}."})
-}
-
-func (rt route) matches(path string) (name string, ok bool) {
-	if !strings.HasSuffix(rt.path, "/") {
-		return "", path == rt.path
-	}
-	name, ok = strings.CutPrefix(path, rt.path)
-	return name, ok && name != ""
+	a.say(x, x.words.nowhere(r.URL.Path))
 }

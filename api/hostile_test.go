@@ -29,7 +29,7 @@ func TestBadBodies(t *testing.T) {
 		"empty":             {"", media, 400, "invalid_json"},
 		"invalid UTF-8":     {`{"messages":[{"role":"user","content":"` + "\xff" + `"}]}`, media, 400, "invalid_json"},
 		"NUL":               {`{"messages":[{"role":"user","content":"a\u0000"}]}`, media, 400, "invalid_json"},
-		"tools":             {`{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function"}]}`, media, 400, "unsupported_parameter"},
+		"tools":             {`{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"web_search"}]}`, media, 400, "unsupported_parameter"},
 		"unknown model":     {`{"model":"tyny","messages":[{"role":"user","content":"a"}]}`, media, 404, "model_not_found"},
 		"too large":         {`{"messages":[{"role":"user","content":"` + strings.Repeat("a", 4096) + `"}]}`, media, 413, "request_too_large"},
 		"a form's type":     {plain, "Content-Type: text/plain", 415, "unsupported_media_type"},

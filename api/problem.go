@@ -15,6 +15,7 @@ import (
 	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/models"
+	"abaton.local/vault"
 )
 
 // faults is how each kind of engine failure is told. Client libraries ask again
@@ -38,7 +39,7 @@ var fieldName = regexp.MustCompile(`^[a-z_]+(\[[0-9]+\])?(\.[a-z_]+)?$`)
 
 // problem puts an error into words for the client. What we did not expect is told as "internal error", and the log has
 // its type under the request's id: its text may hold content.
-func (a *API) problem(w http.ResponseWriter, err error) wire.Problem {
+func (a *API) problem(x exchange, err error) wire.Problem {
 	if bad, is := errors.AsType[*wire.BadRequest](err); is {
 		p := bad.Problem()
 		if bad == errMedia {
@@ -53,7 +54,7 @@ func (a *API) problem(w http.ResponseWriter, err error) wire.Problem {
 				p.Param = f.Detail
 			}
 			if p.Status >= 500 && f.Kind != engine.Busy { // what a person did wrong, and how much, is theirs
-				a.log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", w.Header().Get("X-Request-Id"))
+				a.Log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", x.id())
 			}
 			return p
 		}
@@ -61,11 +62,18 @@ func (a *API) problem(w http.ResponseWriter, err error) wire.Problem {
 	if u, is := errors.AsType[*models.UnknownError](err); is {
 		return wire.Problem{Status: 404, Code: "model_not_found", Param: "model", Message: u.Error()}
 	}
+	if none, is := errors.AsType[errNone](err); is {
+		return none.problem()
+	}
 	if tooBig, is := errors.AsType[*http.MaxBytesError](err); is {
 		return wire.Problem{Status: 413, Code: "request_too_large",
 			Message: fmt.Sprintf("The request is larger than %d bytes. Send a shorter one.", tooBig.Limit)}
 	}
 	switch {
+	case errors.Is(err, ErrNoResponse):
+		return openai.NotStored("id")
+	case errors.Is(err, vault.ErrLocked):
+		return wire.Problem{Status: 401, Code: "locked", Message: "Your vault is locked. Unlock it with `abaton login`, then ask again."}
 	case errors.Is(err, models.ErrEmpty):
 		return wire.Problem{Status: 404, Code: "model_not_found", Param: "model", Message: "No chat model is on this machine. Run `abaton pull`: it fetches the one that fits."}
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -76,32 +84,19 @@ func (a *API) problem(w http.ResponseWriter, err error) wire.Problem {
 	case errors.Is(err, chat.ErrCutShort):
 		return wire.Problem{Status: 500, Code: "cut_short", Retry: true, Message: "The answer broke off before its end. Ask again."}
 	}
-	id := w.Header().Get("X-Request-Id")
-	a.log.Error("a request failed for a reason that has no words yet", "type", typesOf(err), "id", id)
+	id := x.id()
+	a.Log.Error("a request failed for a reason that has no words yet", "type", typesOf(err), "id", id)
 	return wire.Problem{Status: 500, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
 }
 
 // fail answers with an error, where no answer has begun. The wait for it may
 // have used up the time that the door gives a response; without more of it the
 // client would see a broken connection and no reason.
-func (a *API) fail(w http.ResponseWriter, err error) {
-	if http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.writeTimeout)) != nil {
+func (a *API) fail(x exchange, err error) {
+	if http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
 		return // the connection is gone
 	}
-	writeProblem(w, a.problem(w, err))
-}
-
-func writeProblem(w http.ResponseWriter, p wire.Problem) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	switch {
-	case p.Retry:
-		h.Set("Retry-After", "1")
-	case p.Status >= 500:
-		h.Set("X-Should-Retry", "false") // the official client libraries obey
-	}
-	w.WriteHeader(p.Status)
-	w.Write(openai.Body(p))
+	a.say(x, a.problem(x, err))
 }
 
 // typesOf names the types along a chain of errors, without their texts.

@@ -140,6 +140,19 @@ func (a *Answerer) once(ctx context.Context, p engine.Prompt, cut int, put func(
 	return ErrCutShort
 }
 
+// Prompt is what the model of a question would hear, for counting and for
+// getting the model ready.
+func (a *Answerer) Prompt(s vault.Session, ask Ask) (engine.Prompt, models.Passport, error) {
+	if s.Person == "" {
+		return engine.Prompt{}, models.Passport{}, errors.New("a question without a person is not answered")
+	}
+	passport, err := a.find(ask.Model)
+	if err != nil {
+		return engine.Prompt{}, models.Passport{}, fmt.Errorf("finding the model: %w", err)
+	}
+	return compose(s.Person, passport.Digest, ask), passport, nil
+}
+
 func (a *Answerer) find(name string) (models.Passport, error) {
 	if name == "" {
 		return a.shelf.Default()

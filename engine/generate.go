@@ -207,6 +207,8 @@ type WorkerInfo struct {
 	Person  Person
 	Context int // tokens
 	Busy    bool
+	Memory  int64     // bytes that it needs, the model's file among them
+	Until   time.Time // when it ends if nobody asks
 }
 
 // Workers lists the processes that run now.
@@ -216,7 +218,7 @@ func (e *Engine) Workers() []WorkerInfo {
 	var infos []WorkerInfo
 	for _, s := range e.seats {
 		if w := s.worker; w != nil && w.up() {
-			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0})
+			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, s.used.Add(e.cfg.KeepAlive)})
 		}
 	}
 	return infos

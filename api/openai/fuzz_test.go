@@ -250,7 +250,7 @@ func encodeChat(req Request) map[string]any {
 	return m
 }
 
-func encodeMessage(i int, msg engine.Message, pictures []Picture) map[string]any {
+func encodeMessage(i int, msg engine.Message, pictures []wire.Picture) map[string]any {
 	m := map[string]any{"role": msg.Role, "content": msg.Content}
 	set(m, "reasoning_content", msg.Reasoning != "", msg.Reasoning)
 	set(m, "tool_call_id", msg.CallID != "", msg.CallID)

@@ -58,7 +58,7 @@ func (d *decoder) message(v wire.Value, at string, i int) (m engine.Message) {
 		var pictures [][]byte
 		m.Content, pictures = d.content(*s.content, at+".content", m.Role)
 		for _, raw := range pictures {
-			d.picture(Picture{i, raw}, at)
+			d.picture(wire.Picture{Message: i, Raw: raw}, at)
 		}
 	case m.Role == engine.Assistant && (len(m.Calls) > 0 || m.Reasoning != "" || s.refusal != ""):
 	default:

@@ -9,6 +9,7 @@ package openai
 import (
 	"time"
 
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 )
 
@@ -21,8 +22,8 @@ type Answer struct {
 
 // Request is what all requests for text have in common.
 type Request struct {
-	Ask      chat.Ask  // without its pictures
-	Pictures []Picture // to be decoded and put into Ask.Messages
+	Ask      chat.Ask       // without its pictures
+	Pictures []wire.Picture // to be decoded and put into Ask.Messages
 	Stream   bool
 	Store    bool   // only where the client asked for it by name
 	Forged   bool   // a field was sent that steers an engine's cache or slots; it was left out
@@ -31,11 +32,4 @@ type Request struct {
 
 	IncludeUsage bool // a last chunk with the usage, in a stream
 	Legacy       bool // functions instead of tools: a call is told as function_call
-}
-
-// Picture is a file as it was sent, which nobody has looked into. Pictures of
-// one message come in their order.
-type Picture struct {
-	Message int // its place in Ask.Messages
-	Raw     []byte
 }

@@ -112,7 +112,7 @@ func (d *decoder) dataURL(v wire.Value, at string) []byte {
 }
 
 // picture keeps one.
-func (d *decoder) picture(p Picture, at string) {
+func (d *decoder) picture(p wire.Picture, at string) {
 	if len(d.pictures) == maxPictures {
 		d.Fail(at, wire.Invalid, "The request holds more than %d pictures. Send fewer.", maxPictures)
 		return

@@ -10,7 +10,7 @@ import (
 type decoder struct {
 	wire.Reader
 	forged   bool
-	pictures []Picture
+	pictures []wire.Picture
 	calls    map[string]bool // ids of calls that a tool may answer
 }
 

@@ -214,7 +214,7 @@ func (d *decoder) assemble(req *ResponseRequest, entries []entry) {
 			}
 			m.Content = e.text
 			for _, p := range e.pictures {
-				d.picture(Picture{len(out) - 1, p.raw}, "input")
+				d.picture(wire.Picture{Message: len(out) - 1, Raw: p.raw}, "input")
 			}
 		}
 	}

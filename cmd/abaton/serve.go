@@ -95,7 +95,9 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	running.Go(func() error { return h.run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
-			next:     api.New(api.Config{Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Log: p.log}),
+			next: api.New(api.Config{
+				Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Meaning: r.engine, Workers: r.engine, Log: p.log,
+			}),
 			desks:    routes,
 			standing: door.Standing,
 			status:   now,

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"errors"
+	"strings"
+
+	"abaton.local/api/openai"
+	"abaton.local/api/wire"
+)
+
+// ErrNoResponse says that a person has no response of that id.
+var ErrNoResponse = errors.New("there is no such response")
+
+// longestChain bounds how many responses one can go on from.
+const longestChain = 1000
+
+// errNoKeeping says that nothing can be kept for whoever asks.
+var errNoKeeping = &wire.BadRequest{Param: "store", Code: wire.Unsupported,
+	Message: "store can only be false here: nothing is kept for a guest, nor through a key that only asks. Leave store out, or log in and use a key that opens the vault."}
+
+// mayKeep is asked before a question whose answer is to be kept.
+func (a *API) mayKeep(x exchange) error {
+	if a.Responses == nil || x.session.Guest() {
+		return errNoKeeping
+	}
+	return a.Responses.Ready(x.session)
+}
+
+func (a *API) keep(x exchange, s openai.Stored) error {
+	return a.Responses.Keep(x.r.Context(), x.session, s.ID, s.Encode())
+}
+
+// before gives the responses that led to one, the oldest first.
+func (a *API) before(x exchange, id string) ([]openai.Stored, error) {
+	var chain []openai.Stored
+	for id != "" {
+		s, err := a.stored(x, id)
+		if err != nil {
+			return nil, err
+		}
+		if chain = append([]openai.Stored{s}, chain...); len(chain) > longestChain {
+			return nil, &wire.BadRequest{Param: "previous_response_id", Code: wire.Invalid, Message: "This response goes on from more than 1000 others. Begin a new conversation."}
+		}
+		id = s.Previous
+	}
+	return chain, nil
+}
+
+func (a *API) stored(x exchange, id string) (openai.Stored, error) {
+	if a.Responses == nil || x.session.Guest() {
+		return openai.Stored{}, ErrNoResponse
+	}
+	b, err := a.Responses.Find(x.r.Context(), x.session, id)
+	if err != nil {
+		return openai.Stored{}, err
+	}
+	return openai.DecodeStored(b)
+}
+
+// storedResponse serves GET /v1/responses/{id} and …/input_items.
+func (a *API) storedResponse(x exchange) {
+	id, items := strings.CutSuffix(x.name, "/input_items")
+	s, err := a.stored(x, id)
+	if err != nil {
+		a.fail(x, err)
+		return
+	}
+	if !items {
+		a.sendJSON(x, s.Body)
+		return
+	}
+	q := x.r.URL.Query()
+	body, err := s.InputItems(openai.Page{Limit: q.Get("limit"), Order: q.Get("order"), After: q.Get("after")})
+	if err != nil {
+		a.fail(x, err)
+		return
+	}
+	a.sendJSON(x, body)
+}
+
+func (a *API) deleteResponse(x exchange) {
+	if _, err := a.stored(x, x.name); err != nil {
+		a.fail(x, err)
+		return
+	}
+	if err := a.Responses.Remove(x.r.Context(), x.session, x.name); err != nil {
+		a.fail(x, err)
+		return
+	}
+	a.sendJSON(x, openai.Deleted(x.name))
+}
+
+func (a *API) modelStays(x exchange) { a.say(x, openai.NotDeleted()) }
