@@ -1,8 +1,9 @@
 package ollama
 
 import (
-	"maps"
+	"cmp"
 	"slices"
+	"strings"
 
 	"abaton.local/api/wire"
 )
@@ -17,23 +18,34 @@ type Hint struct {
 func Hints() []Hint {
 	var all []Hint
 	for name, h := range hints {
-		all = append(all, Hint{name, h.why})
+		all = append(all, Hint{spoken(name), h.why})
 	}
 	for name := range forgeries {
 		all = append(all, Hint{name, "a control of the engine's caches: taken off, and noted in the audit log"})
 	}
 	all = append(all, also...)
-	slices.SortFunc(all, func(a, b Hint) int {
-		if a.Param < b.Param {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b Hint) int { return cmp.Compare(a.Param, b.Param) })
 	return all
 }
 
 // Refused lists the parameters that are refused where they say anything, and why.
-func Refused() map[string]string { return maps.Clone(refused) }
+func Refused() map[string]string {
+	all := map[string]string{}
+	for name, why := range refused {
+		all[spoken(name)] = why
+	}
+	return all
+}
+
+// spoken names a field of an embedding's or a show's request as people would.
+func spoken(name string) string {
+	for place, path := range map[string]string{inEmbed: "/api/embed", inShow: "/api/show"} {
+		if field, is := strings.CutPrefix(name, place); is {
+			return field + " of " + path
+		}
+	}
+	return name
+}
 
 const (
 	inOptions  = "options."

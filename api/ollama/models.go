@@ -146,7 +146,7 @@ func (s Shown) Encode() []byte {
 		ModelInfo    map[string]any `json:"model_info"`
 		Capabilities []string       `json:"capabilities"`
 		ModifiedAt   time.Time      `json:"modified_at"`
-	}{s.Licence, "", s.Defaults, s.Template, s.details(), info, can, s.Modified.UTC()})
+	}{s.Licence, "# There is no Modelfile: `abaton models show " + s.Name + "` tells what is known.\nFROM " + s.Name + "\n", s.Defaults, s.Template, s.details(), info, can, s.Modified.UTC()})
 }
 
 // Show is a decoded POST /api/show.

@@ -38,10 +38,10 @@ func TestModels(t *testing.T) {
 		"running": {string(EncodePS([]Loaded{{Model: tiny, Memory: 200, VRAM: 0, Context: 4096, Expires: tiny.Modified}})),
 			`{"models":[{"name":"tiny:latest","model":"tiny:latest","size":200,` + tinyDigest + `,` + tinyDetails +
 				`,"expires_at":"2026-11-24T16:00:00Z","size_vram":0,"context_length":4096}]}`},
-		"shown": {string(shown.Encode()), `{"license":"Apache-2.0","modelfile":"","parameters":"","template":"",` + tinyDetails +
+		"shown": {string(shown.Encode()), `{"license":"Apache-2.0","modelfile":"# There is no Modelfile: ` + "`abaton models show tiny`" + ` tells what is known.\nFROM tiny\n","parameters":"","template":"",` + tinyDetails +
 			`,"model_info":{"general.architecture":"llama","general.parameter_count":134515008,"llama.context_length":8192,"llama.embedding_length":576}` +
 			`,"capabilities":["completion"],"modified_at":"2026-11-24T16:00:00Z"}`},
-		"shown, little known": {string(bare.Encode()), `{"license":"","modelfile":"","parameters":"","template":"",` +
+		"shown, little known": {string(bare.Encode()), `{"license":"","modelfile":"# There is no Modelfile: ` + "`abaton models show bare`" + ` tells what is known.\nFROM bare\n","parameters":"","template":"",` +
 			`"details":{"parent_model":"","format":"gguf","family":"","families":[""],"parameter_size":"0","quantization_level":""},` +
 			`"model_info":{"general.architecture":"unknown"},"capabilities":[],"modified_at":"0001-01-01T00:00:00Z"}`},
 	} {

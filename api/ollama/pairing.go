@@ -1,11 +1,15 @@
 package ollama
 
 import (
+	"slices"
 	"strconv"
 
 	"abaton.local/api/wire"
 	"abaton.local/engine"
 )
+
+// maxOpen bounds the calls of one turn that have no result yet.
+const maxOpen = 1024
 
 // pairing finds out which call each result of a tool answers. Of the client
 // libraries some send names of calls, some names of tools, some neither, and some
@@ -31,11 +35,15 @@ func (p *pairing) pair(d *decoder, m *message, i int, at string) {
 			p.open = append(p.open, &m.Calls[k])
 			p.all = append(p.all, &m.Calls[k])
 		}
+		if len(p.open) > maxOpen { // each result is looked for among them
+			d.Fail(at+".tool_calls", wire.Invalid, "More than %d calls have no result before %s. Send fewer.", maxOpen, at)
+			p.open = nil
+		}
 	case engine.FromTool:
 		for k, c := range p.open {
 			if p.answers(m, c) {
 				p.results = append(p.results, result{i, c})
-				p.open = append(p.open[:k:k], p.open[k+1:]...)
+				p.open = slices.Delete(p.open, k, k+1)
 				return
 			}
 		}

@@ -51,13 +51,14 @@ func TestErrorsQuoteNothing(t *testing.T) {
 func TestSizes(t *testing.T) {
 	message := `{"role":"user","content":"a"},`
 	for body, ok := range map[string]bool{
-		`{"messages":[` + strings.Repeat(message, maxMessages-1) + message[:len(message)-1] + `]}`:                      true,
-		`{"messages":[` + strings.Repeat(message, maxMessages) + message[:len(message)-1] + `]}`:                        false,
-		`{"messages":[{"role":"user","content":"` + strings.Repeat("é", 1<<20) + `"}]}`:                                 true,
-		`{"format":` + strings.Repeat(`{"a":`, 62) + `{}` + strings.Repeat("}", 62) + `}`:                               true, // the engine's to judge
-		`{"messages":` + strings.Repeat("[", 1<<20) + `}`:                                                               false,
-		`{"options":{"seed":` + strings.Repeat("9", 1<<16) + `}}`:                                                       false,
-		`{"messages":[{"role":"assistant","tool_calls":[` + strings.Repeat(`{"function":{"name":"a"}},`, 128) + `0]}]}`: false,
+		`{"messages":[` + strings.Repeat(message, maxMessages-1) + message[:len(message)-1] + `]}`:                                                                                       true,
+		`{"messages":[` + strings.Repeat(message, maxMessages) + message[:len(message)-1] + `]}`:                                                                                         false,
+		`{"messages":[{"role":"user","content":"` + strings.Repeat("é", 1<<20) + `"}]}`:                                                                                                  true,
+		`{"format":` + strings.Repeat(`{"a":`, 62) + `{}` + strings.Repeat("}", 62) + `}`:                                                                                                true, // the engine's to judge
+		`{"messages":` + strings.Repeat("[", 1<<20) + `}`:                                                                                                                                false,
+		`{"options":{"seed":` + strings.Repeat("9", 1<<16) + `}}`:                                                                                                                        false,
+		`{"messages":[` + strings.Repeat(`{"role":"assistant","tool_calls":[`+strings.Repeat(`{"function":{"name":"a"}},`, 127)+`{"function":{"name":"a"}}]},`, 9) + `{"role":"user"}]}`: false,
+		`{"messages":[{"role":"assistant","tool_calls":[` + strings.Repeat(`{"function":{"name":"a"}},`, 128) + `0]}]}`:                                                                  false,
 	} {
 		if _, err := DecodeChat([]byte(body)); (err == nil) != ok {
 			t.Errorf("%.60s…: %v", body, err)
