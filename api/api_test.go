@@ -73,7 +73,7 @@ func (s shelf) List() ([]models.Passport, error) { return s, nil }
 
 func (s shelf) Find(name string) (models.Passport, error) {
 	for _, p := range s {
-		if p.Name == name {
+		if p.Name == name || p.Digest.String() == name {
 			return p, nil
 		}
 	}

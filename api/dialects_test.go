@@ -32,7 +32,9 @@ func (numbers) Rank(_ context.Context, m engine.Meaning) (r engine.Ranks, err er
 	return r, nil
 }
 
-func (numbers) Count(_ context.Context, p engine.Prompt) (int, error) { return 7 * len(p.Messages), nil }
+func (numbers) Count(_ context.Context, p engine.Prompt) (int, error) {
+	return 7 * len(p.Messages), nil
+}
 
 // desks has workers without an engine.
 type desks struct {
@@ -57,18 +59,6 @@ func (d *desks) Workers() []engine.WorkerInfo {
 	return []engine.WorkerInfo{{Person: engine.Person(vault.Owner), Model: models.Digest{1}, Context: 2048, Memory: 99}, {Person: "somebody else", Model: models.Digest{3}}}
 }
 
-// shelfOf finds models by their digest, too.
-type shelfOf struct{ shelf }
-
-func (s shelfOf) Find(name string) (models.Passport, error) {
-	for _, p := range s.shelf {
-		if p.Digest.String() == name {
-			return p, nil
-		}
-	}
-	return s.shelf.Find(name)
-}
-
 const (
 	hi       = `"messages":[{"role":"user","content":"hi"}]`
 	oneModel = `"model":"tiny"`
@@ -77,7 +67,7 @@ const (
 // Each endpoint of each dialect, whole and streamed, says what the model said.
 func TestDialects(t *testing.T) {
 	workers := new(desks)
-	h := open(t, texts("Pa", "ris"), Config{Shelf: shelfOf{twoModels}, Meaning: numbers{}, Workers: workers}, gateway.Config{})
+	h := open(t, texts("Pa", "ris"), Config{Meaning: numbers{}, Workers: workers}, gateway.Config{})
 	for _, c := range []struct {
 		method, path, body string
 		media              string
@@ -102,7 +92,7 @@ func TestDialects(t *testing.T) {
 		{"POST", "/api/embed", `{"model":"minilm","input":"a"}`, "application/json", []string{`"embeddings":[[1,0]]`}},
 		{"POST", "/api/embeddings", `{"model":"minilm","prompt":"a"}`, "application/json", []string{`"embedding":[1,0]`}},
 		{"GET", "/api/tags", "", "application/json", []string{`"name":"org/large:q4"`, `"name":"tiny:latest"`}},
-		{"POST", "/api/show", `{"model":"tiny"}`, "application/json", []string{`"llama.context_length":2048`}},
+		{"POST", "/api/show", `{"model":"tiny"}`, "application/json", []string{`.context_length":2048`}},
 		{"GET", "/api/ps", "", "application/json", []string{`"name":"tiny:latest"`, `"size":99`}},
 		{"GET", "/api/version", "", "application/json", []string{`"version":`}},
 		{"GET", "/", "", "text/plain", []string{"Ollama is running"}},
