@@ -6,6 +6,8 @@ package anthropic
 
 import (
 	"net/url"
+	"slices"
+	"strings"
 
 	"abaton.local/api/wire"
 )
@@ -16,19 +18,21 @@ type Answer struct {
 	RequestID string // told in failures; may be empty
 }
 
-// version is the dialect's only living one.
-const version = "2023-06-01"
+// versions are what client libraries send. The newer one takes less in a
+// request (no temperature, for one) and answers the same, so both are served
+// alike, and as far as the older one goes.
+var versions = []string{"2023-06-01", "2026-10-21"}
 
 // CheckVersion looks at the header anthropic-version. Command lines leave it
-// out; another version has other streams. The header anthropic-beta needs no
+// out; another version has other answers. The header anthropic-beta needs no
 // look: what a beta changes is asked for by fields, and those are taken or
 // refused one by one.
 func CheckVersion(header string) error {
-	if header == "" || header == version {
+	if header == "" || slices.Contains(versions, header) {
 		return nil
 	}
 	return &wire.BadRequest{Param: "anthropic-version", Code: wire.Unsupported,
-		Message: "The header anthropic-version names a version that Abaton does not speak. Send " + version + "."}
+		Message: "The header anthropic-version names a version that Abaton does not speak. Send " + strings.Join(versions, " or ") + "."}
 }
 
 // Page is the part of a list that is asked for.
@@ -54,6 +58,7 @@ func DecodePage(query url.Values) (Page, error) {
 		case name == "before_id":
 			p.Before = d.Name(value, name)
 		case name == "beta": // client libraries mark beta calls with it
+		case name == "lifecycle": // every model of ours is active
 		default:
 			d.Fail(wire.Printable(name), wire.Unknown, "Unknown parameter %s in the address. Leave it out.", wire.Shown(name))
 		}

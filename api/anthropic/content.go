@@ -122,6 +122,7 @@ func (d *decoder) block(v wire.Value, at string, t *turn) {
 func (d *decoder) foreign(kind, at string, role engine.Role) {
 	instead, known := blocks[kind]
 	if strings.HasSuffix(kind, "_tool_result") {
+		kind = "server_tool_result" // there are many, and what was sent is not sent back
 		instead, known = blocks["server_tool_use"], true
 	}
 	who := "of the role " + string(role)
@@ -130,7 +131,7 @@ func (d *decoder) foreign(kind, at string, role engine.Role) {
 	}
 	switch {
 	case known:
-		d.Fail(at+".type", wire.Unsupported, "%s is a block of the type %s, which is not supported. %s", at, wire.Printable(kind), instead)
+		d.Fail(at+".type", wire.Unsupported, "%s is a block of the type %s, which is not supported. %s", at, kind, instead)
 	default:
 		d.Fail(at+".type", wire.Invalid, "%s has a type that does not belong there: content %s holds %s.", at, who, strings.Join(may[role], ", "))
 	}

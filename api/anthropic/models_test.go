@@ -89,7 +89,7 @@ func TestPages(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	for _, ok := range []string{"", "2023-06-01"} {
+	for _, ok := range []string{"", "2023-06-01", "2026-10-21"} {
 		if err := CheckVersion(ok); err != nil {
 			t.Error(err)
 		}

@@ -89,6 +89,10 @@ func (d *decoder) context(v wire.Value, at string, messages []engine.Message) {
 		if !d.Want(v, at, wire.List) {
 			return
 		}
+		if len(v.List) > maxEdits {
+			d.Fail(at, wire.Invalid, "%s holds %d edits; send at most %d.", at, len(v.List), maxEdits)
+			return
+		}
 		for i, edit := range v.List {
 			where := at + "[" + strconv.Itoa(i) + "]"
 			if kind := d.kind(edit, where); kind != "clear_thinking_20251015" {

@@ -10,16 +10,27 @@ type failure struct {
 }
 
 type reason struct {
-	Type    string `json:"type"`
-	Message string `json:"message"`
+	Type    string   `json:"type"`
+	Message string   `json:"message"`
+	Details *details `json:"details,omitempty"`
+}
+
+// details are read by client libraries that would like the server to keep a
+// conversation: told so, they send the whole one themselves.
+type details struct {
+	ErrorCode   string   `json:"error_code"`
+	Unsupported []string `json:"unsupported"`
 }
 
 // Body gives the error object of a failure. The type in it follows from the
 // status, as client libraries look at both.
 func Body(p wire.Problem, requestID string) []byte {
-	f := failure{Type: "error", Error: reason{kindOf(p.Status), p.Message}}
+	f := failure{Type: "error", Error: reason{Type: kindOf(p.Status), Message: p.Message}}
 	if requestID != "" {
 		f.RequestID = &requestID
+	}
+	if p.Param == "thread" && p.Code == string(wire.Unsupported) {
+		f.Error.Details = &details{"thread_unsupported_request", []string{"thread"}}
 	}
 	if p.Code == "context_length_exceeded" {
 		// Agents look for these words, and shorten the conversation by themselves.

@@ -35,6 +35,7 @@ const (
 	maxStopBytes   = 256
 	maxTools       = 128
 	maxPictures    = 100
+	maxEdits       = 16
 	maxSchemaBytes = 64 << 10
 )
 

@@ -59,6 +59,9 @@ func TestHostileBodies(t *testing.T) {
 		"secret server":     with(`"mcp_servers":[{"url":"https://` + canary + `"}]`),
 		"empty block":       wrap(`[{}]`),
 		"null block":        wrap(`[null]`),
+		"many edits":        with(`"context_management":{"edits":[` + strings.Repeat(`{"type":"clear_thinking_20251015"},`, maxEdits) + `{"type":"clear_thinking_20251015"}]}`),
+		"foreign result":    wrap(`[{"type":"` + canary + `_tool_result"}]`),
+		"foreign tool":      with(`"tools":[{"type":"` + canary + `"}]`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := DecodeMessages([]byte(body))

@@ -40,7 +40,7 @@ func (d *decoder) tools(v wire.Value) []engine.Tool {
 func (d *decoder) tool(v wire.Value, at string) (t engine.Tool) {
 	for _, f := range v.Fields {
 		if f.Name == "type" && f.Value.Kind == wire.String && f.Value.Text != "custom" {
-			d.Fail(at+".type", wire.Unsupported, "%s has the type %s. Tools of a company's servers, and those that only its models know, are not supported: send tools of the type custom, with an input_schema.", at, wire.Shown(f.Value.Text))
+			d.Fail(at+".type", wire.Unsupported, "%s.type is not supported: Abaton has no tools of a company's servers, and none that only its models know. Send tools of the type custom, with an input_schema.", at)
 			return t
 		}
 	}
