@@ -8,14 +8,17 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"abaton.local/gateway"
 	"abaton.local/vault"
 )
 
 // counter is where a running serve does the calls of desks.
 type counter struct {
-	home *home
-	log  *slog.Logger
+	home      *home
+	log       *slog.Logger
+	witnesses []note.Verifier // whose cosignatures are kept
 }
 
 // mostCall bounds what a call is given, in bytes, as the door does; a turn of a
@@ -120,8 +123,12 @@ func (at counter) refuse(w http.ResponseWriter, err error) {
 }
 
 // newCounter is everything that desks can have done here, and who may.
-func newCounter(h *home, log *slog.Logger, door *gateway.Gateway) (*gateway.Table, error) {
-	at := counter{h, log}
+func newCounter(h *home, p *program, door *gateway.Gateway) (*gateway.Table, error) {
+	witnesses, err := witnessKeys(p.cfg.Witnesses)
+	if err != nil {
+		return nil, err
+	}
+	at := counter{h, p.log, witnesses}
 	routes := []gateway.Route{
 		// The person's own.
 		seeVault().route(at, gateway.Unlocked),
@@ -156,14 +163,7 @@ func newCounter(h *home, log *slog.Logger, door *gateway.Gateway) (*gateway.Tabl
 		dismiss().route(at, gateway.Unlocked), // anybody themself, an owner others: the directory sees to it
 		copyStore().route(at, gateway.Owner),
 		{Method: http.MethodGet, Path: auditPath, Policy: gateway.Auditor, Serve: at.auditFile},
+		{Method: http.MethodPost, Path: auditPath + cosignatureName, Policy: gateway.Auditor, Serve: at.takeCosignature},
 	}
 	return gateway.NewTable(door.Standing, routes...)
-}
-
-// auditPath is where witnesses and auditors read the audit log.
-const auditPath = "/audit/"
-
-// auditFile serves a file of the audit log: its checkpoint, tiles and key.
-func (at counter) auditFile(w http.ResponseWriter, r *http.Request, _ vault.Session) {
-	http.ServeFileFS(w, r, at.home.audit.Files(), r.PathValue("rest"))
 }
