@@ -239,6 +239,19 @@ func (s *sessions) detach(x *seat, end bool) *home {
 	return o
 }
 
+// holding counts the sessions that keep a person's vault open.
+func (s *sessions) holding(person PersonID) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for x := range s.seats {
+		if x.person == person && x.home != nil && !x.late(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // lockAll locks and ends the sessions of a person, or of everybody where person
 // is empty; all but one.
 func (s *sessions) lockAll(person PersonID, but *seat) {
