@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -89,18 +91,25 @@ func (p *pouring) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
-// readCall reads what a call is given, strictly.
+// readCall reads what a call is given, strictly. It may hold a secret, so the
+// one buffer that it is read into is wiped.
 func readCall(r *http.Request, in any) error {
 	if r.Header.Get("Content-Type") != "application/json" {
 		return told{errors.New("a call is JSON: send the header Content-Type: application/json"), wrongUsage}
 	}
-	d := json.NewDecoder(io.LimitReader(r.Body, mostCall))
-	d.DisallowUnknownFields()
-	if err := d.Decode(in); err != nil {
-		return told{errors.New("the call cannot be read: is this `abaton` of the same version as the running one?"), wrongUsage}
+	b := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0)+bytes.MinRead, mostCall)))
+	_, err := b.ReadFrom(io.LimitReader(r.Body, mostCall+1))
+	defer clear(b.Bytes())
+	switch {
+	case err != nil:
+		return told{errors.New("the call did not arrive whole: try again"), wrongUsage}
+	case b.Len() > mostCall:
+		err = errTooLarge
+	default:
+		err = readStrictly(b.Bytes(), in)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return told{errors.New("the call cannot be read: something follows it"), wrongUsage}
+	if err != nil {
+		return told{fmt.Errorf("the call cannot be read, for %w: is this `abaton` of the same version as the running one?", err), wrongUsage}
 	}
 	return nil
 }
