@@ -61,7 +61,10 @@ type admitted struct {
 }
 
 func login(ctx context.Context, p *program, recovery, older bool) error {
-	c := connect(ctx, p.cfg.Folders.Socket())
+	c, err := connect(ctx, p.cfg.Folders.Socket())
+	if err != nil {
+		return err
+	}
 	if c == nil {
 		return tell(errors.New("no abaton serve is running, so there is nothing to log in to: each verb asks for your passphrase by itself"))
 	}
@@ -154,7 +157,10 @@ type rolledBackThere struct {
 func (e *rolledBackThere) Error() string { return e.message }
 
 func lockNow(ctx context.Context, p *program, all bool) error {
-	c := connect(ctx, p.cfg.Folders.Socket())
+	c, err := connect(ctx, p.cfg.Folders.Socket())
+	if err != nil {
+		return err
+	}
 	if c == nil {
 		if err := dropSession(p.cfg.Folders.Runtime); err != nil {
 			return tell(err)
