@@ -75,6 +75,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
+	@$(GO) test -run '^$$' -fuzz '^FuzzStrictly$$' -fuzztime $(FUZZTIME) ./cmd/abaton
 
 release: ## what we would hand out, byte-equal wherever it is built
 	@mkdir -p bin/release

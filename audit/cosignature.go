@@ -84,8 +84,14 @@ func (l *Log) Cosign(msg []byte, witnesses ...note.Verifier) error {
 	if err != nil {
 		return fmt.Errorf("this cosigned checkpoint is not kept: %w", err)
 	}
-	if len(n.Sigs) != 2 || len(n.UnverifiedSigs) != 0 {
-		return errors.New("this cosigned checkpoint is not kept: no known witness signed it, or somebody else did as well")
+	switch {
+	case len(n.Sigs) < 2:
+		return errors.New("this cosigned checkpoint is not kept: no witness that is known here signed it")
+	case len(n.Sigs) > 2 || len(n.UnverifiedSigs) != 0:
+		return errors.New("this cosigned checkpoint is not kept: somebody else signed it as well")
+	case !isCanonical(msg, n):
+		// Verify would take it for damaged.
+		return errors.New("this cosigned checkpoint is not kept: it is not written as witnesses write them")
 	}
 	var by note.Verifier
 	for _, w := range witnesses {
@@ -98,7 +104,8 @@ func (l *Log) Cosign(msg []byte, witnesses ...note.Verifier) error {
 		return err
 	}
 	if !is {
-		return errors.New("this cosigned checkpoint is not of what this log holds: a witness saw other records. Verify the log, and keep both")
+		return fmt.Errorf("this cosigned checkpoint is not kept: it is not of what this log holds, so %s saw other records. "+
+			"Keep it elsewhere, and verify the log against it (abaton log verify --since)", by.Name())
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,8 +122,10 @@ func (l *Log) Cosign(msg []byte, witnesses ...note.Verifier) error {
 		if err := l.write([]entry{{event: Event{What: WitnessChanged, Digest: key}}}); err != nil {
 			return err
 		}
-	} else if old, _, err := openNote(before, l.log, by); err == nil && old.Size > c.Size {
-		return errors.New("this cosigned checkpoint is older than the one that is kept")
+	} else if bytes.Equal(before, msg) {
+		return nil
+	} else if old, oldNote, err := openNote(before, l.log, by); err == nil && isOlder(c, n, old, oldNote, by) {
+		return errors.New("this cosigned checkpoint is not kept: it is older than the one that is")
 	}
 	f, err := l.openMade(name + ".new")
 	if err == nil {
@@ -129,6 +138,16 @@ func (l *Log) Cosign(msg []byte, witnesses ...note.Verifier) error {
 		return fmt.Errorf("keeping a cosigned checkpoint: %w", err)
 	}
 	return nil
+}
+
+// isOlder compares what one witness cosigned at two times.
+func isOlder(a Checkpoint, aNote *note.Note, b Checkpoint, bNote *note.Note, by note.Verifier) bool {
+	if a.Size != b.Size {
+		return a.Size < b.Size
+	}
+	at, _ := cosignedAt(aNote, by)
+	bt, _ := cosignedAt(bNote, by)
+	return at.Before(bt)
 }
 
 // is reports whether c is a checkpoint of records that this log holds. It reads

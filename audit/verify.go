@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type Check struct {
 	Key       string   // its public key; empty: the one in its folder, which proves little
 	Since     [][]byte // checkpoints that were kept elsewhere: the log must have grown from each
 	Witnesses []string // public keys of witnesses; each must have cosigned
+	Known     []string // public keys of witnesses that may have: what of theirs is kept must be sound, and of this log
 }
 
 // Report is what was seen of a sound log.
@@ -163,13 +165,16 @@ func readKept(fsys fs.FS, log note.Verifier, check Check) (kept []Checkpoint, co
 		}
 		kept = append(kept, c)
 	}
-	known := map[string]note.Verifier{}
-	for _, key := range check.Witnesses {
+	known, missing := map[string]note.Verifier{}, map[string]note.Verifier{}
+	for i, key := range slices.Concat(check.Witnesses, check.Known) {
 		v, err := ParseWitnessKey(key)
 		if err != nil {
 			return nil, nil, err
 		}
 		known[CosignedName(v)] = v
+		if i < len(check.Witnesses) {
+			missing[CosignedName(v)] = v
+		}
 	}
 	names, err := fs.ReadDir(fsys, cosignedDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -178,7 +183,7 @@ func readKept(fsys fs.FS, log note.Verifier, check Check) (kept []Checkpoint, co
 	for _, d := range names {
 		name := cosignedDir + "/" + d.Name()
 		w := known[name]
-		delete(known, name)
+		delete(missing, name)
 		if w == nil {
 			continue // of a witness that nobody asked about: nothing could be said of it
 		}
@@ -193,10 +198,25 @@ func readKept(fsys fs.FS, log note.Verifier, check Check) (kept []Checkpoint, co
 		at, _ := cosignedAt(n, w)
 		kept, cosigned = append(kept, c), append(cosigned, Cosigned{w.Name(), c.Size, at})
 	}
-	for _, w := range known {
+	for _, w := range missing {
 		return nil, nil, &Fault{None, None, "no checkpoint cosigned by " + w.Name() + " is kept with it"}
 	}
 	return kept, cosigned, nil
+}
+
+// Kept is what the witnesses of these public keys cosigned and left with a log.
+// Signatures are verified; whether it is of the records that are there only
+// Verify says.
+func Kept(log fs.FS, known []string) ([]Cosigned, error) {
+	v, err := readKey(log, "")
+	if err != nil {
+		return nil, err
+	}
+	_, cosigned, err := readKept(log, v, Check{Known: known})
+	if err != nil {
+		return nil, scanned(err)
+	}
+	return cosigned, nil
 }
 
 // isCanonical reports whether msg is n as it is written, bit by bit. Base 64 has

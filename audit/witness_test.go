@@ -250,20 +250,61 @@ func TestOnlyWhatAWitnessCosignedIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	later, err := w.Check(newer, g.Checkpoint(), g.log, false, g.fetch, g.clock.now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(newer, []byte("\n")) // the last is empty
+	// Ends of base 64 have spellings of the same bytes: what is kept has one.
+	var spelled []byte
+	for at, c := range later {
+		if bytes.HasPrefix(later[at+1:], []byte("==\n")) {
+			spelled = bytes.Clone(later)
+			spelled[at] = c + 1
+		}
+	}
+	records := g.tree.size
 	for name, msg := range map[string][]byte{
+		"a signature twice": append(bytes.Clone(later), bytes.SplitAfter(later, []byte("\n"))[5]...),
+		"another spelling":  spelled, "half of one": newer[:len(newer)-30], "only the cosignature": bytes.Join(slices.Concat(lines[:4], lines[5:]), nil),
 		"nothing": nil, "no cosignature": g.Checkpoint(), "an older one": old, "one of another history": foreign,
 		"one of a stranger": stranger, "two in one": append(bytes.Clone(newer), bytes.SplitAfter(stranger, []byte("\n"))[5]...),
 		"something long": bytes.Repeat([]byte("a"), 1<<20),
 	} {
 		if err := g.Cosign(msg, w.Verifier()); err == nil {
 			t.Errorf("%s was kept", name)
+		} else {
+			t.Logf("%-20s %v", name, err)
 		}
+	}
+	if g.tree.size != records {
+		t.Errorf("refusing left %d records", g.tree.size-records)
 	}
 	if b, err := g.fetch(CosignedName(w.Verifier())); err != nil || !bytes.Equal(b, newer) {
 		t.Errorf("what is kept was changed: %v", err)
 	}
 	if err := g.Cosign(newer, other.Verifier(), w.Verifier()); err != nil {
 		t.Errorf("the same once more: %v", err)
+	}
+	if err := g.Cosign(later, w.Verifier()); err != nil {
+		t.Errorf("of the same records, later: %v", err)
+	}
+	if err := g.Cosign(newer, w.Verifier()); err == nil {
+		t.Error("of the same records, earlier: kept")
+	}
+	if err := g.Sign(); err != nil {
+		t.Fatal(err)
+	}
+	// Who is known and cosigned nothing is no fault, unless asked for.
+	r, err := Verify(g.disk.fs(), Check{Known: []string{w.Key(), other.Key()}})
+	if err != nil || len(r.Cosigned) != 1 || r.Cosigned[0].Records != 60 {
+		t.Errorf("%+v, %v", r.Cosigned, err)
+	}
+	if kept, err := Kept(g.disk.fs(), []string{w.Key(), other.Key()}); err != nil || !slices.Equal(kept, r.Cosigned) {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if _, err := Verify(g.disk.fs(), Check{Known: []string{w.Key()}, Witnesses: []string{other.Key()}}); err == nil {
+		t.Error("a witness that must have cosigned did not, unseen")
 	}
 }
 

@@ -64,6 +64,7 @@ type HTTPError struct {
 	Host   string
 	Status int
 	After  time.Duration // how long the server asked us to wait; 0 when it did not
+	Answer []byte        // the first part of what the server said, only where something was handed in; hostile
 }
 
 func (e *HTTPError) Error() string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ func TestPostHandsInOnceAndFollowsNobody(t *testing.T) {
 		case "/moved":
 			http.Redirect(w, r, "/taken", http.StatusTemporaryRedirect)
 		case "/refused":
-			w.WriteHeader(http.StatusServiceUnavailable)
+			http.Error(w, strings.Repeat("no", 1<<20), http.StatusServiceUnavailable)
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}
@@ -32,8 +33,11 @@ func TestPostHandsInOnceAndFollowsNobody(t *testing.T) {
 		t.Error(err)
 	}
 	for _, path := range []string{"/moved", "/refused"} {
-		if _, ok := errors.AsType[*HTTPError](d.Post(t.Context(), s.URL+path, header, []byte("b"))); !ok {
+		e, ok := errors.AsType[*HTTPError](d.Post(t.Context(), s.URL+path, header, []byte("b")))
+		if !ok {
 			t.Errorf("%s: no error of HTTP", path)
+		} else if path == "/refused" && (len(e.Answer) != 4<<10 || strings.Contains(e.Error(), "nono")) {
+			t.Errorf("%s: %d bytes of a reason, and %q", path, len(e.Answer), e)
 		}
 	}
 	if len(got) != 3 || got[0] != "POST /taken Bearer x a note" {

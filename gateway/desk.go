@@ -38,7 +38,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out := &watched{ResponseWriter: w}
 	defer d.recover(out, id)
-	if d.hurry(w, r) != nil {
+	if d.within(w, r, d.config.BodyTimeout) != nil {
 		panic(http.ErrAbortHandler) // the connection is gone
 	}
 	if no := d.admit(out, r, from); no != nil {
@@ -61,10 +61,24 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	if no := foreign(r); no != nil {
 		return no
 	}
-	if no := d.crowd.enter(from.from); no != nil {
+	crowd := &d.crowd
+	if isEntrance(r.URL.Path) {
+		// Anybody may send a login, and slowly: it must not take the place of
+		// somebody whom we know, nor the other way round.
+		crowd = &d.arrive
+		if d.within(w, r, d.config.LoginTimeout) != nil {
+			panic(http.ErrAbortHandler) // the connection is gone
+		}
+	}
+	if no := crowd.enter(from.from); no != nil {
+		// Without this net/http would read the whole body before it answers.
+		w.Header().Set("Connection", "close")
+		if d.within(w, r, goodbye) != nil {
+			panic(http.ErrAbortHandler)
+		}
 		return no
 	}
-	defer d.crowd.leave(from.from)
+	defer crowd.leave(from.from)
 	if no := d.bounded(w.ResponseWriter, r); no != nil {
 		return no
 	}

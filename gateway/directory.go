@@ -87,13 +87,13 @@ func (d directory) issued(in *Entered) (err error) {
 	return err
 }
 
-func (d directory) Lock(s vault.Session, all bool) error {
-	if !all {
+func (d directory) Lock(s vault.Session, all bool) (others int, err error) {
+	if all {
+		d.LockAll(s)
+	} else {
 		s.End()
-		return nil
 	}
-	d.LockAll(s)
-	return nil
+	return d.Holding(s), nil
 }
 
 // mistaken turns what a person can mend into a *Mistake. Those errors were

@@ -51,8 +51,10 @@ type Config struct {
 	MaxPerSource   int           // at one time, from one source (128): an account by socket, this machine by TCP
 	MaxConnections int           // at one time, by listener (1024); by TLS a quarter of it from one source
 	MaxLogins      int           // at one time, waiting or at work (16)
+	MaxArriving    int           // logins at one time, from their first byte on (128), a sixteenth of it from one source; none counts as a request
 	HeaderTimeout  time.Duration // for a request's header (10 s)
 	BodyTimeout    time.Duration // for a request's body (60 s)
+	LoginTimeout   time.Duration // for a login's body, which is small (10 s)
 	WriteTimeout   time.Duration // for a response, where the handler sets no deadline of its own (30 s)
 	IdleTimeout    time.Duration // between two requests of a connection (2 min)
 	Grace          time.Duration // for running answers at the end (5 s)
@@ -68,8 +70,10 @@ func (c *Config) fill() {
 	set(&c.MaxPerSource, 128)
 	set(&c.MaxConnections, 1024)
 	set(&c.MaxLogins, 16)
+	set(&c.MaxArriving, 128)
 	set(&c.HeaderTimeout, 10*time.Second)
 	set(&c.BodyTimeout, time.Minute)
+	set(&c.LoginTimeout, min(c.BodyTimeout, 10*time.Second))
 	set(&c.WriteTimeout, 30*time.Second)
 	set(&c.IdleTimeout, 2*time.Minute)
 	set(&c.Grace, 5*time.Second)
@@ -95,8 +99,9 @@ type Gateway struct {
 	tcp     net.Listener // nil without an address
 	unix    *socket      // nil without a path
 	tls     *secure      // nil without TLS
-	crowd   crowd
-	logins  crowd
+	crowd   crowd        // all requests but those at the login
+	arrive  crowd        // those
+	logins  crowd        // of those, the ones whose secrets are tried
 	tries   *tries
 	wrong   bucket // refusals of tokens
 	notable bucket // lines of the log about refusals
@@ -109,6 +114,7 @@ func Listen(c Config) (*Gateway, error) {
 	g := &Gateway{
 		config:  c,
 		crowd:   crowd{most: c.MaxRequests, mostEach: c.MaxPerSource},
+		arrive:  crowd{most: c.MaxArriving, mostEach: max(1, c.MaxArriving/16)},
 		logins:  crowd{most: c.MaxLogins, mostEach: max(1, c.MaxLogins/4)},
 		tries:   newTries(c.Now),
 		wrong:   bucket{size: 20, every: time.Second},
@@ -255,6 +261,7 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 	shutdown(server, time.Second)
 	server.Close()
 	g.crowd.empty()
+	g.arrive.empty()
 	return errors.Join(running.Wait(), g.Close())
 }
 

@@ -92,15 +92,17 @@ func (b *bucket) take() bool {
 	return true
 }
 
-// hurry sets a deadline for the request's body, whoever reads it: where nobody
+// within sets a deadline for the request's body, whoever reads it: where nobody
 // does, net/http itself waits for its rest before it closes the connection.
-func (g *Gateway) hurry(w http.ResponseWriter, r *http.Request) error {
+func (g *Gateway) within(w http.ResponseWriter, r *http.Request, d time.Duration) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
 	conn := http.NewResponseController(w)
-	r.Body = &timedBody{r.Body, conn}
-	return conn.SetReadDeadline(time.Now().Add(g.config.BodyTimeout))
+	if _, already := r.Body.(*timedBody); !already {
+		r.Body = &timedBody{r.Body, conn}
+	}
+	return conn.SetReadDeadline(time.Now().Add(d))
 }
 
 // timedBody lifts the deadline at the body's end, for after that net/http

@@ -140,7 +140,8 @@ func (d *desk) broken(err error) *refusal {
 	return &refusal{status: http.StatusInternalServerError, kind: serverError, code: "internal_error", message: "Something in Abaton broke. Its log has more."}
 }
 
-// lock ends this session, or with {"all": true} every one of its person.
+// lock ends this session, or with {"all": true} every one of its person, and
+// says how many others keep the vault open.
 func (d *desk) lock(w http.ResponseWriter, r *http.Request, s vault.Session) {
 	f, no := readForm(r, "all")
 	if no != nil {
@@ -153,14 +154,15 @@ func (d *desk) lock(w http.ResponseWriter, r *http.Request, s vault.Session) {
 			message: "A token ends its own use only. To end every session: `abaton login`, then `abaton lock --all`."}).write(w)
 		return
 	}
-	if err := d.config.People.Lock(s, f.truth("all")); err != nil {
+	others, err := d.config.People.Lock(s, f.truth("all"))
+	if err != nil {
 		d.broken(err).write(w)
 		return
 	}
 	if peerIn(r.Context()).tls {
 		http.SetCookie(w, sessionCookie("", -1))
 	}
-	if no := writeJSON(w, map[string]bool{"locked": true}); no != nil {
+	if no := writeJSON(w, map[string]any{"locked": true, "other_sessions": others}); no != nil {
 		no.write(w)
 	}
 }

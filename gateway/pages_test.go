@@ -160,14 +160,14 @@ func TestLocking(t *testing.T) {
 	w := settle(t, Config{}, hello)
 	one, two, other := w.login(t, mia), w.login(t, mia), w.login(t, olga)
 	status := func(secret string) int { return w.get(t, pathSession, bearer(secret)).StatusCode }
-	if a := w.post(t, pathLock, `{}`, bearer(one)); a.StatusCode != 200 || status(one) != 401 || status(two) != 200 || status(other) != 200 {
+	if a := w.post(t, pathLock, `{}`, bearer(one)); a.StatusCode != 200 || !strings.Contains(a.body, `"other_sessions":2`) || status(one) != 401 || status(two) != 200 || status(other) != 200 {
 		t.Errorf("one: %s; %d %d %d", a.Status, status(one), status(two), status(other))
 	}
 	// A program's token must not throw its person out of everything.
 	if a := w.post(t, pathLock, `{"all":true}`, bearer(w.token(t, mia, vault.ScopeAll))); a.StatusCode != 403 || status(two) != 200 {
 		t.Errorf("all, by a token: %s; %d", a.Status, status(two))
 	}
-	if a := w.post(t, pathLock, `{"all":true}`, bearer(two)); a.StatusCode != 200 || status(two) != 401 || status(other) != 200 {
+	if a := w.post(t, pathLock, `{"all":true}`, bearer(two)); a.StatusCode != 200 || !strings.Contains(a.body, `"other_sessions":0`) || status(two) != 401 || status(other) != 200 {
 		t.Errorf("all: %s; %d %d", a.Status, status(two), status(other))
 	}
 	if a := w.post(t, pathLock, `{"every":true}`, bearer(other)); a.StatusCode != 400 || status(other) != 200 {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -65,6 +66,17 @@ func sourceOf(address string) string {
 		return network.String()
 	}
 	return addr.String()
+}
+
+// PeerAccount is the account of the process at the other end of a Unix socket, by
+// the kernel's word: for programs that would know who serves them.
+func PeerAccount(c net.Conn) (uid int, err error) {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return 0, errors.New("this connection is no Unix socket's")
+	}
+	cred, err := credentials(u)
+	return cred.uid, err
 }
 
 // credential names the process at the other end of a Unix socket, as it was

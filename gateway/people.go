@@ -27,8 +27,9 @@ type People interface {
 	// caller and must not be kept.
 	Enter(context.Context, Entry) (Entered, error)
 
-	// Lock lets go of a session's keys and ends it, or all of that person's.
-	Lock(s vault.Session, all bool) error
+	// Lock lets go of a session's keys and ends it, or all of that person's. Others
+	// is how many sessions keep their vault open all the same.
+	Lock(s vault.Session, all bool) (others int, err error)
 }
 
 // Standing is what somebody may do. The zero Standing may do nothing.

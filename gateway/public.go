@@ -26,10 +26,13 @@ func isPublic(path string) bool {
 	return false
 }
 
+// isEntrance names those of them where somebody shows a secret.
+func isEntrance(path string) bool { return path == pathLogin || path == pathJoin }
+
 // public serves them.
 func (d *desk) public(w http.ResponseWriter, r *http.Request, from peer) *refusal {
 	methods := "GET, HEAD"
-	if r.URL.Path == pathLogin || r.URL.Path == pathJoin {
+	if isEntrance(r.URL.Path) {
 		methods = "POST"
 	}
 	if reads := r.Method == http.MethodGet || r.Method == http.MethodHead; reads != (methods == "GET, HEAD") || !reads && r.Method != http.MethodPost {

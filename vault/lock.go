@@ -62,7 +62,8 @@ type seat struct {
 type home struct {
 	person PersonID
 
-	seats, waiting int // guarded by sessions.mu
+	seats, waiting int    // guarded by sessions.mu
+	opened         *Vault // the same as vault, for who cannot wait for mu; guarded by sessions.mu
 
 	mu    sync.Mutex      // held while the vault opens or closes, or its slots change
 	vault *Vault          // nil while it is closed; guarded by mu
@@ -91,6 +92,9 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.vault != nil && o.vault.st.isLeft() { // it was being locked, and its store hung
+		s.drop(o)
+	}
 	var err error
 	if o.vault != nil {
 		s.arena.release(root)
@@ -103,6 +107,7 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.waiting--
+	o.opened = o.vault
 	if err != nil {
 		s.tidy(o)
 		return Session{}, err
@@ -234,6 +239,19 @@ func (s *sessions) detach(x *seat, end bool) *home {
 	return o
 }
 
+// holding counts the sessions that keep a person's vault open.
+func (s *sessions) holding(person PersonID) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for x := range s.seats {
+		if x.person == person && x.home != nil && !x.late(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // lockAll locks and ends the sessions of a person, or of everybody where person
 // is empty; all but one.
 func (s *sessions) lockAll(person PersonID, but *seat) {
@@ -287,6 +305,11 @@ func (s *sessions) expire() {
 // settle closes those vaults that no session has open any more: keys and caches
 // go, then memory is collected so that what was derived from them goes, too.
 func (s *sessions) settle(left ...*home) {
+	for _, o := range left { // all at one time, and before anything is waited for
+		if o != nil {
+			defer s.hurry(o)()
+		}
+	}
 	closed := false
 	for _, o := range left {
 		if o != nil && s.shut(o) {
@@ -299,16 +322,35 @@ func (s *sessions) settle(left ...*home) {
 	}
 }
 
+// hurry bounds the time that a vault without sessions stays open, whoever is at
+// work in it.
+func (s *sessions) hurry(o *home) (callOff func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o.seats > 0 || o.opened == nil {
+		return func() {}
+	}
+	return o.opened.hurry()
+}
+
+// drop closes a vault. The caller holds its home's mu.
+func (s *sessions) drop(o *home) {
+	o.vault.Close()
+	s.arena.release(o.root)
+	o.vault, o.root = nil, nil
+}
+
 func (s *sessions) shut(o *home) bool {
 	o.mu.Lock()
 	s.mu.Lock()
-	empty := o.seats == 0 && o.vault != nil
+	empty := o.vault != nil && (o.seats == 0 || o.vault.st.isLeft())
 	s.mu.Unlock()
 	if empty {
 		s.closing(o, o.vault)
-		o.vault.Close()
-		s.arena.release(o.root)
-		o.vault, o.root = nil, nil
+		s.drop(o)
+		s.mu.Lock()
+		o.opened = nil
+		s.mu.Unlock()
 	}
 	o.mu.Unlock()
 	s.mu.Lock()

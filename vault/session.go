@@ -100,6 +100,14 @@ func (s Session) End() {
 // ended tells whether a session was one of ours and is over.
 func (s Session) ended() bool { return s.seat != nil && s.seat.in.over(s.seat) }
 
+// Holding is how many sessions keep the vault of a session's person open.
+func (d *Directory) Holding(s Session) int {
+	if x := s.own(); x != nil {
+		return d.lobby.holding(x.person)
+	}
+	return 0
+}
+
 // LockAll locks and ends every session of a session's person, this one too.
 func (d *Directory) LockAll(s Session) {
 	if x := s.own(); x != nil {

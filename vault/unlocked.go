@@ -33,7 +33,7 @@ type Head struct {
 // first Write, with [ErrConflict].
 type Vault struct {
 	id ID
-	st Store
+	st *leavable
 
 	// writing is held by whoever changes the vault; mu is taken after it.
 	writing sync.Mutex
@@ -87,7 +87,7 @@ func (k *keys) clear() {
 // and opens it. The root key stays the caller's. A vault of that ID is
 // [ErrConflict].
 func Create(ctx context.Context, st Store, id ID, root *Key, slots []byte) (*Vault, error) {
-	v := &Vault{id: id, st: st, keys: deriveKeys(root, 1), manifest: newManifest(1, 0)}
+	v := &Vault{id: id, st: newLeavable(st), keys: deriveKeys(root, 1), manifest: newManifest(1, 0)}
 	v.ring = freshRing(id, 1, v.keys.ring)
 	v.head.generation, v.head.first = 1, 1
 	c := v.begin()
@@ -120,7 +120,7 @@ func Open(ctx context.Context, st Store, id ID, root *Key, o Opening) (*Vault, e
 	if err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
 	}
-	v := &Vault{id: id, st: st, slots: shell.Slots}
+	v := &Vault{id: id, st: newLeavable(st), slots: shell.Slots}
 	if err := v.load(ctx, &shell, root); err != nil {
 		v.wipe()
 		return nil, err
@@ -340,14 +340,24 @@ func (v *Vault) item(id ID) (item, error) {
 	return *it, nil
 }
 
-// closing is how long Close lets the store take for a last snapshot.
-const closing = 5 * time.Second
+// closing is how long a vault's last moments may take: a write that is under way,
+// the last words, a snapshot. A store that hangs must not keep keys in memory.
+const closing = 3 * time.Second
+
+// hurry lets the vault leave its store, whatever that is at, unless called off
+// within the time for closing.
+func (v *Vault) hurry() (callOff func()) {
+	timer := time.AfterFunc(closing, v.st.leave)
+	return func() { timer.Stop() }
+}
 
 // Close wipes the keys and forgets the rest: from then on everything is
-// ErrLocked. It waits for a Write that is under way. Where many entries came
-// since the last snapshot it takes one, for the next opening's sake; that this
-// fails harms nothing.
+// ErrLocked. It waits a moment for a Write that is under way; one that hangs
+// fails with ErrLocked, and whether it happened the next opening shows. Where
+// many entries came since the last snapshot it takes one, for that opening's
+// sake; that this fails harms nothing.
 func (v *Vault) Close() {
+	defer v.hurry()()
 	v.writing.Lock()
 	defer v.writing.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
@@ -358,6 +368,7 @@ func (v *Vault) Close() {
 		v.commit(ctx, c) // lost, if it fails, is nothing but time at the next opening
 	}
 	v.wipe()
+	v.st.leave() // readers hold copies of keys until the store answers them
 }
 
 // wipe drops all keys and what they opened. The holder of writing calls it, or

@@ -52,7 +52,10 @@ func auditAll(ctx context.Context, p *program, asJSON bool) error {
 	context.AfterFunc(ctx, release)
 	ctx, cancel := context.WithTimeout(ctx, longestAudit)
 	defer cancel()
-	c := connect(ctx, p.cfg.Folders.Socket())
+	c, err := connect(ctx, p.cfg.Folders.Socket())
+	if err != nil {
+		return err
+	}
 	if c == nil {
 		p.screen.say("No abaton serve is running: starting one for the checks.")
 		end, err := startServe(ctx, p)

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"abaton.local/gateway"
 	"abaton.local/vault"
@@ -14,8 +18,9 @@ import (
 
 // counter is where a running serve does the calls of desks.
 type counter struct {
-	home *home
-	log  *slog.Logger
+	home      *home
+	log       *slog.Logger
+	witnesses []note.Verifier // whose cosignatures are kept
 }
 
 // mostCall bounds what a call is given, in bytes, as the door does; a turn of a
@@ -86,18 +91,25 @@ func (p *pouring) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
-// readCall reads what a call is given, strictly.
+// readCall reads what a call is given, strictly. It may hold a secret, so the
+// one buffer that it is read into is wiped.
 func readCall(r *http.Request, in any) error {
 	if r.Header.Get("Content-Type") != "application/json" {
 		return told{errors.New("a call is JSON: send the header Content-Type: application/json"), wrongUsage}
 	}
-	d := json.NewDecoder(io.LimitReader(r.Body, mostCall))
-	d.DisallowUnknownFields()
-	if err := d.Decode(in); err != nil {
-		return told{errors.New("the call cannot be read: is this `abaton` of the same version as the running one?"), wrongUsage}
+	b := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0)+bytes.MinRead, mostCall)))
+	_, err := b.ReadFrom(io.LimitReader(r.Body, mostCall+1))
+	defer clear(b.Bytes())
+	switch {
+	case err != nil:
+		return told{errors.New("the call did not arrive whole: try again"), wrongUsage}
+	case b.Len() > mostCall:
+		err = errTooLarge
+	default:
+		err = readStrictly(b.Bytes(), in)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return told{errors.New("the call cannot be read: something follows it"), wrongUsage}
+	if err != nil {
+		return told{fmt.Errorf("the call cannot be read, for %w: is this `abaton` of the same version as the running one?", err), wrongUsage}
 	}
 	return nil
 }
@@ -120,8 +132,12 @@ func (at counter) refuse(w http.ResponseWriter, err error) {
 }
 
 // newCounter is everything that desks can have done here, and who may.
-func newCounter(h *home, log *slog.Logger, door *gateway.Gateway) (*gateway.Table, error) {
-	at := counter{h, log}
+func newCounter(h *home, p *program, door *gateway.Gateway) (*gateway.Table, error) {
+	witnesses, err := witnessKeys(p.cfg.Witnesses)
+	if err != nil {
+		return nil, err
+	}
+	at := counter{h, p.log, witnesses}
 	routes := []gateway.Route{
 		// The person's own.
 		seeVault().route(at, gateway.Unlocked),
@@ -156,14 +172,7 @@ func newCounter(h *home, log *slog.Logger, door *gateway.Gateway) (*gateway.Tabl
 		dismiss().route(at, gateway.Unlocked), // anybody themself, an owner others: the directory sees to it
 		copyStore().route(at, gateway.Owner),
 		{Method: http.MethodGet, Path: auditPath, Policy: gateway.Auditor, Serve: at.auditFile},
+		{Method: http.MethodPost, Path: auditPath + cosignatureName, Policy: gateway.Auditor, Serve: at.takeCosignature},
 	}
 	return gateway.NewTable(door.Standing, routes...)
-}
-
-// auditPath is where witnesses and auditors read the audit log.
-const auditPath = "/audit/"
-
-// auditFile serves a file of the audit log: its checkpoint, tiles and key.
-func (at counter) auditFile(w http.ResponseWriter, r *http.Request, _ vault.Session) {
-	http.ServeFileFS(w, r, at.home.audit.Files(), r.PathValue("rest"))
 }

@@ -11,11 +11,14 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"abaton.local/chat"
 	"abaton.local/engine"
+	"abaton.local/gateway"
 )
 
 // client talks to a running serve over its Unix socket, in the OpenAI dialect.
@@ -41,28 +44,68 @@ const (
 	largestEvent = 1 << 20
 )
 
-// connect finds a running serve by its socket; nil when none is running. The
-// address may be relative, and must be for a process that is locked down.
-func connect(ctx context.Context, socket string) *client {
-	d := net.Dialer{Timeout: 2 * time.Second}
-	conn, err := d.DialContext(ctx, "unix", socket)
+// connect finds a running serve by its socket; nil when none is running. A
+// socket that is not to be trusted is an error. The address may be relative, and
+// must be for a process that is locked down.
+func connect(ctx context.Context, socket string) (*client, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := dialOwn(ctx, socket)
+	if foreign, is := errors.AsType[*foreignSocket](err); is {
+		return nil, foreign
+	}
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	conn.Close()
-	return newClient(socket)
+	return newClient(socket), nil
 }
 
 func newClient(socket string) *client {
-	var d net.Dialer
 	return &client{http: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return d.DialContext(ctx, "unix", socket)
-		},
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dialOwn(ctx, socket) },
 		Proxy:              nil, // never: the other side is on this machine
 		DisableCompression: true,
 	}}}
 }
+
+// foreignSocket says that a socket where our server's should be is not ours.
+type foreignSocket struct{ path, why string }
+
+func (e *foreignSocket) Error() string {
+	return fmt.Sprintf("the socket %s %s, so nothing is sent there: look who put it there and remove it, or name a folder of your own with ABATON_RUNTIME_DIR", cleanLine(e.path), e.why)
+}
+
+// dialOwn reaches our server, and no other: whoever can put a socket in its place
+// would be told passphrases. The socket's file and, by the kernel's word, the
+// process behind it must be this account's, or root's. Our server is never of
+// another account: it answers its own alone.
+func dialOwn(ctx context.Context, socket string) (net.Conn, error) {
+	info, err := os.Lstat(socket)
+	if err != nil {
+		return nil, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case info.Mode().Type() != os.ModeSocket:
+		return nil, &foreignSocket{socket, "is no socket"}
+	case !ok || !isOwn(int(stat.Uid)):
+		return nil, &foreignSocket{socket, "belongs to another account"}
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	if uid, err := gateway.PeerAccount(conn); err != nil {
+		return nil, errors.Join(&foreignSocket{socket, "is served by nobody whom the system would name"}, conn.Close())
+	} else if !isOwn(uid) {
+		return nil, errors.Join(&foreignSocket{socket, fmt.Sprintf("is served by another account (number %d)", uid)}, conn.Close())
+	}
+	return conn, nil
+}
+
+func isOwn(uid int) bool { return uid == os.Geteuid() || uid == 0 }
 
 type requestBody struct {
 	Model    string        `json:"model,omitempty"`

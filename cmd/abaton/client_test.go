@@ -98,8 +98,8 @@ func TestClientErrors(t *testing.T) {
 }
 
 func TestNobodyServes(t *testing.T) {
-	if connect(t.Context(), filepath.Join(t.TempDir(), socketName)) != nil {
-		t.Error("connected to nothing")
+	if c, err := connect(t.Context(), filepath.Join(t.TempDir(), socketName)); c != nil || err != nil {
+		t.Error("connected to nothing", err)
 	}
 	c := newClient(filepath.Join(t.TempDir(), socketName))
 	if _, err := collectEvents(t, c); err == nil || !strings.Contains(err.Error(), "cannot be reached") {

@@ -37,6 +37,7 @@ type config struct {
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
+	Witnesses      []string `toml:"witnesses"`
 	User           string   `toml:"user"`
 	Person         string   `toml:"person"`
 	Folders        folders  `toml:"folders"`
@@ -98,6 +99,7 @@ var settings = []setting{
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
+	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
 	{"person", "NAME", "who you are here (the name of your account)", func(c *config) any { return &c.Person }},
 	{"user", "NAME", "account to become when started as root (abaton)", func(c *config) any { return &c.User }},
 }
@@ -283,6 +285,9 @@ func (c *config) check(origin map[string]string) error {
 		return bad("max_waiting", "from 1 to 10000")
 	case c.User == "" || c.User == "root":
 		return bad("user", "needs an account other than root")
+	}
+	if _, err := witnessKeys(c.Witnesses); err != nil {
+		return bad("witnesses", err.Error())
 	}
 	return nil
 }

@@ -70,6 +70,9 @@ func TestWrongSettingsNameTheirPlace(t *testing.T) {
 		{"no port", "", "", "", "--address=127.0.0.1", "is not an address such as"},
 		{"port", "", "", "", "--address=127.0.0.1:70000", "is not a port"},
 		{"root", "", "ABATON_USER", "root", "", "account other than root"},
+		{"no witness", "witnesses = [\"box.example+12345678+AAAA\"]\n", "", "", "", "witnesses in "},
+		{"a log's key", "", "", "", "--witnesses=abaton.local/audit/0000000000000000+12345678+AYn3cGV83RBolGuOX/IOIf9E1HId94A5AWYidnWXRG/0", "no public key of a witness"},
+		{"a witness twice", "", "ABATON_WITNESSES", "witness.example.org/1+797817f9+BNYvAWoe/R5P33k+tCzYRHHhup8M8E0Sh7XMcfYWKHy4,witness.example.org/1+797817f9+BNYvAWoe/R5P33k+tCzYRHHhup8M8E0Sh7XMcfYWKHy4", "", "there twice"},
 		{"switch", "", "", "", "--accept-unjailed-engine=perhaps", "neither true nor false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

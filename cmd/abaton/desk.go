@@ -42,7 +42,9 @@ func openDesk(ctx context.Context, p *program) (*desk, error) {
 
 // openDeskFor is openDesk with options for a desk in this process.
 func openDeskFor(ctx context.Context, p *program, o deskOptions) (*desk, error) {
-	if c := connect(ctx, p.cfg.Folders.Socket()); c != nil {
+	if c, err := connect(ctx, p.cfg.Folders.Socket()); err != nil {
+		return nil, err
+	} else if c != nil {
 		return remoteDesk(p)
 	}
 	return localDesk(ctx, p, o)

@@ -94,6 +94,7 @@ var errorTable = []func(error) (string, int, bool){
 	func(err error) (string, int, bool) { return "stopped", stopped, errors.Is(err, errStopped) },
 	match(func(e usageError) (string, int) { return e.text, wrongUsage }),
 	match(func(e configError) (string, int) { return e.text, wrongUsage }),
+	match(func(e *foreignSocket) (string, int) { return e.Error(), failed }),
 	match(func(e noAccount) (string, int) { return e.Error(), unprotected }),
 	match(func(e checksFailed) (string, int) { return e.Error(), found }),
 	match(func(e *engine.Fault) (string, int) {

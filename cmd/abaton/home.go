@@ -29,6 +29,9 @@ type home struct {
 	people *vault.Directory
 	places folders
 
+	verifying *turns        // of each person
+	checking  chan struct{} // holds one while the store's file is read whole
+
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
 }
@@ -49,6 +52,17 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// A person may have their vault verified so often in a row, and then one more
+// time every so often.
+const (
+	mostVerifying  = 3
+	verifyingEvery = 5 * time.Minute
+)
+
+func newHome(places folders) *home {
+	return &home{places: places, histories: map[vault.PersonID]*kept{}, verifying: newTurns(mostVerifying, verifyingEvery), checking: make(chan struct{}, 1)}
+}
+
 // homeOptions say how a home is opened.
 type homeOptions struct {
 	make       bool                 // where there is none
@@ -59,7 +73,7 @@ type homeOptions struct {
 
 // openHome opens the home. The caller holds the store's lock.
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
-	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}}
+	h = newHome(p.cfg.Folders)
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())
@@ -281,7 +295,7 @@ func (h *home) run(ctx context.Context) error {
 // openVaultless opens a home without its directory: enough to copy what nobody
 // can read. The caller holds the store's lock.
 func openVaultless(ctx context.Context, p *program) (h *home, err error) {
-	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}}
+	h = newHome(p.cfg.Folders)
 	if err := h.openStore(ctx, p, false); err != nil {
 		return nil, errors.Join(tell(err), h.close())
 	}

@@ -76,13 +76,14 @@ func attacks() map[string]attack {
 		doPath + "people/access":      {bodies: field(`{"name":%q,"off":true}`), manages: true},
 		doPath + "people/remove":      {bodies: text, manages: true},
 		auditPath:                     {bodies: func(x string) []string { return []string{""} }},
+		auditPath + cosignatureName:   {bodies: func(x string) []string { return []string{"", x} }},
 	}
 }
 
 // deskRoutes reads from the table itself what it leads to.
 func deskRoutes(t *testing.T) (routes []gateway.Route) {
 	t.Helper()
-	table, err := newCounter(nil, slog.New(slog.DiscardHandler), &gateway.Gateway{})
+	table, err := newCounter(nil, &program{log: slog.New(slog.DiscardHandler)}, &gateway.Gateway{})
 	if err != nil {
 		t.Fatal(err)
 	}

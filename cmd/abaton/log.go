@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,8 @@ func logVerb() verb {
 			"when. People and things appear as pseudonyms. `verify` holds the whole log against its signatures and names the first " +
 			"bad record; it needs no server and no secret, only a copy of the folder and the key that `log key` prints. Whoever has " +
 			"the machine can put the whole folder back to an earlier state, or sign another history: only a checkpoint kept " +
-			"elsewhere shows that, one saved by hand (--since) or one that `abaton witness` cosigned (--witness).",
+			"elsewhere shows that, one saved by hand (--since) or one that `abaton witness` cosigned (--witness). Both `show` and " +
+			"`verify` say up to where the witnesses cosigned that `witnesses` in abaton.toml names.",
 		examples: []string{
 			"abaton log", "abaton log show --since 1200 --json", "abaton log verify",
 			"abaton log verify --key \"$(cat box.key)\" --since checkpoint.old /media/usb/audit", "abaton log key",
@@ -122,7 +124,35 @@ func showLog(p *program, log fs.FS, o logOptions) error {
 	if err == nil {
 		err = logTrouble(bad)
 	}
+	if err == nil && !o.json {
+		err = showKept(p, log)
+	}
 	return err
+}
+
+// showKept says what the known witnesses cosigned.
+func showKept(p *program, log fs.FS) error {
+	cosigned, err := audit.Kept(log, p.cfg.Witnesses)
+	if err != nil {
+		return logTrouble(err)
+	}
+	_, err = io.WriteString(p.screen.out, wrapLines(vouched(cosigned, p.cfg.Witnesses), p.screen.width()))
+	return err
+}
+
+// vouched says which witnesses cosigned, up to where, and who of those known
+// did not.
+func vouched(cosigned []audit.Cosigned, known []string) (lines []string) {
+	for _, c := range cosigned {
+		lines = append(lines, fmt.Sprintf("%s vouches for the first %d records, at %s.", c.Witness, c.Records, c.Time.Format(time.RFC3339)))
+	}
+	for _, key := range known {
+		name, _, _ := strings.Cut(key, "+")
+		if !slices.ContainsFunc(cosigned, func(c audit.Cosigned) bool { return c.Witness == name }) {
+			lines = append(lines, name+" has handed in nothing that it cosigned: abaton witness --give-back there.")
+		}
+	}
+	return lines
 }
 
 // logTrouble gives a bad record the exit code of a check that found something.
@@ -169,7 +199,7 @@ type verifyJSON struct {
 }
 
 func verifyLog(p *program, log fs.FS, o logOptions) error {
-	check := audit.Check{Key: strings.TrimSpace(o.key), Witnesses: o.witnesses}
+	check := audit.Check{Key: strings.TrimSpace(o.key), Witnesses: o.witnesses, Known: p.cfg.Witnesses}
 	if check.Key != "" {
 		if _, err := audit.ParseKey(check.Key); err != nil {
 			return usageError{"log", "--key: " + err.Error()}
@@ -213,12 +243,12 @@ func verifyLog(p *program, log fs.FS, o logOptions) error {
 	if bad {
 		return told{err, found}
 	}
-	_, err = io.WriteString(p.screen.out, wrapLines(verdict(r, o), p.screen.width()))
+	_, err = io.WriteString(p.screen.out, wrapLines(verdict(r, o, p.cfg.Witnesses), p.screen.width()))
 	return err
 }
 
 // verdict says what was seen, and what could not be.
-func verdict(r audit.Report, o logOptions) []string {
+func verdict(r audit.Report, o logOptions, known []string) []string {
 	lines := []string{fmt.Sprintf("The audit log is whole: %d records, signed %d times by %s.", r.Records, r.Checkpoints, r.Origin)}
 	if r.Records > 0 {
 		lines = append(lines, fmt.Sprintf("First %s, last %s.", r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339)))
@@ -229,16 +259,19 @@ func verdict(r audit.Report, o logOptions) []string {
 	if r.CutShort {
 		lines = append(lines, "At its end a writing was cut short; nobody was told that it was done.")
 	}
-	for _, c := range r.Cosigned {
-		lines = append(lines, fmt.Sprintf("%s vouches for the first %d records, at %s.", c.Witness, c.Records, c.Time.Format(time.RFC3339)))
-	}
+	lines = append(lines, vouched(r.Cosigned, known)...)
 	if len(o.since) > 0 {
 		lines = append(lines, "It has grown from each checkpoint given with --since.")
 	}
 	if o.key == "" {
 		lines = append(lines, "The key was the one in its own folder: give the one you noted earlier with --key.")
 	}
-	if len(o.since)+len(o.witnesses) == 0 {
+	switch {
+	case len(o.since) > 0:
+	case len(r.Cosigned) > 0:
+		lines = append(lines, "Not seen this way: the whole folder put back to an earlier state, what was cosigned along with it. "+
+			"The witness itself remembers; or compare with a checkpoint kept elsewhere: --since.")
+	default:
 		lines = append(lines, "Not seen this way: the whole folder put back to an earlier state, or another history signed with the "+
 			"same key. Compare with a checkpoint kept elsewhere: --since, or --witness.")
 	}

@@ -203,6 +203,13 @@ func TestWitnessVouchesForAnotherMachine(t *testing.T) {
 	if out, complaint, code := asTyped(t, logVerb(), f, "verify", "--witness", strings.TrimSpace(wkey)); code != done || !strings.Contains(out, "vouches for the first 601") {
 		t.Errorf("verify --witness: %d %q\n%s", code, complaint, out)
 	}
+	// A box that knows the witness says so unasked, and who handed in nothing.
+	known := []string{strings.TrimSpace(wkey), "other.example/1+797817f9+BNYvAWoe/R5P33k+tCzYRHHhup8M8E0Sh7XMcfYWKHy4"}
+	if kept, err := audit.Kept(os.DirFS(auditFolder(&program{cfg: config{Folders: f}})), known[:1]); err != nil || len(kept) != 1 {
+		t.Errorf("kept: %v, %v", kept, err)
+	} else if said := strings.Join(vouched(kept, known), "\n"); !strings.Contains(said, "vouches for the first 601") || !strings.Contains(said, "other.example/1 has handed in nothing") {
+		t.Errorf("said: %s", said)
+	}
 	// The box, with its key, begins a new history of the same length.
 	_, now = box(t, 700)
 	if _, complaint, code := ask(); code != found || !strings.Contains(complaint, "rewritten") {

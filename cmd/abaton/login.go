@@ -37,8 +37,9 @@ func loginVerb() verb {
 func lockVerb() verb {
 	return verb{
 		name: "lock", short: "lock your vault at the running server, now",
-		about: "Locks your vault at the running `abaton serve` and ends your engines there: the keys leave its memory. With --all every " +
-			"session of yours ends, those of the page and of programs too.",
+		about: "Locks your vault at the running `abaton serve` and ends your engines there: the keys leave its memory, " +
+			"unless another session of yours keeps the vault open; then it says so. With --all every session of yours ends, those of " +
+			"the page and of programs too.",
 		examples: []string{"abaton lock", "abaton lock --all"},
 		codes:    []int{failed, locked},
 		bind: func(fs *flag.FlagSet) action {
@@ -60,7 +61,10 @@ type admitted struct {
 }
 
 func login(ctx context.Context, p *program, recovery, older bool) error {
-	c := connect(ctx, p.cfg.Folders.Socket())
+	c, err := connect(ctx, p.cfg.Folders.Socket())
+	if err != nil {
+		return err
+	}
 	if c == nil {
 		return tell(errors.New("no abaton serve is running, so there is nothing to log in to: each verb asks for your passphrase by itself"))
 	}
@@ -153,7 +157,10 @@ type rolledBackThere struct {
 func (e *rolledBackThere) Error() string { return e.message }
 
 func lockNow(ctx context.Context, p *program, all bool) error {
-	c := connect(ctx, p.cfg.Folders.Socket())
+	c, err := connect(ctx, p.cfg.Folders.Socket())
+	if err != nil {
+		return err
+	}
 	if c == nil {
 		if err := dropSession(p.cfg.Folders.Runtime); err != nil {
 			return tell(err)
@@ -169,14 +176,29 @@ func lockNow(ctx context.Context, p *program, all bool) error {
 		return told{errors.New("you are not logged in at the running abaton serve: nothing of yours is unlocked by this account"), locked}
 	}
 	c.credential = secret
-	if err := c.post(ctx, "/abaton/lock", map[string]bool{"all": all}, func(io.Reader) error { return nil }); err != nil {
+	var said struct {
+		Others int `json:"other_sessions"`
+	}
+	if err := c.post(ctx, "/abaton/lock", map[string]bool{"all": all}, func(r io.Reader) error { return json.NewDecoder(r).Decode(&said) }); err != nil {
 		return err
 	}
 	if err := dropSession(p.cfg.Folders.Runtime); err != nil {
 		return tell(err)
 	}
-	p.screen.say("Locked.")
+	p.screen.say(lockedWords(said.Others))
 	return nil
+}
+
+// lockedWords says what a lock did: nobody shall take a vault for closed that
+// another session keeps open.
+func lockedWords(others int) string {
+	switch others {
+	case 0:
+		return "Locked."
+	case 1:
+		return "Locked here; another session of yours keeps the vault open: `abaton lock --all` ends it."
+	}
+	return fmt.Sprintf("Locked here; %d other sessions of yours keep the vault open: `abaton lock --all` ends them.", others)
 }
 
 // acceptOlder asks whether an older vault is meant to be there.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // doPath is where a running serve does the calls of desks.
@@ -21,20 +22,50 @@ const doPath = "/abaton/do/"
 // has ended or locked it.
 const sessionFile = "session"
 
-func keepSession(dir string, secret []byte) error {
-	temp := filepath.Join(dir, sessionFile+".new")
-	if err := os.WriteFile(temp, secret, 0o600); err != nil {
+// keepSession keeps it whole or not at all. It follows no link: one that somebody
+// put there would send the secret elsewhere.
+func keepSession(dir string, secret []byte) (err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, filepath.Join(dir, sessionFile))
+	defer root.Close()
+	const temp = sessionFile + ".new"
+	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // of a login that was cut short, usually
+	}
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(secret)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = root.Rename(temp, sessionFile)
+	}
+	if err != nil {
+		root.Remove(temp)
+	}
+	return err
 }
 
 // keptSession is the session that `abaton login` left, "" for none.
 func keptSession(dir string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(dir, sessionFile))
+	f, err := os.OpenFile(filepath.Join(dir, sessionFile), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
+	strange := fmt.Errorf("%s is not as `abaton login` leaves it: remove it and log in again", filepath.Join(dir, sessionFile))
+	if errors.Is(err, syscall.ELOOP) {
+		return "", strange
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > longestSecret {
+		return "", strange
+	}
+	b, err := io.ReadAll(io.LimitReader(f, longestSecret))
 	return string(bytes.TrimSpace(b)), err
 }
 

@@ -168,7 +168,9 @@ func (a *answers) walls() string {
 // asks. Either way this process is locked down when it returns, and was before
 // a secret was typed.
 func openAnswers(ctx context.Context, p *program, w asWhom) (*answers, error) {
-	if connect(ctx, p.cfg.Folders.Socket()) != nil {
+	if c, err := connect(ctx, p.cfg.Folders.Socket()); err != nil {
+		return nil, err
+	} else if c != nil {
 		return throughServe(ctx, p, w)
 	}
 	r, err := openRooms(ctx, p, true)

@@ -30,7 +30,9 @@ func setupVerb() verb {
 				if err := wantNothing("setup", args); err != nil {
 					return err
 				}
-				if connect(ctx, p.cfg.Folders.Socket()) != nil {
+				if c, err := connect(ctx, p.cfg.Folders.Socket()); err != nil {
+					return err
+				} else if c != nil {
 					if *recovery {
 						return told{errors.New("an abaton serve is running: end it to come back with a recovery code, then start it again"), failed}
 					}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"abaton.local/vault"
+	"abaton.local/vault/sqlite"
 )
 
 func vaultVerb() verb {
@@ -147,17 +148,46 @@ type verified struct {
 }
 
 // verifyOwn has the store's file read by SQLite and the session's own vault read
-// and opened whole.
+// and opened whole. Whoever may come in may ask for it, and it reads what all
+// people have: so it has its turns.
 func verifyOwn() call[struct{}, verified] {
 	return call[struct{}, verified]{"vault/verify", func(ctx context.Context, h *home, s vault.Session, _ struct{}) (verified, error) {
 		v, err := s.Vault()
 		if err != nil {
 			return verified{}, err
 		}
-		if err := errors.Join(h.store.Check(ctx), v.Verify(ctx)); err != nil {
-			e := recorder{h.audit}.Record(vault.Event{What: vault.VerificationFailed, Actor: v.ID(), Object: v.ID(), Failed: true})
-			return verified{}, errors.Join(err, e)
+		end, err := h.verifying.take(s.Person)
+		if err != nil {
+			return verified{}, err
+		}
+		defer end()
+		if err := errors.Join(h.check(ctx), v.Verify(ctx)); err != nil {
+			if isDamage(err) {
+				err = errors.Join(err, recorder{h.audit}.Record(vault.Event{What: vault.VerificationFailed, Actor: v.ID(), Object: v.ID(), Failed: true}))
+			}
+			return verified{}, err
 		}
 		return verified{Records: len(v.List(0, vault.ID{})), Seq: v.Head().Seq}, nil
 	}}
+}
+
+// check has the store's file read whole, for one person after the other.
+func (h *home) check(ctx context.Context) error {
+	select {
+	case h.checking <- struct{}{}:
+	case <-ctx.Done(): // nobody waits for it any more
+		return ctx.Err()
+	}
+	defer func() { <-h.checking }()
+	return h.store.Check(ctx)
+}
+
+// isDamage tells a vault that is not whole from one that could not be looked
+// at: who hangs up must not leave a word of damage on the audit log.
+func isDamage(err error) bool {
+	if _, is := errors.AsType[*vault.Damage](err); is {
+		return true
+	}
+	t, is := errors.AsType[*sqlite.Trouble](err)
+	return is && (t.Kind == sqlite.Damaged || t.Kind == sqlite.Foreign)
 }

@@ -66,7 +66,9 @@ func exportVault(ctx context.Context, p *program, name string, o vaultOptions) e
 
 // backupDesk is a desk with nobody at it: the store, and the audit log.
 func backupDesk(ctx context.Context, p *program) (*desk, error) {
-	if connect(ctx, p.cfg.Folders.Socket()) != nil {
+	if c, err := connect(ctx, p.cfg.Folders.Socket()); err != nil {
+		return nil, err
+	} else if c != nil {
 		return remoteDesk(p)
 	}
 	if !isHome(p.cfg.Folders) {
@@ -195,7 +197,9 @@ func checkBackup(ctx context.Context, p *program, name string) error {
 // people has accepted its older state; each person is asked about their own vault.
 func restoreBackup(ctx context.Context, p *program, name string, newMachine bool) error {
 	f := p.cfg.Folders
-	if connect(ctx, f.Socket()) != nil {
+	if c, err := connect(ctx, f.Socket()); err != nil {
+		return err
+	} else if c != nil {
 		return tell(errors.New("an abaton serve is running: end it first"))
 	}
 	lock, err := lockStore(f.State, p.verb)

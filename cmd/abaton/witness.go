@@ -28,7 +28,8 @@ func witnessVerb() verb {
 		about: "Asks another machine's `abaton serve`, at URL, for the newest checkpoint of its audit log, and cosigns it if the log only " +
 			"grew since the last time; a log that shrank, was rewritten or forked is refused. It remembers one checkpoint for each " +
 			"log, in the state folder of this machine: keep that, for it is what makes a rewriting visible. The other machine never " +
-			"reaches out to this one. `witness key` prints the public key that `abaton log verify --witness` needs.",
+			"reaches out to this one. `witness key` prints the public key that `abaton log verify --witness` needs, and that " +
+			"`witnesses` in the other machine's abaton.toml must name before it keeps what --give-back hands in.",
 		examples: []string{
 			"abaton witness key",
 			"abaton witness https://box.example:8226 --key \"$(cat box.key)\" --token-file auditor.token --begin",
@@ -238,10 +239,23 @@ func (v vouching) once(ctx context.Context) error {
 	}
 	header := v.ask.header.Clone()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
-	if err := v.ask.door.Post(ctx, v.ask.base+"cosignature", header, cosigned); err != nil {
-		return fmt.Errorf("it is cosigned and remembered here, but that machine does not keep it: %w", err)
+	if err := v.ask.door.Post(ctx, v.ask.base+cosignatureName, header, cosigned); err != nil {
+		return fmt.Errorf("it is cosigned and remembered here, but that machine does not keep it: %w", reasoned(err))
 	}
 	return nil
+}
+
+// reasoned is what the other machine said, where it did.
+func reasoned(err error) error {
+	e, ok := errors.AsType[*egress.HTTPError](err)
+	if !ok {
+		return err
+	}
+	var no refusedCall
+	if json.Unmarshal(e.Answer, &no) != nil || no.Error.Message == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, cleanLine(no.Error.Message))
 }
 
 // firstSight says what it may mean that nothing is remembered. The log keeps what
