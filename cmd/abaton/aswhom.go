@@ -14,6 +14,7 @@ type asWhom struct {
 	goOn     bool   // with the newest conversation
 	resume   string // with the one whose identifier begins so
 	terminal bool   // somebody is there to be asked
+	news     *news  // of what is being fetched; nil: all is here
 }
 
 // continues says whether a conversation is to be gone on with.

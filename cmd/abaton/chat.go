@@ -35,6 +35,8 @@ func chatVerb() verb {
 		codes:    []int{failed, unprotected, locked, found, stopped},
 		bind: func(fs *flag.FlagSet) action {
 			var w asWhom
+			beside := fs.Bool("beside", false, "")
+			fs.Bool(installTools, false, toolsHelp)
 			fs.BoolVar(&w.guest, "guest", false, "keep nothing of this conversation, and ask for no passphrase")
 			fs.BoolVar(&w.goOn, "continue", false, "go on with the newest conversation")
 			fs.StringVar(&w.resume, "resume", "", "go on with the conversation of this `ID`: its first digits, see `abaton history`")
@@ -48,6 +50,16 @@ func chatVerb() verb {
 				w.terminal = p.screen.inTTY
 				if err := w.check(); err != nil {
 					return err
+				}
+				if *beside {
+					var err error
+					if w.news, err = followNews(p.screen); err != nil {
+						return err
+					}
+				} else if what, lacks, err := offersVault(ctx, p, w); err != nil {
+					return err
+				} else if lacks {
+					return pullBeside(ctx, p, what)
 				}
 				if p.screen.inTTY && p.screen.outTTY && p.screen.moves {
 					return chatOnTerminal(ctx, p, w)

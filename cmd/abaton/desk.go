@@ -121,7 +121,7 @@ func openHomeFor(ctx context.Context, p *program, o *deskOptions) (*home, error)
 	h, err := openHome(ctx, p, o.homeOptions)
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
 		if !o.older {
-			if _, err := acceptRollback(p, older); err != nil {
+			if _, err := acceptRollback(ctx, p, older); err != nil {
 				return nil, err
 			}
 		}
@@ -160,7 +160,7 @@ func unlock(ctx context.Context, p *program, people *vault.Directory, o deskOpti
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
 		a.Accept = older
 		if !o.older {
-			if _, err = acceptRollback(p, older); err != nil {
+			if _, err = acceptRollback(ctx, p, older); err != nil {
 				return s, err
 			}
 		}

@@ -87,7 +87,7 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	if back, ok := errors.AsType[*rolledBackThere](err); ok {
 		if !older {
 			p.screen.complain(back.Error())
-			if _, err = acceptOlder(p); err != nil {
+			if _, err = acceptOlder(ctx, p); err != nil {
 				return err
 			}
 		}
@@ -180,11 +180,11 @@ func lockNow(ctx context.Context, p *program, all bool) error {
 }
 
 // acceptOlder asks whether an older vault is meant to be there.
-func acceptOlder(p *program) (bool, error) {
+func acceptOlder(ctx context.Context, p *program) (bool, error) {
 	if !p.screen.inTTY {
 		return false, told{errors.New("the vault is not as it was last seen: if you restored a backup yourself, say --accept-older"), found}
 	}
-	ok, err := p.confirm("Did you put a backup back yourself, and shall this older state count from now on?")
+	ok, err := p.confirm(ctx, "Did you put a backup back yourself, and shall this older state count from now on?")
 	if err == nil && !ok {
 		err = told{errors.New("nothing was opened; put the newest store back, or the newest backup"), found}
 	}
@@ -192,8 +192,8 @@ func acceptOlder(p *program) (bool, error) {
 }
 
 // acceptRollback is acceptOlder for a vault in this process.
-func acceptRollback(p *program, older *vault.RolledBack) (*vault.RolledBack, error) {
+func acceptRollback(ctx context.Context, p *program, older *vault.RolledBack) (*vault.RolledBack, error) {
 	p.screen.complain(older.Error())
-	_, err := acceptOlder(p)
+	_, err := acceptOlder(ctx, p)
 	return older, err
 }

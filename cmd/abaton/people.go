@@ -174,7 +174,7 @@ func removePerson(ctx context.Context, p *program, d *desk, name string, yes boo
 		p.screen.say(fmt.Sprintf("This destroys the keys of %s at once, and with them every conversation and document that they kept. Nothing can bring "+
 			"these words back: not they, not you, not we, and no recovery code. A backup made before today still holds them, sealed, "+
 			"and opens for them alone.", cleanLine(x.Name)))
-		typed, err := p.answer("Type the name to go on (Enter: stop): ", "")
+		typed, err := p.answer(ctx, "Type the name to go on (Enter: stop): ", "")
 		if err != nil {
 			return err
 		}
