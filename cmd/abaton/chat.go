@@ -20,7 +20,8 @@ func chatVerb() verb {
 		name: "chat", args: "[MODEL]", short: "talk to a model in this terminal",
 		about: "Talks to a model in this terminal. Once you are set up (`abaton setup`) it asks for your passphrase and keeps the " +
 			"conversation in your vault, each question before it is answered; Enter instead of the passphrase makes you a guest, of " +
-			"whom nothing is kept. With a running `abaton serve` it uses that one's engine and the vault of whoever is logged in " +
+			"whom nothing is kept. What is missing is fetched first, engine or model; where nobody has a vault yet, one is offered " +
+			"meanwhile. With a running `abaton serve` it uses that one's engine and the vault of whoever is logged in " +
 			"there, else it starts its own engine, in a jail. Where standard input is not a terminal you are a guest: each line is " +
 			"a question and only the answers are printed. Ctrl-C stops an answer, a second one leaves.",
 		examples: []string{
