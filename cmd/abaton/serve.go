@@ -115,7 +115,7 @@ func (p *program) lan() *gateway.TLS {
 	}
 	return &gateway.TLS{
 		Address: p.cfg.LAN, Names: p.cfg.LANNames, Dir: filepath.Join(p.cfg.Folders.State, "tls"),
-		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey,
+		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey, Words: vault.DigestWords,
 	}
 }
 
@@ -148,7 +148,10 @@ func announce(p *program, r *rooms, s status, e entrance, door *gateway.Gateway)
 	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
 	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
 	if at := door.TLSAddr(); at != nil {
-		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n            fingerprint of the authority: %s\n", at, door.Fingerprint())
+		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n", at)
+		if own := door.Fingerprint(); own != "" { // else the operator's certificate
+			fmt.Fprintf(out, "            authority %s\n            SHA-256   %s\n", own, door.FingerprintDigits())
+		}
 	}
 	if claim := e.claim.Reveal(); len(claim) > 0 {
 		fmt.Fprintf(out, "  claim     abaton setup --invitation %s\n            makes the owner, whose conversations are kept. Once, and until this server ends.\n", claim)
