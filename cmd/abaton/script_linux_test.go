@@ -222,10 +222,18 @@ func stocked(ts *testscript.TestScript, _ bool, args []string) {
 // the engine in its place (fetched) or without (unfetched).
 func wanting(ts *testscript.TestScript, _ bool, args []string) {
 	stocked(ts, false, args)
-	dir, owner := ts.MkAbs("engines"), syscall.Stat_t{}
+	owner := syscall.Stat_t{}
 	ts.Check(syscall.Stat(ts.Getenv("CHECK_ENGINES"), &owner))
-	ts.Check(os.RemoveAll(dir))
-	ts.Check(os.Mkdir(dir, 0o700))
+	// Beside the prepared one: an engine cannot be read, so it comes as a link.
+	dir, err := os.MkdirTemp(filepath.Dir(ts.Getenv("CHECK_ENGINES")), "wanting")
+	ts.Check(err)
+	ts.Defer(func() {
+		packs, _ := filepath.Glob(filepath.Join(dir, "*/."))
+		for _, pack := range packs {
+			ts.Check(os.Chmod(pack, 0o700)) // else an ordinary account cannot remove it
+		}
+		ts.Check(os.RemoveAll(dir))
+	})
 	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	ts.Check(err)
 	ts.Defer(func() { f.Close() })
@@ -298,7 +306,7 @@ func serving(ts *testscript.TestScript, _ bool, args []string) {
 // stories run side by side.
 type current struct {
 	served *served
-	pull   *os.File
+	pull   *os.File // the lock that it waits for
 }
 
 type servedKey struct{}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -84,8 +85,11 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 			words := strings.Fields(arg)
 			ts.Check(ts.Exec(words[0], words[1:]...))
 		case "fetched":
-			ts.Check(ts.Exec("cp", "-a", ts.Getenv("CHECK_ENGINES")+"/.", ts.MkAbs("engines")))
-			ts.Value(servedKey{}).(*current).pull.Close()
+			pull := ts.Value(servedKey{}).(*current).pull
+			whole, err := filepath.Glob(filepath.Join(ts.Getenv("CHECK_ENGINES"), "[^.]*"))
+			ts.Check(err)
+			ts.Check(ts.Exec("cp", append([]string{"-al", "-t", filepath.Dir(pull.Name())}, whole...)...))
+			pull.Close()
 		case "unfetched":
 			ts.Value(servedKey{}).(*current).pull.Close()
 		case "kill":
