@@ -10,6 +10,13 @@ import (
 	"strings"
 )
 
+// inquirer asks a person: at the prompt of a verb, or within a conversation, where
+// another goroutine reads what is typed.
+type inquirer interface {
+	secret(ctx context.Context, prompt string) (*secretText, error)
+	confirm(ctx context.Context, question string) (bool, error)
+}
+
 // longestSecret bounds a passphrase or code that is typed, in bytes.
 const longestSecret = 1024
 
@@ -150,5 +157,10 @@ func (p *program) confirm(ctx context.Context, question string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return strings.EqualFold(s, "y") || strings.EqualFold(s, "yes"), nil
+	return isYes(s), nil
+}
+
+func isYes(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.EqualFold(s, "y") || strings.EqualFold(s, "yes")
 }
