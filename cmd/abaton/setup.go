@@ -259,7 +259,7 @@ func usualName(c config) string {
 // setUpThere makes a person at a running serve.
 func setUpThere(ctx context.Context, p *program, invitation string) error {
 	if invitation == "" {
-		return told{errors.New("an abaton serve is running: give the claim that it printed at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
+		return told{errors.New("an abaton serve is running: give the claim that it told at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
 	}
 	// Before a secret is typed, as everywhere.
 	if err := closeWays(p); err != nil {
