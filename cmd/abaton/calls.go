@@ -154,6 +154,7 @@ func newCounter(h *home, log *slog.Logger, door *gateway.Gateway) (*gateway.Tabl
 		setRole().route(at, gateway.Owner),
 		setDisabled().route(at, gateway.Owner),
 		dismiss().route(at, gateway.Unlocked), // anybody themself, an owner others: the directory sees to it
+		rename().route(at, gateway.Unlocked),  // likewise
 		copyStore().route(at, gateway.Owner),
 		{Method: http.MethodGet, Path: auditPath, Policy: gateway.Auditor, Serve: at.auditFile},
 	}
