@@ -23,8 +23,7 @@ build:
 	@$(BUILD) -o bin/abaton ./cmd/abaton
 
 run: build ## build, fetch what is missing, chat
-	@bin/abaton pull --install-tools </dev/null
-	@bin/abaton chat
+	@bin/abaton chat --install-tools
 
 check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint

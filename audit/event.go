@@ -55,6 +55,7 @@ const (
 	SandboxTier          What = 27 // Detail: the tier
 	PolicyHit            What = 28 // Detail: the system call's number
 	EngineForged         What = 29 // Detail: the caller's code of the field
+	PersonRenamed        What = 30
 )
 
 // Result is how it ended.
@@ -137,6 +138,7 @@ var rules = [...]rule{
 	SandboxTier:          {name: "sandbox tier", detail: 4, words: []string{"A", "B", "C", "D"}},
 	PolicyHit:            {name: "policy hit", detail: 1<<16 - 1},
 	EngineForged:         {name: "forged engine field", detail: 255},
+	PersonRenamed:        {name: "person renamed"},
 }
 
 var (

@@ -187,6 +187,15 @@ func (g *Gateway) Fingerprint() string {
 	return g.tls.fingerprint
 }
 
+// FingerprintDigits is all of it, SHA-256, as systems show it where they show a
+// certificate.
+func (g *Gateway) FingerprintDigits() string {
+	if g.tls == nil {
+		return ""
+	}
+	return g.tls.digits
+}
+
 // Close unbinds a gateway that is not served. Serve does it by itself.
 func (g *Gateway) Close() error {
 	var errs []error

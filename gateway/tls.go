@@ -39,6 +39,7 @@ type secure struct {
 	hosts       hosts
 	exposed     bool   // to other machines
 	fingerprint string // of our own authority, for people; empty with an operator's certificate
+	digits      string // all of it, as systems show it
 }
 
 // listenTLS binds the TLS door. One that other machines can reach needs
@@ -68,7 +69,7 @@ func listenTLS(c TLS, people People, now func() time.Time) (*secure, error) {
 	} else {
 		var own *authority
 		if own, err = openAuthority(c.Dir, id, now()); err == nil {
-			s.fingerprint = inWords(c.Words, own.fingerprint())
+			s.fingerprint, s.digits = inWords(c.Words, own.fingerprint()), inDigits(own.fingerprint())
 			s.certs, err = renewing(own, id, now)
 		}
 	}
@@ -96,6 +97,11 @@ func oneAddress(address string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("refusing to listen on %q: name the one address of this machine by which others shall come in, as in 192.168.1.9:%d", address, n)
 	}
 	return netip.AddrPortFrom(addr, uint16(n)), nil
+}
+
+// inDigits writes a fingerprint as systems show it where they show a certificate.
+func inDigits(sum [32]byte) string {
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }
 
 func inWords(words func([32]byte) string, sum [32]byte) string {

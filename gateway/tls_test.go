@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -297,6 +300,16 @@ func TestTrustPage(t *testing.T) {
 	}
 	if h.Fingerprint() != "larch <b>otter</b> quartz" {
 		t.Error(h.Fingerprint())
+	}
+	// The digits are of the very file that is handed out.
+	file, _ := pem.Decode([]byte(h.secretly(t, request("GET", pathAuthority, "box.local")).body))
+	if file == nil {
+		t.Fatal("no certificate")
+	}
+	sum := sha256.Sum256(file.Bytes)
+	digits := h.FingerprintDigits()
+	if strings.ToLower(strings.ReplaceAll(digits, ":", "")) != hex.EncodeToString(sum[:]) || len(digits) != 95 || !strings.Contains(a.body, digits) {
+		t.Errorf("the digits are %s", digits)
 	}
 	policy := a.Header.Get("Content-Security-Policy")
 	if strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "style-src 'sha256-") || strings.Contains(a.body, "<script") {

@@ -20,6 +20,7 @@ const trustPage = `<!DOCTYPE html>
 <ol>
 <li>Compare. Whoever runs this server reads these words on its screen (<code>abaton serve</code> prints them). They must be the same, every one:<p class="words"><code>{{.Fingerprint}}</code></p>If they are not, somebody stands in between: stop, and tell them.</li>
 <li>Load the <a href="{{.File}}">authority's certificate</a>.</li>
+<li>Compare once more, for whoever stands in between could show you the right words and give you another file. Open the file and look at its fingerprint, SHA-256, or ask <code>openssl x509 -in authority.crt -noout -fingerprint -sha256</code>. It must be what the screen of the server says below the words:<p><code>{{.Digits}}</code></p></li>
 <li>Install it:
 <ul>
 <li>Windows: open the file, Install Certificate, Local Machine, Trusted Root Certification Authorities.</li>
@@ -43,9 +44,9 @@ func (d *desk) certificatePage(w http.ResponseWriter) *refusal {
 	var b bytes.Buffer
 	if err == nil {
 		err = page.Execute(&b, struct {
-			Style                    template.CSS
-			Names, Fingerprint, File string
-		}{trustStyle, d.tls.certs.id.String(), d.tls.fingerprint, pathAuthority})
+			Style                            template.CSS
+			Names, Fingerprint, Digits, File string
+		}{trustStyle, d.tls.certs.id.String(), d.tls.fingerprint, d.tls.digits, pathAuthority})
 	}
 	if err != nil {
 		return d.broken(err)

@@ -28,6 +28,7 @@ const (
 	InvitationUsed
 	TokenCreated
 	TokenRevoked
+	PersonRenamed // the pseudonym stays
 )
 
 // Event is one thing for the shared record. It has no words in it; whoever

@@ -263,6 +263,31 @@ func (d *Directory) SetRole(ctx context.Context, s Session, id PersonID, role Ro
 	})
 }
 
+// Rename gives somebody another name, by which they come in from now on: a
+// person does it for themself, an owner for anybody. Open sessions and tokens go
+// on; the shared record knows nobody by name.
+func (d *Directory) Rename(ctx context.Context, s Session, id PersonID, name string) error {
+	name, err := ParseName(name)
+	if err != nil {
+		return err
+	}
+	if !s.Unlocked() || s.Way() == SlotToken {
+		return ErrLocked
+	}
+	if s.Person != id {
+		if err := d.owner(s); err != nil {
+			return err
+		}
+	}
+	return d.amend(ctx, s, id, Event{What: PersonRenamed}, func(p *person) error {
+		if other, taken := d.find(name); taken && other.id != id {
+			return ErrNameTaken
+		}
+		p.Name = name
+		return nil
+	})
+}
+
 // SetDisabled switches somebody's access off, or on again. Switched off, their
 // sessions and tokens end at once; their vault stays as it is.
 func (d *Directory) SetDisabled(ctx context.Context, s Session, id PersonID, off bool) error {
@@ -299,12 +324,18 @@ func (d *Directory) alter(ctx context.Context, s Session, id PersonID, event Eve
 	if err := d.owner(s); err != nil {
 		return err
 	}
+	return d.amend(ctx, s, id, event, f)
+}
+
+// amend is alter for whoever may do it.
+func (d *Directory) amend(ctx context.Context, s Session, id PersonID, event Event, f func(*person) error) error {
 	d.change.Lock()
 	defer d.change.Unlock()
 	p, ok := d.who(id)
 	if !ok || p.State != active && p.State != disabled {
 		return ErrNoPerson
 	}
+	before := p
 	if err := f(&p); err != nil {
 		return err
 	}
@@ -314,6 +345,11 @@ func (d *Directory) alter(ctx context.Context, s Session, id PersonID, event Eve
 	}
 	if err := d.save(ctx, p); err != nil {
 		return err
+	}
+	if folded(before.Name) != folded(p.Name) {
+		d.mu.Lock()
+		delete(d.names, folded(before.Name))
+		d.mu.Unlock()
 	}
 	d.fasten()
 	return nil

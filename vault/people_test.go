@@ -188,6 +188,71 @@ func TestLastOwnerStays(t *testing.T) {
 	}
 }
 
+func TestPeopleAreRenamed(t *testing.T) {
+	p := newPlace(t)
+	d := p.open()
+	olga := p.owner(d)
+	mira, nina := p.member(d, olga, "Mira"), p.member(d, olga, "Nina")
+	rename := func(s Session, who Session, name string, want error) {
+		t.Helper()
+		if err := d.Rename(t.Context(), s, who.Person, name); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("to %q: %v, want %v", name, err, want)
+		}
+	}
+	rename(mira, nina, "Anna", ErrNotOwner)
+	rename(mira, olga, "Anna", ErrNotOwner)
+	rename(mira, mira, "NINA", ErrNameTaken)
+	rename(olga, mira, "olga", ErrNameTaken)
+	rename(mira, mira, "Mi\u202era", ErrName)
+	rename(mira, mira, "", ErrName)
+	rename(Guest(), mira, "Anna", ErrLocked)
+	rename(olga, Session{Person: PersonID(NewID().String())}, "Anna", ErrNoPerson)
+	secret, _, err := d.MakeToken(t.Context(), mira, "editor", ScopeAll, p.clock.Add(24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := d.UnlockToken(t.Context(), secret.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rename(token, mira, "Anna", ErrLocked)
+	before := len(p.record.events)
+	rename(mira, mira, " MIRA ", nil) // the same name, written otherwise
+	rename(mira, mira, "Anna", nil)
+	rename(olga, nina, "Mira", nil) // which is free now
+	rename(olga, olga, "Ole", nil)
+	for i, e := range p.record.events[before:] {
+		if want := []Session{mira, mira, nina, olga}[i]; e.What != PersonRenamed || e.Object != identity(want.Person) || e.Detail != 0 {
+			t.Errorf("event %d is %+v", i, e)
+		}
+	}
+	if got := len(p.record.events) - before; got != 4 {
+		t.Errorf("%d events for four changes", got)
+	}
+	check := func() {
+		t.Helper()
+		for name, want := range map[string]PersonID{"anna": mira.Person, "Mira": nina.Person, "ole": olga.Person, "Nina": "", "Olga": ""} {
+			if x, ok := d.find(name); ok != (want != "") || ok && x.id != want {
+				t.Errorf("%s is %v", name, x.id)
+			}
+		}
+		s, err := d.Unlock(t.Context(), Attempt{Name: "Anna", Way: SlotPassphrase, Secret: []byte(memberPass)})
+		if err != nil || s.Person != mira.Person {
+			t.Errorf("by the new name: %v", err)
+		}
+		if _, err := d.Unlock(t.Context(), Attempt{Name: "Nina", Way: SlotPassphrase, Secret: []byte(memberPass)}); !errors.Is(err, ErrWrong) {
+			t.Errorf("by a name of before: %v", err)
+		}
+	}
+	check()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = p.open()
+	defer d.Close()
+	check()
+}
+
 func TestDisabledPeopleAreOutAtOnceAndKeepTheirVault(t *testing.T) {
 	p := newPlace(t)
 	d := p.open()
@@ -566,6 +631,7 @@ func TestNobodyReachesAnotherPersonsThings(t *testing.T) {
 				"Remove":      skipOwn(who, bert, func() error { return d.Remove(t.Context(), s, who) }),
 				"SetRole":     d.SetRole(t.Context(), s, who, RoleOwner),
 				"SetDisabled": d.SetDisabled(t.Context(), s, who, true),
+				"Rename":      skipOwn(who, bert, func() error { return d.Rename(t.Context(), s, who, "Somebody else") }),
 				"Withdraw":    d.Withdraw(t.Context(), s, id),
 				"RemoveWay":   d.RemoveWay(t.Context(), s, id),
 				"RevokeToken": d.RevokeToken(t.Context(), s, id.String()[:16]),
@@ -701,6 +767,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 		"Join": joined, "Rotate": rotated, "MakeToken": made,
 		"SetRole":          d.SetRole(t.Context(), olga, mira.Person, RoleOwner),
 		"SetDisabled":      d.SetDisabled(t.Context(), olga, mira.Person, true),
+		"Rename":           d.Rename(t.Context(), mira, mira.Person, "Nina"),
 		"Remove":           d.Remove(t.Context(), olga, mira.Person),
 		"ChangePassphrase": d.ChangePassphrase(t.Context(), mira, []byte(memberPass), []byte(ownerPass)),
 		"AddPasskey":       d.AddPasskey(t.Context(), mira, [32]byte{1}, make([]byte, 32)),
@@ -709,7 +776,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if x, ok := d.who(mira.Person); !ok || x.Role != RoleMember || x.State != active || !mira.Unlocked() || !bytes.Equal(slots, p.store.copyOf(identity(mira.Person)).shell.Slots) {
+	if x, ok := d.who(mira.Person); !ok || x.Role != RoleMember || x.State != active || x.Name != "Mira" || !mira.Unlocked() || !bytes.Equal(slots, p.store.copyOf(identity(mira.Person)).shell.Slots) {
 		t.Error("something was done all the same")
 	}
 }

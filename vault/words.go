@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/binary"
+	"math/big"
 	"strings"
 )
 
@@ -33,6 +34,23 @@ func NewPhrase() Once {
 		phrase = append(phrase, words[below(listWords)]...)
 	}
 	return newOnce(phrase)
+}
+
+// digestWords is how many words 128 bits need: each is worth 12.9.
+const digestWords = 10
+
+// DigestWords says the first 128 bits of a digest in words of the list, for
+// people who compare it by eye or aloud. The bits are one number, written with
+// 7,776 digits, the most significant first: whoever wants another file with the
+// same words has to try 2^128.
+func DigestWords(sum [32]byte) string {
+	list, spoken := strings.Fields(wordList), make([]string, digestWords)
+	rest, base, digit := new(big.Int).SetBytes(sum[:16]), big.NewInt(listWords), new(big.Int)
+	for i := range spoken {
+		rest.DivMod(rest, base, digit)
+		spoken[digestWords-1-i] = list[digit.Int64()]
+	}
+	return strings.Join(spoken, " ")
 }
 
 // below draws a number from 0 to n-1, all equally likely.

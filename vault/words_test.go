@@ -2,7 +2,11 @@ package vault
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,6 +59,52 @@ func TestPhrasesAreSixWordsAndDiffer(t *testing.T) {
 		t.Errorf("only %d words were ever drawn", len(used))
 	}
 }
+
+// Words and hexadecimal digits of a digest say the same: the words are read back.
+func TestDigestsInWords(t *testing.T) {
+	list := strings.Fields(wordList)
+	read := func(words string) string {
+		n, spoken := new(big.Int), strings.Split(words, " ")
+		if len(spoken) != digestWords {
+			t.Fatalf("%d words", len(spoken))
+		}
+		for _, w := range spoken {
+			i, ok := slices.BinarySearch(list, w)
+			if !ok {
+				t.Fatalf("%q is not on the list", w)
+			}
+			n.Add(n.Mul(n, big.NewInt(listWords)), big.NewInt(int64(i)))
+		}
+		return fmt.Sprintf("%032x", n)
+	}
+	sums := [][32]byte{{}, [32]byte(bytes.Repeat([]byte{0xff}, 32)), {15: 1}, {0: 1}}
+	for i := range 200 {
+		sums = append(sums, sha256.Sum256([]byte{byte(i)}))
+	}
+	for _, sum := range sums {
+		if got, want := read(DigestWords(sum)), hex.EncodeToString(sum[:16]); got != want {
+			t.Errorf("%x in words reads %s", sum, got)
+		}
+	}
+	if got := DigestWords(sha256.Sum256([]byte("abaton"))); got != vectorWords {
+		t.Errorf("the words have changed: %s", got)
+	}
+	// Every one of the 128 bits counts.
+	sum := sha256.Sum256(nil)
+	for bit := range 128 {
+		other := sum
+		other[bit/8] ^= 1 << (bit % 8)
+		if DigestWords(other) == DigestWords(sum) {
+			t.Errorf("bit %d changes no word", bit)
+		}
+	}
+	if most := new(big.Int).Exp(big.NewInt(listWords), big.NewInt(digestWords), nil); most.BitLen() < 129 {
+		t.Error("the words are too few for 128 bits")
+	}
+}
+
+// vectorWords is the SHA-256 of "abaton".
+const vectorWords = "balance envy olympics had aftermost roundness discount frail finlike hurling"
 
 func TestBelowReachesBothEnds(t *testing.T) {
 	for _, n := range []uint32{1, 2, 3, 32, 1 << 31, 1<<31 + 1, ^uint32(0)} {

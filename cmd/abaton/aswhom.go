@@ -14,6 +14,7 @@ type asWhom struct {
 	goOn     bool   // with the newest conversation
 	resume   string // with the one whose identifier begins so
 	terminal bool   // somebody is there to be asked
+	news     *news  // of what is being fetched; nil: all is here
 }
 
 // continues says whether a conversation is to be gone on with.
@@ -55,7 +56,7 @@ func seatHere(ctx context.Context, p *program, h *home, w asWhom) (seated, error
 		return seated{desk: guestDesk(), notice: "Nothing of this conversation is kept. `abaton setup` changes that, and then only you can open what you said."}, nil
 	}
 	d := &desk{home: h, close: func() {}}
-	err := d.open(ctx, p, !w.continues(), p.secret)
+	err := d.open(ctx, p, !w.continues(), p)
 	if errors.Is(err, errAsGuest) {
 		return seated{desk: guestDesk(), notice: "As a guest: nothing of this conversation is kept."}, nil
 	}
@@ -108,13 +109,13 @@ const attempts = 3
 
 // open unlocks the vault of whoever is at the desk. Where guests may stay, no
 // passphrase is errAsGuest.
-func (d *desk) open(ctx context.Context, p *program, guests bool, ask func(context.Context, string) (*secretText, error)) (err error) {
+func (d *desk) open(ctx context.Context, p *program, guests bool, asks inquirer) (err error) {
 	prompt := fmt.Sprintf("Passphrase of %s: ", cleanLine(personName(p)))
 	if guests {
 		prompt = fmt.Sprintf("Passphrase of %s (Enter alone: as a guest): ", cleanLine(personName(p)))
 	}
 	for n := 1; ; n++ {
-		err = d.try(ctx, p, prompt, guests, ask)
+		err = d.try(ctx, p, prompt, guests, asks)
 		if !errors.Is(err, vault.ErrWrong) || n == attempts {
 			return err
 		}
@@ -124,16 +125,16 @@ func (d *desk) open(ctx context.Context, p *program, guests bool, ask func(conte
 }
 
 // reopen unlocks the vault again, here or at a running serve.
-func (d *desk) reopen(ctx context.Context, p *program, ask func(context.Context, string) (*secretText, error)) error {
+func (d *desk) reopen(ctx context.Context, p *program, asks inquirer) error {
 	if d.remote == nil {
-		return d.open(ctx, p, false, ask)
+		return d.open(ctx, p, false, asks)
 	}
-	typed, err := ask(ctx, fmt.Sprintf("Passphrase of %s: ", cleanLine(personName(p))))
+	typed, err := asks.secret(ctx, fmt.Sprintf("Passphrase of %s: ", cleanLine(personName(p))))
 	if err != nil {
 		return err
 	}
 	defer typed.wipe()
-	in, err := newClient(socketName).enter(ctx, "/abaton/login", map[string]string{"name": personName(p)}, "passphrase", typed)
+	in, err := newClient(socketName).login(ctx, p, asks, false, map[string]string{"name": personName(p)}, "passphrase", typed)
 	if err != nil {
 		return err
 	}
@@ -141,15 +142,15 @@ func (d *desk) reopen(ctx context.Context, p *program, ask func(context.Context,
 	return tell(keepSession(p.cfg.Folders.Runtime, []byte(in.Session)))
 }
 
-func (d *desk) try(ctx context.Context, p *program, prompt string, guests bool, ask func(context.Context, string) (*secretText, error)) error {
+func (d *desk) try(ctx context.Context, p *program, prompt string, guests bool, asks inquirer) error {
 	var typed *secretText
 	defer func() {
 		if typed != nil {
 			typed.wipe()
 		}
 	}()
-	s, err := unlock(ctx, p, d.home.people, deskOptions{attempt: func(a *vault.Attempt) (err error) {
-		if typed, err = ask(ctx, prompt); err != nil {
+	s, err := unlock(ctx, p, d.home.people, deskOptions{asks: asks, attempt: func(a *vault.Attempt) (err error) {
+		if typed, err = asks.secret(ctx, prompt); err != nil {
 			return err
 		}
 		if typed.n == 0 && guests {

@@ -170,6 +170,7 @@ func newCounter(h *home, p *program, door *gateway.Gateway) (*gateway.Table, err
 		setRole().route(at, gateway.Owner),
 		setDisabled().route(at, gateway.Owner),
 		dismiss().route(at, gateway.Unlocked), // anybody themself, an owner others: the directory sees to it
+		rename().route(at, gateway.Unlocked),  // likewise
 		copyStore().route(at, gateway.Owner),
 		{Method: http.MethodGet, Path: auditPath, Policy: gateway.Auditor, Serve: at.auditFile},
 		{Method: http.MethodPost, Path: auditPath + cosignatureName, Policy: gateway.Auditor, Serve: at.takeCosignature},

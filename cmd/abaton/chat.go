@@ -20,7 +20,8 @@ func chatVerb() verb {
 		name: "chat", args: "[MODEL]", short: "talk to a model in this terminal",
 		about: "Talks to a model in this terminal. Once you are set up (`abaton setup`) it asks for your passphrase and keeps the " +
 			"conversation in your vault, each question before it is answered; Enter instead of the passphrase makes you a guest, of " +
-			"whom nothing is kept. With a running `abaton serve` it uses that one's engine and the vault of whoever is logged in " +
+			"whom nothing is kept. What is missing is fetched first, engine or model; where nobody has a vault yet, one is offered " +
+			"meanwhile. With a running `abaton serve` it uses that one's engine and the vault of whoever is logged in " +
 			"there, else it starts its own engine, in a jail. Where standard input is not a terminal you are a guest: each line is " +
 			"a question and only the answers are printed. Ctrl-C stops an answer, a second one leaves.",
 		examples: []string{
@@ -35,6 +36,8 @@ func chatVerb() verb {
 		codes:    []int{failed, unprotected, locked, found, stopped},
 		bind: func(fs *flag.FlagSet) action {
 			var w asWhom
+			beside := fs.Bool("beside", false, "")
+			fs.Bool(installTools, false, toolsHelp)
 			fs.BoolVar(&w.guest, "guest", false, "keep nothing of this conversation, and ask for no passphrase")
 			fs.BoolVar(&w.goOn, "continue", false, "go on with the newest conversation")
 			fs.StringVar(&w.resume, "resume", "", "go on with the conversation of this `ID`: its first digits, see `abaton history`")
@@ -48,6 +51,16 @@ func chatVerb() verb {
 				w.terminal = p.screen.inTTY
 				if err := w.check(); err != nil {
 					return err
+				}
+				if *beside {
+					var err error
+					if w.news, err = followNews(p.screen); err != nil {
+						return err
+					}
+				} else if what, lacks, err := offersVault(ctx, p, w); err != nil {
+					return err
+				} else if lacks {
+					return pullBeside(ctx, p, what)
 				}
 				if p.screen.inTTY && p.screen.outTTY && p.screen.moves {
 					return chatOnTerminal(ctx, p, w)

@@ -54,6 +54,7 @@ type deskOptions struct {
 	homeOptions
 	attempt func(*vault.Attempt) error // fills in a way other than the passphrase
 	older   bool                       // the person said beforehand that a backup was put back
+	asks    inquirer                   // nil: the program
 }
 
 // olderHelp is the help of the flag --accept-older.
@@ -123,7 +124,7 @@ func openHomeFor(ctx context.Context, p *program, o *deskOptions) (*home, error)
 	h, err := openHome(ctx, p, o.homeOptions)
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
 		if !o.older {
-			if _, err := acceptRollback(p, older); err != nil {
+			if err := acceptRollback(ctx, p, p, older); err != nil {
 				return nil, err
 			}
 		}
@@ -162,7 +163,10 @@ func unlock(ctx context.Context, p *program, people *vault.Directory, o deskOpti
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
 		a.Accept = older
 		if !o.older {
-			if _, err = acceptRollback(p, older); err != nil {
+			if o.asks == nil {
+				o.asks = p
+			}
+			if err := acceptRollback(ctx, p, o.asks, older); err != nil {
 				return s, err
 			}
 		}

@@ -17,7 +17,7 @@ func TestCallsSurviveTheirWay(t *testing.T) {
 	person := vault.Person{ID: "x", Name: "Åda \"x\"", Role: vault.RoleAuditor, Disabled: true, Since: "2026-11-26",
 		Ways: []vault.SlotKind{vault.SlotPassphrase, vault.SlotPasskey, vault.SlotToken, vault.SlotRecovery, vault.SlotEscrow}}
 	for _, in := range []any{
-		&[]vault.Person{person}, &person, &accessOf{"bob", true}, &roleOf{"bob", vault.RoleMember},
+		&[]vault.Person{person}, &person, &accessOf{"bob", true}, &roleOf{"bob", vault.RoleMember}, &newName{"bob", "robert"},
 		&invited{vault.Invitation{ID: id, Role: vault.RoleOwner, Expires: at}, "abi_x"},
 		&[]vault.Invitation{{ID: id, Role: vault.RoleMember, Expires: at}},
 		&tokenWish{"n", vault.ScopeAll, at}, &freshToken{vault.TokenInfo{ID: "1", Name: "n", Scope: vault.ScopeAsk, Since: "s", Expires: at}, "abt_x"},

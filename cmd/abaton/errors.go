@@ -97,6 +97,7 @@ var errorTable = []func(error) (string, int, bool){
 	match(func(e *foreignSocket) (string, int) { return e.Error(), failed }),
 	match(func(e noAccount) (string, int) { return e.Error(), unprotected }),
 	match(func(e checksFailed) (string, int) { return e.Error(), found }),
+	match(func(e exited) (string, int) { return e.Error(), e.code }),
 	match(func(e *engine.Fault) (string, int) {
 		if e.Kind == engine.Unjailed {
 			return e.Error(), unprotected

@@ -44,6 +44,9 @@ func verbHelp(w io.Writer, v verb, width int) {
 	v.bind(fs)
 	fmt.Fprint(w, "\nFlags:\n\n")
 	fs.VisitAll(func(f *flag.Flag) {
+		if f.Usage == "" { // for the program's own use
+			return
+		}
 		value, usage := flag.UnquoteUsage(f)
 		entry(w, strings.TrimRight("--"+f.Name+" "+value, " "), usage, 26, width)
 	})
@@ -113,7 +116,11 @@ func betterFlagError(fs *flag.FlagSet, err error) string {
 	}
 	name = strings.TrimLeft(name, "-")
 	var names []string
-	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	fs.VisitAll(func(f *flag.Flag) {
+		if f.Usage != "" {
+			names = append(names, f.Name)
+		}
+	})
 	if near := nearest(name, names); near != "" {
 		return fmt.Sprintf("there is no flag --%s; did you mean --%s?", name, near)
 	}

@@ -57,7 +57,7 @@ func historyDelete(ctx context.Context, p *program, d *desk, args []string, o hi
 		if more := len(list) - 20; more > 0 {
 			p.screen.say(fmt.Sprintf("  and %d more", more))
 		}
-		ok, err := p.confirm(fmt.Sprintf("Delete %s for good?", what))
+		ok, err := p.confirm(ctx, fmt.Sprintf("Delete %s for good?", what))
 		if err != nil {
 			return err
 		}

@@ -206,6 +206,7 @@ func recorded() map[vault.What]audit.What {
 		vault.PersonRemoved:      audit.PersonRemoved,
 		vault.PersonDisabled:     audit.PersonDisabled,
 		vault.RoleChanged:        audit.RoleChanged,
+		vault.PersonRenamed:      audit.PersonRenamed,
 		vault.SlotAdded:          audit.SlotAdded,
 		vault.SlotRemoved:        audit.SlotRemoved,
 		vault.SlotChanged:        audit.SlotChanged,

@@ -18,7 +18,7 @@ func TestEveryEventOfTheVaultIsRecorded(t *testing.T) {
 	}
 	defer log.Close()
 	r := recorder{log}
-	for what := vault.PersonCreated; what <= vault.TokenRevoked; what++ {
+	for what := vault.PersonCreated; what <= vault.PersonRenamed; what++ {
 		e := vault.Event{What: what, Actor: vault.ID{1}, Object: vault.ID{2}}
 		switch what {
 		case vault.PersonCreated, vault.RoleChanged, vault.InvitationMade:
@@ -32,7 +32,7 @@ func TestEveryEventOfTheVaultIsRecorded(t *testing.T) {
 			t.Errorf("event %d: %v", what, err)
 		}
 	}
-	if r.Record(vault.Event{What: vault.TokenRevoked + 1}) == nil {
+	if r.Record(vault.Event{What: vault.PersonRenamed + 1}) == nil {
 		t.Error("an event that nobody knows is recorded as something")
 	}
 }

@@ -74,6 +74,7 @@ func attacks() map[string]attack {
 		doPath + "people/withdraw":    {bodies: text, manages: true},
 		doPath + "people/role":        {bodies: field(`{"name":%q,"role":"member"}`), manages: true},
 		doPath + "people/access":      {bodies: field(`{"name":%q,"off":true}`), manages: true},
+		doPath + "people/rename":      {bodies: field(`{"name":%q,"new":"of a stranger"}`), manages: true},
 		doPath + "people/remove":      {bodies: text, manages: true},
 		auditPath:                     {bodies: func(x string) []string { return []string{""} }},
 		auditPath + cosignatureName:   {bodies: func(x string) []string { return []string{"", x} }},

@@ -160,6 +160,19 @@ func (k *keyboard) secret(ctx context.Context, prompt string) (t *secretText, er
 	}
 }
 
+// confirm asks a question that is answered with yes or no; nothing typed is no,
+// and so is Ctrl-D.
+func (k *keyboard) confirm(ctx context.Context, question string) (bool, error) {
+	mine := k.editor
+	k.editor = editor{prompt: question + " [y/N] "}
+	defer func() { k.editor = mine }()
+	s, err := k.line(ctx)
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return isYes(s), err
+}
+
 // errUnsaid says that a secret was not given.
 var errUnsaid = told{errors.New("the vault stays locked"), locked}
 

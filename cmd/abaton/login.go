@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
-
-	"abaton.local/vault"
 )
 
 func loginVerb() verb {
@@ -87,17 +85,7 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	}
 	defer secret.wipe()
 	form := map[string]string{"name": name}
-	in, err := c.enter(ctx, "/abaton/login", form, field, secret)
-	if back, ok := errors.AsType[*rolledBackThere](err); ok {
-		if !older {
-			p.screen.complain(back.Error())
-			if _, err = acceptOlder(p); err != nil {
-				return err
-			}
-		}
-		form["accept"] = back.accept
-		in, err = c.enter(ctx, "/abaton/login", form, field, secret)
-	}
+	in, err := c.login(ctx, p, p, older, form, field, secret)
 	if err != nil {
 		return err
 	}
@@ -116,6 +104,23 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	}
 	p.screen.say(fmt.Sprintf("Unlocked for %s. `abaton lock` locks it; 15 minutes without use do too.", cleanLine(name)))
 	return nil
+}
+
+// login enters, and asks about a vault that is older than it was, unless the
+// person said beforehand that a backup was put back.
+func (c *client) login(ctx context.Context, p *program, asks inquirer, older bool, form map[string]string, field string, secret *secretText) (admitted, error) {
+	in, err := c.enter(ctx, "/abaton/login", form, field, secret)
+	back, ok := errors.AsType[*rolledBackThere](err)
+	if !ok {
+		return in, err
+	}
+	if !older {
+		if err := acceptRollback(ctx, p, asks, back); err != nil {
+			return in, err
+		}
+	}
+	form["accept"] = back.accept
+	return c.enter(ctx, "/abaton/login", form, field, secret)
 }
 
 // enter sends a form with one secret field to the door. The secret is put into
@@ -201,21 +206,16 @@ func lockedWords(others int) string {
 	return fmt.Sprintf("Locked here; %d other sessions of yours keep the vault open: `abaton lock --all` ends them.", others)
 }
 
-// acceptOlder asks whether an older vault is meant to be there.
-func acceptOlder(p *program) (bool, error) {
+// acceptRollback tells that a vault is older than it was, and asks whether it is
+// meant to be there.
+func acceptRollback(ctx context.Context, p *program, asks inquirer, older error) error {
+	p.screen.complain(older.Error())
 	if !p.screen.inTTY {
-		return false, told{errors.New("the vault is not as it was last seen: if you restored a backup yourself, say --accept-older"), found}
+		return told{errors.New("the vault is not as it was last seen: if you restored a backup yourself, say --accept-older"), found}
 	}
-	ok, err := p.confirm("Did you put a backup back yourself, and shall this older state count from now on?")
+	ok, err := asks.confirm(ctx, "Did you put a backup back yourself, and shall this older state count from now on?")
 	if err == nil && !ok {
 		err = told{errors.New("nothing was opened; put the newest store back, or the newest backup"), found}
 	}
-	return ok, err
-}
-
-// acceptRollback is acceptOlder for a vault in this process.
-func acceptRollback(p *program, older *vault.RolledBack) (*vault.RolledBack, error) {
-	p.screen.complain(older.Error())
-	_, err := acceptOlder(p)
-	return older, err
+	return err
 }

@@ -54,6 +54,7 @@ func verbs() []verb {
 // program is what an action works with.
 type program struct {
 	verb   string
+	args   []string // that were typed after it
 	cfg    config
 	screen *screen
 	in     *os.File
@@ -79,7 +80,7 @@ func run(ctx context.Context, args []string, in, out, errs *os.File) int {
 		s.complain(unknownVerb(name))
 		return wrongUsage
 	}
-	p := &program{verb: v.name, in: in, screen: s, log: slog.New(slog.DiscardHandler)}
+	p := &program{verb: v.name, args: args, in: in, screen: s, log: slog.New(slog.DiscardHandler)}
 	err := p.do(ctx, v, args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return done
@@ -115,8 +116,8 @@ func (p *program) do(ctx context.Context, v verb, args []string) error {
 	if v.rootless {
 		return act(ctx, p, rest)
 	}
-	// Only pull can do something useful as root before it leaves root.
-	if v.name == "pull" && wantsTools(fs) {
+	// All that is useful as root before it is left.
+	if wantsTools(fs) {
 		if err := prepareAsRoot(ctx, p); err != nil {
 			return err
 		}

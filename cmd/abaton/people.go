@@ -12,13 +12,13 @@ import (
 
 func peopleVerb() verb {
 	return verb{
-		name: "people", args: "[list | invite | invitations | withdraw ID | role NAME ROLE | disable NAME | enable NAME | remove NAME]",
+		name: "people", args: "[list | invite | invitations | withdraw ID | role NAME ROLE | rename NAME NEW-NAME | disable NAME | enable NAME | remove NAME]",
 		short: "who may use this machine: invite, list, disable, remove",
-		about: "Shows and changes who is here; only an owner may. An owner decides who comes in and what they may do, and opens nobody's " +
+		about: "Shows and changes who is here; only an owner may, but for a name of one's own. An owner decides who comes in and what they may do, and opens nobody's " +
 			"vault but their own. An invitation is shown once, lets one person in, and ends after seven days. `disable` shuts somebody out and " +
 			"keeps their vault, sealed as it is. `remove` destroys their keys at once: what they kept is gone, for everybody and for good.",
 		examples: []string{
-			"abaton people", "abaton people invite --role member", "abaton people role bob auditor",
+			"abaton people", "abaton people invite --role member", "abaton people role bob auditor", "abaton people rename bob robert",
 			"abaton people disable bob", "abaton people remove bob",
 		},
 		settings: []string{"person"},
@@ -46,12 +46,12 @@ func peopleAction(ctx context.Context, p *program, args []string, o peopleOption
 	}
 	takes := map[string][]string{
 		"list": nil, "ls": nil, "invite": nil, "invitations": nil, "withdraw": {"the ID of an invitation"},
-		"role": {"the name of a person", "a role"}, "disable": {"the name of a person"}, "enable": {"the name of a person"},
+		"role": {"the name of a person", "a role"}, "rename": {"the name of a person", "a new name"}, "disable": {"the name of a person"}, "enable": {"the name of a person"},
 		"remove": {"the name of a person"}, "rm": {"the name of a person"},
 	}
 	needs, ok := takes[word]
 	if !ok {
-		return unknownWord("people", word, "list", "invite", "invitations", "withdraw", "role", "disable", "enable", "remove")
+		return unknownWord("people", word, "list", "invite", "invitations", "withdraw", "role", "rename", "disable", "enable", "remove")
 	}
 	if err := wantWords("people", word, args, needs...); err != nil {
 		return err
@@ -97,6 +97,13 @@ func peopleAction(ctx context.Context, p *program, args []string, o peopleOption
 			return err
 		}
 		p.screen.say(fmt.Sprintf("%s: %s from now on.", cleanLine(x.Name), x.Role))
+		return nil
+	case "rename":
+		x, err := rename().at(ctx, d, newName{args[0], args[1]})
+		if err != nil {
+			return err
+		}
+		p.screen.say(fmt.Sprintf("%s from now on: this is the name to come in by, at a terminal with --person.", cleanLine(x.Name)))
 		return nil
 	case "disable", "enable":
 		x, err := setDisabled().at(ctx, d, accessOf{args[0], word == "disable"})
@@ -174,7 +181,7 @@ func removePerson(ctx context.Context, p *program, d *desk, name string, yes boo
 		p.screen.say(fmt.Sprintf("This destroys the keys of %s at once, and with them every conversation and document that they kept. Nothing can bring "+
 			"these words back: not they, not you, not we, and no recovery code. A backup made before today still holds them, sealed, "+
 			"and opens for them alone.", cleanLine(x.Name)))
-		typed, err := p.answer("Type the name to go on (Enter: stop): ", "")
+		typed, err := p.answer(ctx, "Type the name to go on (Enter: stop): ", "")
 		if err != nil {
 			return err
 		}

@@ -99,6 +99,25 @@ func setDisabled() call[accessOf, vault.Person] {
 	}}
 }
 
+type newName struct {
+	Name string `json:"name"`
+	New  string `json:"new"`
+}
+
+// rename gives somebody another name: an owner anybody, others themselves.
+func rename() call[newName, vault.Person] {
+	return call[newName, vault.Person]{"people/rename", func(ctx context.Context, h *home, s vault.Session, in newName) (vault.Person, error) {
+		x, err := h.person(ctx, s, in.Name)
+		if err != nil {
+			return x, err
+		}
+		if x.Name, err = vault.ParseName(in.New); err != nil {
+			return x, err
+		}
+		return x, h.people.Rename(ctx, s, x.ID, x.Name)
+	}}
+}
+
 // dismiss destroys somebody's keys and forgets them: an owner anybody's, others
 // their own.
 func dismiss() call[string, vault.Person] {

@@ -14,6 +14,7 @@ import (
 type meter struct {
 	out   io.Writer
 	live  bool // a terminal: the line is redrawn
+	relay bool // another process shows it, see news
 	width func() int
 	now   func() time.Time
 
@@ -30,11 +31,12 @@ type meter struct {
 // How often a meter writes: often enough to see it move, seldom enough for a log.
 const (
 	liveEvery  = 100 * time.Millisecond
+	relayEvery = time.Second
 	plainEvery = 5 * time.Second
 )
 
-func newMeter(s *screen) *meter {
-	return &meter{out: s.errs, live: s.errTTY && s.moves, now: time.Now, width: func() int { return columns(s.errs, 80) }}
+func newMeter(s *screen, relay bool) *meter {
+	return &meter{out: s.errs, live: s.errTTY && s.moves && !relay, relay: relay, now: time.Now, width: func() int { return columns(s.errs, 80) }}
 }
 
 // begin starts a new piece of work.
@@ -112,17 +114,24 @@ func (m *meter) measure(done int64) {
 func (m *meter) draw(done, total int64, parts []string, last bool) {
 	now := m.now()
 	every := plainEvery
-	if m.live {
+	switch {
+	case m.relay:
+		every = relayEvery
+	case m.live:
 		every = liveEvery
 	}
 	if !last && now.Sub(m.drawn) < every {
 		return
 	}
-	if !m.live && now.Sub(m.begun) < plainEvery {
+	if !m.live && !m.relay && now.Sub(m.begun) < plainEvery {
 		return // over before it is worth a line
 	}
 	m.drawn = now
-	if !m.live {
+	switch {
+	case m.relay:
+		fmt.Fprintf(m.out, "%s: %s%c", m.name, strings.Join(parts, ", "), endOfProgress)
+		return
+	case !m.live:
 		fmt.Fprintf(m.out, "%s: %s\n", m.name, strings.Join(parts, ", "))
 		return
 	}

@@ -36,16 +36,23 @@ func pullVerb() verb {
 		bind: func(fs *flag.FlagSet) action {
 			var o pullOptions
 			fs.BoolVar(&o.prebuilt, "prebuilt", false, "fetch the ready-made engine, also where a compiler is")
-			fs.Bool(installTools, false, "as root on Debian or Ubuntu: install the compiler and make the account, first")
+			fs.Bool(installTools, false, toolsHelp)
+			fs.BoolVar(&o.relay, "relay", false, "")
 			fs.BoolVar(&o.json, "json", false, "print one JSON object: engine and models")
 			return func(ctx context.Context, p *program, args []string) error { return pull(ctx, p, args, o) }
 		},
 	}
 }
 
-const installTools = "install-tools"
+const (
+	installTools = "install-tools"
+	toolsHelp    = "as root on Debian or Ubuntu: install the compiler and make the account, first"
+)
 
-type pullOptions struct{ prebuilt, json bool }
+type pullOptions struct {
+	prebuilt, json bool
+	relay          bool // another process shows what is said: see news
+}
 
 // wish is what is to be on this machine in the end.
 type wish struct {
@@ -76,7 +83,7 @@ func pull(ctx context.Context, p *program, args []string, o pullOptions) error {
 		CACerts: p.cfg.around.caCerts, Proxy: p.cfg.around.proxy,
 	})
 	f := fetcher{
-		p: p, o: o, door: door, machine: machine, shelf: shelf, meter: newMeter(p.screen),
+		p: p, o: o, door: door, machine: machine, shelf: shelf, meter: newMeter(p.screen, o.relay),
 		puller: models.NewPuller(shelf, door, models.PullerConfig{Version: ownVersion(), Log: p.log}),
 	}
 	defer f.meter.end()

@@ -73,12 +73,11 @@ func TestNothingIsLostOverALock(t *testing.T) {
 		t.Fatalf("a question to a locked vault: %v", err)
 	}
 	p := &program{cfg: config{Person: "ada"}}
-	typed := &secretText{}
-	typed.n = copy(typed.buffer[:], testPassphrase)
-	if err := d.reopen(t.Context(), p, func(context.Context, string) (*secretText, error) { return typed, nil }); err != nil {
+	person := &asked{passphrase: testPassphrase}
+	if err := d.reopen(t.Context(), p, person); err != nil {
 		t.Fatal(err)
 	}
-	if typed.n != 0 || bytes.Contains(typed.buffer[:], []byte("horse")) {
+	if typed := person.typed; typed.n != 0 || bytes.Contains(typed.buffer[:], []byte("horse")) {
 		t.Error("the passphrase was not wiped")
 	}
 	if err := c.memory.question(t.Context(), "two", c.manner); err != nil {
@@ -197,3 +196,19 @@ func TestKeyInputForgets(t *testing.T) {
 		t.Errorf("%q is left", in.buffer[:8])
 	}
 }
+
+// asked answers like a person, and counts.
+type asked struct {
+	passphrase string
+	yes        bool
+	questions  int
+	typed      *secretText
+}
+
+func (a *asked) secret(context.Context, string) (*secretText, error) {
+	a.typed = &secretText{}
+	a.typed.n = copy(a.typed.buffer[:], a.passphrase)
+	return a.typed, nil
+}
+
+func (a *asked) confirm(context.Context, string) (bool, error) { a.questions++; return a.yes, nil }

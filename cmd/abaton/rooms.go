@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
-	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/models"
 	"abaton.local/models/enginepack"
@@ -47,43 +45,49 @@ func openRooms(ctx context.Context, p *program, fetch bool) (r *rooms, err error
 	if err := r.stock(ctx, p, fetch); err != nil {
 		return r, err
 	}
+	return r, r.wallIn(ctx, p)
+}
+
+// wallIn finds out how well this machine can shut an engine in.
+func (r *rooms) wallIn(ctx context.Context, p *program) (err error) {
 	r.jail, err = sandbox.Open(ctx, sandbox.Config{
 		StateDir: p.cfg.Folders.State, RuntimeDir: p.cfg.Folders.Runtime,
 		AcceptUnjailed: p.cfg.AcceptUnjailed, Log: p.log,
 	})
-	if err != nil {
-		return r, tell(err)
-	}
-	return r, nil
+	return tell(err)
 }
 
 // stock finds engine and model, or has them fetched.
-func (r *rooms) stock(ctx context.Context, p *program, fetch bool) (err error) {
-	if r.shelf, err = models.OpenShelf(p.cfg.Folders.Models); err != nil {
-		return tell(err)
-	}
-	var missing []string
-	if r.pack, err = findPack(ctx, p.cfg); errors.Is(err, enginepack.ErrNone) {
-		missing = append(missing, "engine")
-	} else if err != nil {
-		return tell(err)
-	}
-	if r.model, err = findModel(r.shelf, p.cfg.Model); err != nil {
-		if !errors.Is(err, models.ErrEmpty) {
-			return tell(err)
-		}
-		missing = nil // pull without arguments gets both
-	} else if missing == nil {
-		return nil
+func (r *rooms) stock(ctx context.Context, p *program, fetch bool) error {
+	what, lacks, err := r.missing(ctx, p)
+	if err != nil || !lacks {
+		return err
 	}
 	if !fetch {
 		return tell(errors.New("engine or model is missing: `abaton pull` fetches them"))
 	}
 	p.screen.say("Fetching what is missing, once: `abaton pull`.")
-	if err := fetchMissing(ctx, p, missing...); err != nil {
+	if err := fetchMissing(ctx, p, what...); err != nil {
 		return err
 	}
 	return r.stock(ctx, p, false)
+}
+
+// missing says whether `abaton pull` has to get something before anybody can
+// answer, and what to name to it: nothing when it is engine and model.
+func (r *rooms) missing(ctx context.Context, p *program) (what []string, lacks bool, err error) {
+	if r.shelf, err = models.OpenShelf(p.cfg.Folders.Models); err != nil {
+		return nil, false, tell(err)
+	}
+	if r.pack, err = findPack(ctx, p.cfg); errors.Is(err, enginepack.ErrNone) {
+		what, lacks = append(what, "engine"), true
+	} else if err != nil {
+		return nil, false, tell(err)
+	}
+	if r.model, err = findModel(r.shelf, p.cfg.Model); errors.Is(err, models.ErrEmpty) {
+		return nil, true, nil
+	}
+	return what, lacks, tell(err)
 }
 
 func findModel(shelf *models.Shelf, name string) (models.Passport, error) {
@@ -142,139 +146,6 @@ func (r *rooms) close() error {
 		r.lock.release()
 	}
 	return errors.Join(errs...)
-}
-
-// answers is whoever answers a person at this terminal, with what is known of it.
-type answers struct {
-	answerer
-	seated
-	shelf   *models.Shelf
-	model   models.Passport
-	tier    string
-	through bool // a running serve
-	warm    func()
-	close   func()
-}
-
-// walls says what stands between the model and the machine.
-func (a *answers) walls() string {
-	if a.through {
-		return "sandbox: " + a.tier + ", by the running abaton serve"
-	}
-	return "sandbox: " + a.tier
-}
-
-// openAnswers finds a running serve, or opens the rooms here, and finds out who
-// asks. Either way this process is locked down when it returns, and was before
-// a secret was typed.
-func openAnswers(ctx context.Context, p *program, w asWhom) (*answers, error) {
-	if c, err := connect(ctx, p.cfg.Folders.Socket()); err != nil {
-		return nil, err
-	} else if c != nil {
-		return throughServe(ctx, p, w)
-	}
-	r, err := openRooms(ctx, p, true)
-	if err != nil {
-		return nil, err
-	}
-	h, err := homeFor(ctx, p, r, w)
-	if err != nil {
-		return nil, errors.Join(err, r.close())
-	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	gone := make(chan error, 2)
-	shut := func() {
-		var err error
-		if h != nil { // before the sessions end: what is sealed now needs keys
-			err = h.closeHistories(context.Background())
-		}
-		stop()
-		err = errors.Join(err, <-gone, <-gone)
-		if h != nil {
-			err = errors.Join(err, h.close())
-		}
-		if err = errors.Join(err, r.close()); err != nil && !errors.Is(err, context.Canceled) {
-			p.log.Error("closing the rooms", "error", err.Error())
-		}
-	}
-	if err := r.lockDown(p); err != nil {
-		gone <- nil
-		gone <- nil
-		shut()
-		return nil, err
-	}
-	go func() { gone <- r.engine.Run(running) }()
-	go func() {
-		if h == nil {
-			gone <- nil
-			return
-		}
-		gone <- h.people.Run(running) // locks who is idle
-	}()
-	s, err := seatHere(ctx, p, h, w)
-	if err != nil {
-		shut()
-		return nil, err
-	}
-	a := &answers{
-		answerer: here{chat.New(r.engine, r.shelf), s.desk},
-		seated:   s, shelf: r.shelf, model: r.model, tier: tierWords(r.jail.Tier()), close: shut,
-	}
-	a.warm = func() {
-		go func() { _ = r.engine.Warm(running, engine.Person(s.session.Person), a.model.Digest) }() // the first question meets the same error
-	}
-	return a, nil
-}
-
-// homeFor opens the home where somebody is set up who may want to come in; the
-// rooms hold the store's lock.
-func homeFor(ctx context.Context, p *program, r *rooms, w asWhom) (*home, error) {
-	if w.guest || !w.terminal || !isHome(p.cfg.Folders) {
-		return nil, nil
-	}
-	h, err := openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{locked: r.leave}})
-	if err == nil && h.people.Unclaimed() {
-		return nil, h.close()
-	}
-	return h, err
-}
-
-func throughServe(ctx context.Context, p *program, w asWhom) (*answers, error) {
-	shelf, err := models.OpenShelf(p.cfg.Folders.Models)
-	if err != nil {
-		return nil, tell(err)
-	}
-	m, err := findModel(shelf, p.cfg.Model)
-	if err != nil {
-		return nil, tell(err)
-	}
-	status, err := newClient(p.cfg.Folders.Socket()).status(ctx)
-	if err != nil {
-		return nil, tell(err)
-	}
-	if err := closeWays(p); err != nil {
-		return nil, err
-	}
-	s, err := seatThere(ctx, p, w)
-	if err != nil {
-		return nil, err
-	}
-	c := s.remote
-	if c == nil { // a guest
-		c = newClient(socketName)
-	}
-	nothing := func() {}
-	return &answers{answerer: c, seated: s, shelf: shelf, model: m, tier: status.Tier, through: true, warm: nothing, close: nothing}, nil
-}
-
-// here answers by the rooms of this process, for whoever is at the desk.
-type here struct {
-	chat *chat.Answerer
-	desk *desk
-}
-
-func (h here) Answer(ctx context.Context, ask chat.Ask) iter.Seq2[chat.Event, error] {
-	return h.chat.Answer(ctx, h.desk.session, ask)
 }
 
 // tierWords says in a few words what a tier holds: "full jail (tier A)".

@@ -87,7 +87,7 @@ func TestStories(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "tiny-model": tinyModel, "stocked": stocked,
+			"exits": exits, "tiny-model": tinyModel, "stocked": stocked, "wanting": wanting,
 			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas,
 		},
 	})
@@ -217,6 +217,34 @@ func stocked(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(dir, "abaton.toml"), []byte(strings.Join(args, "\n")+"\n"+text), 0o644))
 }
 
+// wanting: the prepared model is here and the engine is not. A pull of it waits
+// for another one, which is this test: the steps of a terminal end that, with
+// the engine in its place (fetched) or without (unfetched).
+func wanting(ts *testscript.TestScript, _ bool, args []string) {
+	stocked(ts, false, args)
+	owner := syscall.Stat_t{}
+	ts.Check(syscall.Stat(ts.Getenv("CHECK_ENGINES"), &owner))
+	// Beside the prepared one: an engine cannot be read, so it comes as a link.
+	dir, err := os.MkdirTemp(filepath.Dir(ts.Getenv("CHECK_ENGINES")), "wanting")
+	ts.Check(err)
+	ts.Defer(func() {
+		packs, _ := filepath.Glob(filepath.Join(dir, "*/."))
+		for _, pack := range packs {
+			ts.Check(os.Chmod(pack, 0o700)) // else an ordinary account cannot remove it
+		}
+		ts.Check(os.RemoveAll(dir))
+	})
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	ts.Check(err)
+	ts.Defer(func() { f.Close() })
+	ts.Check(syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	ts.Check(errors.Join(os.Chown(dir, int(owner.Uid), int(owner.Gid)), f.Chown(int(owner.Uid), int(owner.Gid))))
+	path := filepath.Join(ts.Getenv("ABATON_CONFIG_DIR"), "abaton.toml")
+	text := strings.Replace(ts.ReadFile(path), strconv.Quote(ts.Getenv("CHECK_ENGINES")), strconv.Quote(dir), 1)
+	ts.Check(os.WriteFile(path, []byte(text), 0o644))
+	ts.Value(servedKey{}).(*current).pull = f
+}
+
 // served is a running `abaton serve` of a story.
 type served struct {
 	cmd  *exec.Cmd
@@ -274,8 +302,12 @@ func serving(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(servedKey{}).(*current).served = s
 }
 
-// current is the server of one story; stories run side by side.
-type current struct{ served *served }
+// current is the server of one story, and the pull that another one waits for;
+// stories run side by side.
+type current struct {
+	served *served
+	pull   *os.File // the lock that it waits for
+}
 
 type servedKey struct{}
 

@@ -10,6 +10,13 @@ import (
 	"strings"
 )
 
+// inquirer asks a person: at the prompt of a verb, or within a conversation, where
+// another goroutine reads what is typed.
+type inquirer interface {
+	secret(ctx context.Context, prompt string) (*secretText, error)
+	confirm(ctx context.Context, question string) (bool, error)
+}
+
 // longestSecret bounds a passphrase or code that is typed, in bytes.
 const longestSecret = 1024
 
@@ -71,7 +78,7 @@ func (t *secretText) read(in io.Reader) error {
 		case err != nil && t.n > 0 && errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, io.EOF):
-			return errors.New("the secret is missing: type it, or give it as the first line of standard input")
+			return errNoSecret
 		case err != nil:
 			return err
 		case b == '\n' || b == '\r':
@@ -97,6 +104,9 @@ func (t *secretText) read(in io.Reader) error {
 	}
 }
 
+// errNoSecret says that nothing was typed, and nothing will be.
+var errNoSecret = errors.New("the secret is missing: type it, or give it as the first line of standard input")
+
 // back takes the last character back, all bytes of it.
 func (t *secretText) back() {
 	t.buffer[t.n] = 0
@@ -111,12 +121,28 @@ func (t *secretText) back() {
 }
 
 // answer reads one line that is shown. Nothing typed is the default.
-func (p *program) answer(prompt, otherwise string) (string, error) {
+func (p *program) answer(ctx context.Context, prompt, otherwise string) (string, error) {
+	t := &secretText{}
+	read := make(chan error, 1)
+	interrupts := make(chan os.Signal, 1)
 	if p.screen.inTTY {
+		signal.Notify(interrupts, os.Interrupt)
+		defer signal.Stop(interrupts)
 		io.WriteString(p.screen.errs, prompt)
 	}
-	t := &secretText{}
-	if err := t.read(p.in); err != nil {
+	go func() { read <- t.read(p.in) }()
+	var err error
+	select {
+	case err = <-read:
+	case <-interrupts:
+		err = errStopped
+	case <-ctx.Done():
+		err = errStopped
+	}
+	if err != nil {
+		if p.screen.inTTY {
+			io.WriteString(p.screen.errs, "\n")
+		}
 		return "", tell(err)
 	}
 	if s := strings.TrimSpace(string(t.bytes())); s != "" {
@@ -126,10 +152,15 @@ func (p *program) answer(prompt, otherwise string) (string, error) {
 }
 
 // confirm asks a question that is answered with yes or no; nothing typed is no.
-func (p *program) confirm(question string) (bool, error) {
-	s, err := p.answer(question+" [y/N] ", "n")
+func (p *program) confirm(ctx context.Context, question string) (bool, error) {
+	s, err := p.answer(ctx, question+" [y/N] ", "n")
 	if err != nil {
 		return false, err
 	}
-	return strings.EqualFold(s, "y") || strings.EqualFold(s, "yes"), nil
+	return isYes(s), nil
+}
+
+func isYes(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.EqualFold(s, "y") || strings.EqualFold(s, "yes")
 }

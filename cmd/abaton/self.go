@@ -38,7 +38,7 @@ func fetchMissing(ctx context.Context, p *program, what ...string) error {
 	cmd.Stdout, cmd.Stderr = p.screen.errs, p.screen.errs
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return told{errors.New("`abaton pull` did not get what is missing: see above"), max(exit.ExitCode(), failed)}
+		return told{errNotPulled, max(exit.ExitCode(), failed)}
 	}
 	return err
 }

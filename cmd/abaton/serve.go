@@ -22,7 +22,7 @@ func serveVerb() verb {
 		name: "serve", short: "answer programs on this machine (OpenAI interface)",
 		about: "Answers programs on this machine: POST /v1/chat/completions and GET /v1/models, on a loopback address with an " +
 			"access token, and on a Unix socket for this account's own programs. With --lan-address other machines come in too, by " +
-			"TLS and with an account. The claim that it prints once makes the first owner: abaton setup. " +
+			"TLS and with an account. The claim makes the first owner: a terminal shows it once, else it lies in a file of this account, until the server ends. " +
 			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
 			"running answers had time to end; a second one ends it at once.",
 		examples: []string{
@@ -84,8 +84,14 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err := entry.open(h, tokens, wantToken); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
-	announce(p, r, now, entry, door)
+	announce(p, r, now, door)
+	hide, err := showClaim(p, entry.claim)
 	entry.claim.Clear()
+	defer func() { closed = errors.Join(closed, hide()) }()
+	if err != nil {
+		return errors.Join(err, door.Close())
+	}
+	entry.announce(p)
 	routes, err := newCounter(h, p, door)
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
@@ -117,7 +123,7 @@ func (p *program) lan() *gateway.TLS {
 	}
 	return &gateway.TLS{
 		Address: p.cfg.LAN, Names: p.cfg.LANNames, Dir: filepath.Join(p.cfg.Folders.State, "tls"),
-		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey,
+		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey, Words: vault.DigestWords,
 	}
 }
 
@@ -141,20 +147,24 @@ func (e *entrance) open(h *home, tokens *vault.Tokens, want bool) (err error) {
 	return err
 }
 
-// announce says where it serves, behind which walls, and the token if it is
-// new. The line about the token comes last: programs wait for it.
-func announce(p *program, r *rooms, s status, e entrance, door *gateway.Gateway) {
+// announce says where it serves, and behind which walls.
+func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 	out := p.screen.out
 	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
 	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
 	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
 	if at := door.TLSAddr(); at != nil {
-		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n            fingerprint of the authority: %s\n", at, door.Fingerprint())
+		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n", at)
+		if own := door.Fingerprint(); own != "" { // else the operator's certificate
+			fmt.Fprintf(out, "            authority %s\n            SHA-256   %s\n", own, door.FingerprintDigits())
+		}
 	}
-	if claim := e.claim.Reveal(); len(claim) > 0 {
-		fmt.Fprintf(out, "  claim     abaton setup --invitation %s\n            makes the owner, whose conversations are kept. Once, and until this server ends.\n", claim)
-	}
+}
+
+// announce says the token if it is new. It comes last: programs wait for it.
+func (e *entrance) announce(p *program) {
+	out := p.screen.out
 	switch {
 	case !e.empty:
 		fmt.Fprintf(out, "%s     your own: `abaton keys create NAME` makes one\n", readyWord)

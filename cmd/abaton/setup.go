@@ -87,34 +87,62 @@ func setUpHere(ctx context.Context, p *program, invitation string, back bool) er
 		return err
 	}
 	defer n.wipe()
-	p.screen.say("Making the vault …")
-	s, err := h.people.Join(ctx, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes(), Recovery: recovery.bytes()})
-	if back && errors.Is(err, vault.ErrWrong) {
+	if !back {
+		s, err := makeVault(ctx, p, h, n, ticket)
+		if err == nil {
+			s.End()
+		}
+		return err
+	}
+	s, err := join(ctx, p, h, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes(), Recovery: recovery.bytes()})
+	if errors.Is(err, vault.ErrWrong) {
 		return told{errors.New("this recovery code opens no vault here that is without a person: is it of the vault in this backup, and of a time before it?"), locked}
 	}
 	if err != nil {
-		return tell(err)
+		return err
 	}
 	defer s.End()
-	// The token of the time before anybody was here opens nothing any more.
-	if err := os.Remove(filepath.Join(p.cfg.Folders.Tokens(), "token.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return tell(err)
+	p.screen.say("Your vault is yours again; its recovery code stays good.")
+	farewell(p, n.name)
+	return nil
+}
+
+// makeVault makes somebody's vault in this process, and the recovery code for it.
+func makeVault(ctx context.Context, p *program, h *home, n newcomer, ticket []byte) (s vault.Session, err error) {
+	if s, err = join(ctx, p, h, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes()}); err != nil {
+		return s, err
 	}
-	if back {
-		p.screen.say("Your vault is yours again; its recovery code stays good.")
-		farewell(p, n.name)
-		return nil
-	}
+	defer func() {
+		if err != nil {
+			s.End()
+			p.screen.say("Your vault is made, and opens with your passphrase alone: `abaton vault recovery` gives it a recovery code.")
+		}
+	}()
 	code, err := h.people.NewRecovery(s)
 	if err != nil {
-		return tell(err)
+		return s, tell(err)
 	}
 	defer code.Clear()
 	if err := showRecovery(ctx, p, code.Reveal(), func(back []byte) error { return h.people.ConfirmRecovery(ctx, s, back) }); err != nil {
-		return err
+		return s, err
 	}
 	farewell(p, n.name)
-	return nil
+	return s, nil
+}
+
+// join lets somebody in who has a ticket.
+func join(ctx context.Context, p *program, h *home, n vault.Newcomer) (vault.Session, error) {
+	p.screen.say("Making the vault …")
+	s, err := h.people.Join(ctx, n)
+	if err != nil {
+		return s, tell(err)
+	}
+	// The token of the time before anybody was here opens nothing any more.
+	if err := os.Remove(filepath.Join(p.cfg.Folders.Tokens(), "token.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.End()
+		return s, tell(err)
+	}
+	return s, nil
 }
 
 // newcomer is what somebody typed who comes in for the first time.
@@ -132,7 +160,7 @@ func askNewcomer(ctx context.Context, p *program) (n newcomer, err error) {
 	if n.name == "" {
 		n.name = usualName(p.cfg)
 		if p.screen.inTTY {
-			if n.name, err = p.answer(fmt.Sprintf("Your name here [%s]: ", n.name), n.name); err != nil {
+			if n.name, err = p.answer(ctx, fmt.Sprintf("Your name here [%s]: ", n.name), n.name); err != nil {
 				return n, err
 			}
 		}
@@ -233,7 +261,7 @@ func usualName(c config) string {
 // setUpThere makes a person at a running serve.
 func setUpThere(ctx context.Context, p *program, invitation string) error {
 	if invitation == "" {
-		return told{errors.New("an abaton serve is running: give the claim that it printed at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
+		return told{errors.New("an abaton serve is running: give the claim that it told at its start, or an owner's invitation: abaton setup --invitation TEXT"), failed}
 	}
 	// Before a secret is typed, as everywhere.
 	if err := closeWays(p); err != nil {

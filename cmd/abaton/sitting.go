@@ -127,7 +127,7 @@ func (s *sitting) keep(ctx context.Context, text string) error {
 
 func (s *sitting) unlock(ctx context.Context) error {
 	s.p.screen.say("Your vault has locked meanwhile.")
-	return s.a.reopen(ctx, s.p, s.k.secret)
+	return s.a.reopen(ctx, s.p, s.k)
 }
 
 // leave keeps what could not be kept before.

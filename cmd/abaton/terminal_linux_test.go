@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,10 +21,11 @@ import (
 //
 //	size COLUMNS ROWS     before the start
 //	see REGEXP            wait until what came since the last see matches
-//	type "TEXT"           a quoted Go string; \x03 is Ctrl-C
+//	type "TEXT"           a quoted Go string; \x03 is Ctrl-C, {} is what the last see matched
 //	pause                 wait until nothing has come for a while
 //	exit CODE             the command ends with this exit code
 //	kill                  the command is killed
+//	fetched, unfetched    the pull that another one waits for ends, see wanting
 //	meanwhile COMMAND...  another command, which ends well
 //
 // Everything that came is in terminal.out.
@@ -75,13 +77,21 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 		case "type":
 			text, err := strconv.Unquote(arg)
 			ts.Check(err)
-			_, err = master.WriteString(text)
+			_, err = master.WriteString(strings.ReplaceAll(text, "{}", t.seen))
 			ts.Check(err)
 		case "pause":
 			t.pause()
 		case "meanwhile":
 			words := strings.Fields(arg)
 			ts.Check(ts.Exec(words[0], words[1:]...))
+		case "fetched":
+			pull := ts.Value(servedKey{}).(*current).pull
+			whole, err := filepath.Glob(filepath.Join(ts.Getenv("CHECK_ENGINES"), "[^.]*"))
+			ts.Check(err)
+			ts.Check(ts.Exec("cp", append([]string{"-al", "-t", filepath.Dir(pull.Name())}, whole...)...))
+			pull.Close()
+		case "unfetched":
+			ts.Value(servedKey{}).(*current).pull.Close()
 		case "kill":
 			ts.Check(cmd.Process.Kill())
 			t.drain()
@@ -107,6 +117,7 @@ type talk struct {
 	came   <-chan []byte
 	all    strings.Builder
 	fresh  string // since the last see
+	seen   string // by the last see
 }
 
 // longestTalk bounds each wait; a model on a busy machine may take its time.
@@ -116,7 +127,7 @@ func (t *talk) see(want *regexp.Regexp) {
 	limit := time.After(longestTalk)
 	for {
 		if at := want.FindStringIndex(t.fresh); at != nil {
-			t.fresh = t.fresh[at[1]:]
+			t.seen, t.fresh = t.fresh[at[0]:at[1]], t.fresh[at[1]:]
 			return
 		}
 		select {

@@ -174,7 +174,7 @@ func rotate() call[rotation, []vault.Way] {
 }
 
 func addEscrow(ctx context.Context, p *program, d *desk, recipient string, yes bool) error {
-	ok, err := p.agreed(yes, fmt.Sprintf("Whoever holds the secret key of %s can open your vault and read all that you keep, now and later, until you take "+
+	ok, err := p.agreed(ctx, yes, fmt.Sprintf("Whoever holds the secret key of %s can open your vault and read all that you keep, now and later, until you take "+
 		"it back with `abaton vault escrow remove`. What they read until then cannot be taken back. Let them?", vault.Fingerprint(recipient)))
 	if err != nil || !ok {
 		return err
@@ -223,7 +223,7 @@ func removeWay(ctx context.Context, p *program, d *desk, id string, yes bool) er
 	if err != nil {
 		return tell(err)
 	}
-	ok, err := p.agreed(yes, fmt.Sprintf("The %s (%s) will not open your vault any more.", ways[i].Kind, shortID(ways[i].ID)))
+	ok, err := p.agreed(ctx, yes, fmt.Sprintf("The %s (%s) will not open your vault any more.", ways[i].Kind, shortID(ways[i].ID)))
 	if err != nil || !ok {
 		return err
 	}
@@ -267,7 +267,7 @@ func takeWay() call[string, vault.Way] {
 }
 
 // agreed asks for a yes, unless it was given beforehand.
-func (p *program) agreed(yes bool, question string) (bool, error) {
+func (p *program) agreed(ctx context.Context, yes bool, question string) (bool, error) {
 	if yes {
 		return true, nil
 	}
@@ -275,7 +275,7 @@ func (p *program) agreed(yes bool, question string) (bool, error) {
 		return false, usageError{p.verb, "nobody is there to ask: say --yes if you mean it."}
 	}
 	p.screen.say(question)
-	ok, err := p.confirm("Go on?")
+	ok, err := p.confirm(ctx, "Go on?")
 	if err == nil && !ok {
 		p.screen.say("Nothing was changed.")
 		err = errStopped
