@@ -303,7 +303,7 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 		return Session{}, errors.Join(err, d.unseat(ctx, p))
 	}
 	d.noteEntry(ctx, s, Deed{What: DeedUnlocked, Way: SlotPassphrase.String()})
-	if err := d.Remember(); err != nil {
+	if err := d.bindNow(); err != nil {
 		return s, err
 	}
 	return s, nil

@@ -220,7 +220,7 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 func (d *Directory) welcomeBack(ctx context.Context, s Session, a Attempt, accepted bool, failed int) error {
 	if accepted {
 		d.noteEntry(ctx, s, Deed{What: DeedRollback})
-		if err := d.Remember(); err != nil {
+		if err := d.bindNow(); err != nil {
 			return err
 		}
 	}
