@@ -204,7 +204,7 @@ func (d *Directory) load(ctx context.Context, root *seal.Key) (err error) {
 	mark.doubt = mark.doubt || d.stale
 	accepted := false
 	open := func(m Head) (*Vault, error) { return Open(ctx, d.config.Store, d.id, root, Opening{Remembered: m}) }
-	if d.vault, accepted, err = d.openChecked(ctx, d.id, mark, known, d.config.Accept, open); err != nil {
+	if d.vault, accepted, err = d.openChecked(mark, known, d.config.Accept, open); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
 	if accepted {
