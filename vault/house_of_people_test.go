@@ -15,6 +15,7 @@ type record struct {
 	events []Event
 	bound  []binding
 	err    error
+	step   func() error // asked before each writing, where a test wants it
 }
 
 // binding is a digest of all heads, and its time.
@@ -26,8 +27,8 @@ type binding struct {
 func (r *record) Bind(heads [32]byte, at ...time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err != nil {
-		return r.err
+	if err := r.fails(); err != nil {
+		return err
 	}
 	for _, t := range at {
 		r.bound = append(r.bound, binding{heads, t})
@@ -48,11 +49,18 @@ func (r *record) Bound(heads ...[32]byte) (time.Time, int) {
 func (r *record) Record(e Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err != nil {
-		return r.err
+	if err := r.fails(); err != nil {
+		return err
 	}
 	r.events = append(r.events, e)
 	return nil
+}
+
+func (r *record) fails() error {
+	if r.err == nil && r.step != nil {
+		return r.step()
+	}
+	return r.err
 }
 
 // take gives what was recorded since the last take.
