@@ -51,7 +51,7 @@ const (
 	ModelChanged         What = 23
 	ClockJump            What = 24 // Detail: seconds that the clock went back
 	WitnessChanged       What = 25
-	Heads                What = 26 // Digest: of the heads of all vaults, blinded
+	Heads                What = 26 // Digest: of the heads of all vaults, blinded; Detail: Bound
 	SandboxTier          What = 27 // Detail: the tier
 	PolicyHit            What = 28 // Detail: the system call's number
 	EngineForged         What = 29 // Detail: the caller's code of the field
@@ -89,6 +89,10 @@ const (
 	RootKey      uint32 = 1
 	DeviceSecret uint32 = 2
 )
+
+// Bound is the detail of a record of heads that [Log.Bind] wrote: the memory
+// that it stands for names it in turn.
+const Bound uint32 = 1
 
 // Tiers of the sandbox.
 const (
@@ -134,7 +138,7 @@ var rules = [...]rule{
 	ModelChanged:         {name: "model file changed", digest: true},
 	ClockJump:            {name: "clock went back", detail: 1<<32 - 1, own: true},
 	WitnessChanged:       {name: "witness changed", digest: true},
-	Heads:                {name: "heads of all vaults", digest: true, own: true},
+	Heads:                {name: "heads of all vaults", detail: 1, digest: true, own: true, words: []string{"bound"}},
 	SandboxTier:          {name: "sandbox tier", detail: 4, words: []string{"A", "B", "C", "D"}},
 	PolicyHit:            {name: "policy hit", detail: 1<<16 - 1},
 	EngineForged:         {name: "forged engine field", detail: 255},

@@ -38,6 +38,7 @@ type Log struct {
 	tree    tree
 	link    link
 	time    int64               // of the last record
+	heads   Record              // the newest that Bind wrote
 	pending map[int][]tlog.Hash // by level: hashes that are in no tile on disk yet
 	signed  Checkpoint          // the newest
 	note    []byte              // as it was signed
@@ -186,6 +187,9 @@ func (l *Log) writeGroup(records []Record) error {
 		l.tree.add(tlog.RecordHash(b[2:entrySize]), l.keep)
 	}
 	l.link, l.time = last, records[len(records)-1].Time.Unix()
+	for _, r := range records {
+		l.noteHeads(r)
+	}
 	if l.tree.size%tileWidth == 0 {
 		full := l.bundle
 		l.bundle = nil

@@ -173,6 +173,7 @@ func (l *Log) load() error {
 			l.keep(level, n, h)
 		}
 	}
+	s.each = l.noteHeads
 	if err := s.runAgainst(heads); err != nil {
 		return scanned(err)
 	}

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,46 +15,6 @@ func openBubble(t *testing.T) (*Log, *memDisk) {
 		t.Fatal(err)
 	}
 	return l, d
-}
-
-// The heads are recorded on the hour whether or not they changed, and nothing
-// in the records tells whether they did.
-func TestHeadsTellNothingAboutWhoWorkedWhen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, d := openBubble(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		var heads atomic.Value
-		heads.Store([32]byte{1})
-		gone := make(chan error)
-		go func() { gone <- l.RunHeads(ctx, time.Hour, func() [32]byte { return heads.Load().([32]byte) }) }()
-		begin := time.Now()
-		time.Sleep(begin.Truncate(time.Hour).Add(5*time.Hour + time.Minute).Sub(begin)) // of the bubble: takes no time
-		synctest.Wait()
-		heads.Store([32]byte{2})
-		time.Sleep(2 * time.Hour)
-		synctest.Wait()
-		cancel()
-		if err := <-gone; err != nil {
-			t.Fatal(err)
-		}
-		seen := map[Digest]bool{}
-		list := records(t, d.fs())
-		for i, r := range list {
-			if r.What != Heads || r.Time.Minute() != 0 || r.Time.Second() != 0 || !r.Actor.IsZero() || !r.Object.IsZero() || r.Detail != 0 {
-				t.Errorf("record %d: %+v", i, r)
-			}
-			if seen[r.Digest] {
-				t.Error("the same heads have the same digest twice: it tells that nobody worked")
-			}
-			seen[r.Digest] = true
-			if changed := i >= 5; l.HasHeads(r, [32]byte{1}) == changed || l.HasHeads(r, [32]byte{2}) != changed {
-				t.Errorf("record %d: who has the key cannot tell the heads", i)
-			}
-		}
-		if len(list) != 7 {
-			t.Errorf("%d records in seven hours", len(list))
-		}
-	})
 }
 
 func TestRecordsAreSignedWithinAMinute(t *testing.T) {

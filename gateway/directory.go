@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"abaton.local/vault"
@@ -67,6 +66,9 @@ func (d directory) Enter(ctx context.Context, e Entry) (in Entered, err error) {
 
 func (d directory) joined(ctx context.Context, e Entry) (in Entered, err error) {
 	n := vault.Newcomer{Ticket: e.Ticket, Name: e.Name, Passphrase: e.Passphrase, Recovery: e.Recovery}
+	if n.Accept, err = parseAccept(e.Accept); err != nil {
+		return Entered{}, err
+	}
 	if in.Session, err = d.Join(ctx, n); err != nil {
 		return Entered{}, mistaken(err)
 	}
@@ -100,7 +102,7 @@ func (d directory) Lock(s vault.Session, all bool) (others int, err error) {
 // written for people and quote nothing.
 func mistaken(err error) error {
 	if back, is := errors.AsType[*vault.RolledBack](err); is {
-		return &Mistake{"rolled_back", sentence(back), fmt.Sprintf("%d %d %t", back.Have, back.Remembered, back.Lost)}
+		return &Mistake{"rolled_back", sentence(back), back.Text()}
 	}
 	if errors.Is(err, vault.ErrRecoveryCode) { // says in which group to look
 		return &Mistake{Code: "invalid_recovery_code", Message: sentence(err)}
@@ -121,11 +123,11 @@ func parseAccept(s string) (*vault.RolledBack, error) {
 	if s == "" {
 		return nil, nil
 	}
-	var b vault.RolledBack
-	if n, err := fmt.Sscanf(s, "%d %d %t", &b.Have, &b.Remembered, &b.Lost); err != nil || n != 3 {
+	b, err := vault.ParseRolledBack(s)
+	if err != nil {
 		return nil, &Mistake{Code: "invalid_accept", Message: "What is to be accepted is not as Abaton said it. Log in without it and read again."}
 	}
-	return &b, nil
+	return b, nil
 }
 
 // sentence makes an error's text one for a person.

@@ -139,7 +139,7 @@ func TestHowLoginsFail(t *testing.T) {
 			if a.StatusCode != c.want || a.Header.Get("Retry-After") != c.retry {
 				t.Fatalf("%s: %s %s", name, a.Status, a.body)
 			}
-			if name == "rolled back" && decode[refused](t, a).Error.Accept != "7 9 false" {
+			if name == "rolled back" && decode[refused](t, a).Error.Accept != (&vault.RolledBack{Have: 7, Remembered: 9}).Text() {
 				t.Errorf("%s: %s", name, a.body)
 			}
 		}
@@ -156,8 +156,14 @@ func TestHowLoginsFail(t *testing.T) {
 	if log := h.log.String(); strings.Contains(log, canary) {
 		t.Errorf("log: %s", log)
 	}
-	if got, err := parseAccept("7 9 false"); err != nil || *got != (vault.RolledBack{Have: 7, Remembered: 9}) {
+	said := vault.RolledBack{Have: 7, Head: [32]byte{3}, Remembered: 9, Stale: true}
+	if got, err := parseAccept(said.Text()); err != nil || *got != said {
 		t.Errorf("%+v %v", got, err)
+	}
+	for _, s := range []string{said.Text() + " ", said.Text() + "x", "7 9 false", "7 03 9 false true"} {
+		if _, err := parseAccept(s); err == nil {
+			t.Errorf("accepted: %q", s)
+		}
 	}
 }
 

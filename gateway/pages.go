@@ -40,7 +40,7 @@ func (d *desk) login(w http.ResponseWriter, r *http.Request, from peer) *refusal
 // join answers {"invitation", "name", "passphrase"}; with the "recovery_code" of
 // a vault that came from another machine, that vault is taken up.
 func (d *desk) join(w http.ResponseWriter, r *http.Request, from peer) *refusal {
-	f, no := readForm(r, "invitation", "name", "passphrase", "recovery_code", "cookie")
+	f, no := readForm(r, "invitation", "name", "passphrase", "recovery_code", "accept", "cookie")
 	if no != nil {
 		return no
 	}
@@ -52,7 +52,7 @@ func (d *desk) join(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 		return &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "missing_field",
 			message: "Joining needs an invitation, or the claim of a new installation, and a name and a passphrase of your own."}
 	}
-	e := Entry{Name: string(f.text("name")), Passphrase: f.text("passphrase"), Recovery: f.text("recovery_code"), Ticket: f.text("invitation")}
+	e := Entry{Name: string(f.text("name")), Passphrase: f.text("passphrase"), Recovery: f.text("recovery_code"), Ticket: f.text("invitation"), Accept: string(f.text("accept"))}
 	return d.enter(w, r, from, e, f.truth("cookie"))
 }
 

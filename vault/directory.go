@@ -32,6 +32,10 @@ type Config struct {
 	NewMachine bool
 	// Accept is the rollback of the directory itself that the owner was told of.
 	Accept *RolledBack
+	// Serving says that the program runs whether or not somebody works: then the
+	// heads of all vaults go on the shared record on its schedule, and when it
+	// starts and stops.
+	Serving bool
 }
 
 // Directory knows the people of this installation, what opens their vaults, and
@@ -45,6 +49,7 @@ type Directory struct {
 	id     ID
 	vault  *Vault
 	heads  *remembered
+	stale  bool // what is remembered and the shared record do not go together
 	fails  *failures
 	lobby  *sessions
 	decoy  *slotSet // what a name that does not exist is tried against
@@ -133,6 +138,8 @@ func (d *Directory) open(ctx context.Context) error {
 	if d.heads, err = openRemembered(d.config.StateDir, d.config.Device, id); err != nil {
 		return err
 	}
+	last, current := d.heads.settle(d.config.Audit)
+	d.stale = !current
 	if fresh {
 		err = d.begin(ctx, root)
 	} else {
@@ -141,16 +148,23 @@ func (d *Directory) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.heads.bind(d.config.Audit, d.due(last)...); err != nil {
+		return err
+	}
+	d.stale = false
 	d.smith = smith{device: d.config.Device, stove: newStove(), cost: d.smith.cost}
 	return d.makeDecoy()
 }
 
 // begin makes the directory of an empty store.
 func (d *Directory) begin(ctx context.Context, root *seal.Key) (err error) {
-	if m, known := d.heads.of(d.id); known && m.Seq > 0 {
-		gone := RolledBack{Remembered: m.Seq} // there was a directory, and now there is none
+	if m, known := d.heads.of(d.id); known && m.Seq > 0 || d.stale {
+		gone := RolledBack{Remembered: m.Seq, Stale: d.stale} // there was a directory, and now there is none
 		if d.config.Accept == nil || *d.config.Accept != gone {
 			return fmt.Errorf("directory: %w", &gone)
+		}
+		if err := d.acceptedAll(); err != nil {
+			return err
 		}
 	}
 	// First that it is about to be: a crash must not look like a rollback.
@@ -187,13 +201,14 @@ func (d *Directory) furnish(ctx context.Context) error {
 // load reads an existing directory and finishes what was interrupted.
 func (d *Directory) load(ctx context.Context, root *seal.Key) (err error) {
 	mark, known := d.heads.of(d.id)
+	mark.doubt = mark.doubt || d.stale
 	accepted := false
 	open := func(m Head) (*Vault, error) { return Open(ctx, d.config.Store, d.id, root, Opening{Remembered: m}) }
-	if d.vault, accepted, err = d.openChecked(ctx, d.id, mark, known, d.config.Accept, open); err != nil {
+	if d.vault, accepted, err = d.openChecked(mark, known, d.config.Accept, open); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
 	if accepted {
-		if err := d.config.Audit.Record(Event{What: RollbackAccepted, Object: d.id}); err != nil {
+		if err := d.acceptedAll(); err != nil {
 			return err
 		}
 	}
@@ -207,6 +222,19 @@ func (d *Directory) load(ctx context.Context, root *seal.Key) (err error) {
 		return fmt.Errorf("directory: %w", err)
 	}
 	d.note(d.id, d.vault)
+	return nil
+}
+
+// acceptedAll puts on the record that whoever runs the machine accepts an older
+// state. They do it for the directory alone: where all that is remembered may
+// be old, each person is asked about their own vault.
+func (d *Directory) acceptedAll() error {
+	if err := d.config.Audit.Record(Event{What: RollbackAccepted, Object: d.id}); err != nil {
+		return err
+	}
+	if d.stale {
+		d.heads.doubtAll()
+	}
 	return nil
 }
 
@@ -246,7 +274,7 @@ func (d *Directory) Run(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-timer.C:
-			if err := d.Remember(); err != nil {
+			if err := d.scheduled(); err != nil {
 				return err
 			}
 		}
@@ -256,22 +284,22 @@ func (d *Directory) Run(ctx context.Context) error {
 // Remember writes how far each vault has got. Run does it on a fixed schedule;
 // a short-lived program calls it, through Close, at its end.
 func (d *Directory) Remember() error {
+	d.noteAll()
+	return d.heads.write()
+}
+
+// noteAll takes the marks of all that is open.
+func (d *Directory) noteAll() {
 	d.lobby.each(func(person PersonID, v *Vault) {
 		d.note(identity(person), v)
 	})
 	d.note(d.id, d.vault)
-	return d.heads.write()
 }
-
-// HeadsDigest stands for the heads of all vaults together, as last remembered:
-// for the audit log, on its own fixed schedule. It differs each time they were
-// written, whether or not anything changed.
-func (d *Directory) HeadsDigest() [32]byte { return d.heads.digest() }
 
 // Close locks everybody and lets go of the directory.
 func (d *Directory) Close() error {
 	d.lobby.lockAll("", nil)
-	err := d.Remember()
+	err := d.scheduled()
 	d.vault.Close()
 	d.heads.sealer.Clear()
 	return err
@@ -282,10 +310,7 @@ func (d *Directory) Close() error {
 // program and puts the store back to a moment ago gives it back to them unseen.
 // That it fails is no reason to say that nothing was taken: the schedule tries
 // again, and says so.
-func (d *Directory) fasten() {
-	d.note(d.id, d.vault)
-	_ = d.heads.write()
-}
+func (d *Directory) fasten() { _ = d.bindNow() }
 
 // note remembers, in memory, how far a vault has got.
 func (d *Directory) note(id ID, v *Vault) {

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // What says what happened. Package vault knows a few things that the whole
@@ -45,6 +46,12 @@ type Event struct {
 // durable; what cannot be recorded is not done.
 type Recorder interface {
 	Record(Event) error
+	// Bind puts the digest of all that is remembered there, once for each of the
+	// times, and returns nil only once it is durable.
+	Bind(heads [32]byte, at ...time.Time) error
+	// Bound tells the time of the newest digest that Bind put there (zero: there is
+	// none) and which of these it is: -1 for none.
+	Bound(heads ...[32]byte) (at time.Time, which int)
 }
 
 // onRecord puts an event on the shared record before what it tells of is done.

@@ -13,17 +13,54 @@ import (
 type record struct {
 	mu     sync.Mutex
 	events []Event
+	bound  []binding
 	err    error
+	step   func() error // asked before each writing, where a test wants it
+}
+
+// binding is a digest of all heads, and its time.
+type binding struct {
+	heads [32]byte
+	at    time.Time
+}
+
+func (r *record) Bind(heads [32]byte, at ...time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.fails(); err != nil {
+		return err
+	}
+	for _, t := range at {
+		r.bound = append(r.bound, binding{heads, t})
+	}
+	return nil
+}
+
+func (r *record) Bound(heads ...[32]byte) (time.Time, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.bound) == 0 {
+		return time.Time{}, -1
+	}
+	last := r.bound[len(r.bound)-1]
+	return last.at, slices.Index(heads, last.heads)
 }
 
 func (r *record) Record(e Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err != nil {
-		return r.err
+	if err := r.fails(); err != nil {
+		return err
 	}
 	r.events = append(r.events, e)
 	return nil
+}
+
+func (r *record) fails() error {
+	if r.err == nil && r.step != nil {
+		return r.step()
+	}
+	return r.err
 }
 
 // take gives what was recorded since the last take.

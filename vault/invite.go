@@ -227,6 +227,8 @@ type Newcomer struct {
 	// Recovery is the code of a vault that lies in this store without a person:
 	// it came here from another machine. Empty: a new vault.
 	Recovery []byte
+	// Accept is the rollback of that vault that the person was told of and accepts.
+	Accept *RolledBack
 	// Escrow is the organisation's recipient, where the person was shown what
 	// that means and agreed. Empty: nobody else can ever open the vault.
 	Escrow string
@@ -277,6 +279,11 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 	if _, taken := d.find(name); taken {
 		return Session{}, ErrNameTaken
 	}
+	if w.adopted != nil {
+		if err := d.recognised(ctx, &w, n.Accept, seal.KeyAt(root)); err != nil {
+			return Session{}, err
+		}
+	}
 	if invitation != (ID{}) {
 		if err := d.onRecord(Event{What: InvitationUsed, Object: w.set.vault}); err != nil {
 			return Session{}, err
@@ -285,9 +292,11 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 	if err := d.onRecord(Event{What: PersonCreated, Object: w.set.vault, Detail: uint32(role)}); err != nil {
 		return Session{}, err
 	}
-	d.heads.note(w.set.vault, Head{}) // about to be: a crash must not look like a rollback
-	if err := d.heads.write(); err != nil {
-		return Session{}, err
+	if w.adopted == nil {
+		d.heads.note(w.set.vault, Head{}) // about to be: a crash must not look like a rollback
+		if err := d.heads.write(); err != nil {
+			return Session{}, err
+		}
 	}
 	p := person{id: PersonID(w.set.vault.String()), Name: name, Role: role, State: joining, Day: d.today(), Adopts: w.adopted != nil, order: d.orders + 1}
 	if err := d.save(ctx, p); err != nil {
@@ -295,6 +304,9 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 	}
 	kept = true // enter releases root, whatever happens
 	s, err := d.lobby.enter(p.id, SlotPassphrase, root, func() (*Vault, error) { return w.open(ctx, d, root) })
+	if err == nil && w.adopted != nil {
+		err = d.Remember() // before they are one of us, for the same reason
+	}
 	if err == nil {
 		err = d.seatNewcomer(ctx, p, invitation)
 	}
@@ -303,7 +315,7 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 		return Session{}, errors.Join(err, d.unseat(ctx, p))
 	}
 	d.noteEntry(ctx, s, Deed{What: DeedUnlocked, Way: SlotPassphrase.String()})
-	if err := d.Remember(); err != nil {
+	if err := d.bindNow(); err != nil {
 		return s, err
 	}
 	return s, nil
@@ -353,6 +365,36 @@ func (d *Directory) unseat(ctx context.Context, p person) error {
 type welcome struct {
 	set     *slotSet
 	adopted *Shell // of a vault that was there before
+	head    Head   // as that was when it was looked at
+}
+
+// recognised holds a vault that was there before against what this machine
+// remembers of it, which may be more than nothing: the list of people was lost
+// and not the rest, or an older copy was brought here. The code's holder says
+// beforehand that it came from elsewhere, so nothing is asked where nothing is
+// known.
+func (d *Directory) recognised(ctx context.Context, w *welcome, accept *RolledBack, root *seal.Key) error {
+	open := func(m Head) (*Vault, error) {
+		return Open(ctx, d.config.Store, w.set.vault, root, Opening{Remembered: m})
+	}
+	mark, known := d.heads.of(w.set.vault)
+	var v *Vault
+	var accepted bool
+	var err error
+	if known {
+		v, accepted, err = d.openChecked(mark, known, accept, open)
+	} else {
+		v, err = open(Head{})
+	}
+	if err != nil {
+		return err
+	}
+	w.head = v.Head()
+	v.wipe() // nothing is written yet
+	if accepted {
+		return d.onRecord(Event{What: RollbackAccepted, Actor: w.set.vault, Object: w.set.vault})
+	}
+	return nil
 }
 
 // welcome prepares a newcomer's slots, with the root key in root.
@@ -392,7 +434,7 @@ func (w welcome) open(ctx context.Context, d *Directory, root *[cellSize]byte) (
 		}
 		return v, nil
 	}
-	v, err := Open(ctx, d.config.Store, w.set.vault, key, Opening{})
+	v, err := Open(ctx, d.config.Store, w.set.vault, key, Opening{Remembered: w.head})
 	if err != nil {
 		return nil, err
 	}

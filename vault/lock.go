@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -303,7 +304,8 @@ func (s *sessions) expire() {
 }
 
 // settle closes those vaults that no session has open any more: keys and caches
-// go, then memory is collected so that what was derived from them goes, too.
+// go, then memory is collected so that what was derived from them goes, too,
+// and as many of their words as can.
 func (s *sessions) settle(left ...*home) {
 	for _, o := range left { // all at one time, and before anything is waited for
 		if o != nil {
@@ -318,7 +320,9 @@ func (s *sessions) settle(left ...*home) {
 	}
 	if closed {
 		runtime.GC()
-		runtime.GC() // what the first found unreachable is wiped by the second
+		// What the first found unreachable is wiped by the second; and pages on which
+		// nothing is left go back to the kernel, words and all.
+		debug.FreeOSMemory()
 	}
 }
 

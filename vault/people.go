@@ -403,8 +403,7 @@ func (d *Directory) Remove(ctx context.Context, s Session, id PersonID) error {
 	if err := d.erase(ctx, p); err != nil {
 		return fmt.Errorf("removing a person, which is finished at the next start: %w", err)
 	}
-	d.note(d.id, d.vault)
-	return d.heads.write()
+	return d.bindNow()
 }
 
 // erasures is how often erasing is tried: an unlocking that was on its way when

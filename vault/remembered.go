@@ -23,19 +23,24 @@ const rememberedEvery = 15 * time.Minute
 
 const (
 	rememberedFile   = "heads"
-	rememberedFormat = 1
-	rememberedHead   = 1 + 16 + 4 // format, salt, number of heads
-	rememberedKind   = 0xe0       // where the file's seal belongs
-	markSize         = 16 + 8 + 32
-	maxRemembered    = 64 << 20 // bytes
+	rememberedFormat = 2
+	rememberedHead   = 1 + 16 + 32 + 32 + 4 // format, salt, bound, tried, number of heads
+	rememberedKind   = 0xe0                 // where the file's seal belongs
+	markSize         = 16 + 8 + 32 + 1
+	// Format 1 knew of no record and no doubt.
+	unboundFormat = 1
+	unboundHead   = 1 + 16 + 4
+	unboundMark   = 16 + 8 + 32
+	maxRemembered = 64 << 20 // bytes
 )
 
 // remembered keeps the heads of all vaults outside the store, so that a store
 // put back to an older state is noticed: in memory and in one file that is
 // sealed under a key of the device secret. A mark is never ahead of the store:
-// it is taken from what a commit has made durable. A
-// head of sequence 0 is that of a vault about to be. It is safe for concurrent
-// use.
+// it is taken from what a commit has made durable. A head of sequence 0 is that
+// of a vault about to be. The shared record says in turn how far the file had
+// got, so that store and file put back together are noticed as well: bound.go.
+// It is safe for concurrent use.
 type remembered struct {
 	path   string
 	place  seal.Place
@@ -43,9 +48,24 @@ type remembered struct {
 
 	writing sync.Mutex // held while the file is replaced: the last one written has the newest marks
 
-	mu    sync.Mutex
-	marks map[ID]Head // guarded by mu
-	salt  [16]byte    // drawn for each writing; guarded by mu
+	mu   sync.Mutex
+	file memory // guarded by mu
+	lost bool   // there was no file; guarded by mu
+	torn bool   // the record failed: it is not written to again; guarded by mu
+}
+
+// memory is what the file holds.
+type memory struct {
+	salt  [16]byte // drawn for each writing
+	bound [32]byte // the digest of a memory, newest on the record
+	tried [32]byte // that of one of which it is not known whether it is there
+	marks map[ID]mark
+}
+
+// mark is the head of a vault as it was last seen.
+type mark struct {
+	Head
+	doubt bool // it may be an old one, and the vault with it: its person is asked
 }
 
 // openRemembered reads the file. Without one nothing is remembered, and every
@@ -57,10 +77,11 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 		path:   filepath.Join(dir, rememberedFile),
 		place:  seal.Place{Vault: directory, Kind: rememberedKind},
 		sealer: seal.NewSealer(key),
-		marks:  map[ID]Head{},
+		file:   memory{marks: map[ID]mark{}},
 	}
 	info, err := os.Lstat(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
+		r.lost = true
 		return r, nil
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxRemembered) {
@@ -74,7 +95,7 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 		b, err = r.sealer.Open(nil, b, r.place)
 	}
 	if err == nil {
-		r.salt, r.marks, err = parseMarks(b)
+		r.file, err = parseMemory(b)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s remembers how far each vault had got and cannot be read (%w): if this machine's device secret was changed, put the old one back; else delete the file, and everybody is asked once whether their vault is as they left it", r.path, err)
@@ -82,63 +103,76 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 	return r, nil
 }
 
-// encodeMarks writes the marks in the order of their vaults.
-func encodeMarks(salt [16]byte, marks map[ID]Head) []byte {
-	b := append([]byte{rememberedFormat}, salt[:]...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(marks)))
-	for _, id := range slices.SortedFunc(maps.Keys(marks), func(x, y ID) int { return bytes.Compare(x[:], y[:]) }) {
-		m := marks[id]
+// encode writes the marks in the order of their vaults.
+func (m *memory) encode() []byte {
+	b := append([]byte{rememberedFormat}, m.salt[:]...)
+	b = append(b, m.bound[:]...)
+	b = append(b, m.tried[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(m.marks)))
+	for _, id := range slices.SortedFunc(maps.Keys(m.marks), func(x, y ID) int { return bytes.Compare(x[:], y[:]) }) {
+		k := m.marks[id]
 		b = append(b, id[:]...)
-		b = binary.BigEndian.AppendUint64(b, m.Seq)
-		b = append(b, m.Sum[:]...)
+		b = binary.BigEndian.AppendUint64(b, k.Seq)
+		b = append(b, k.Sum[:]...)
+		b = appendFlag(b, k.doubt)
 	}
 	return b
 }
 
-func parseMarks(b []byte) (salt [16]byte, marks map[ID]Head, err error) {
-	errForm := errors.New("its form is unknown")
-	if len(b) < rememberedHead || b[0] != rememberedFormat {
-		return salt, nil, errForm
+func parseMemory(b []byte) (m memory, err error) {
+	r := reader{b: b}
+	format := r.u8()
+	unbound := format == unboundFormat
+	m.salt = [16]byte(r.take(16))
+	size := unboundMark
+	if !unbound {
+		m.bound, m.tried = r.digest(), r.digest()
+		size = markSize
 	}
-	salt = [16]byte(b[1:])
-	n := int(binary.BigEndian.Uint32(b[17:]))
-	b = b[rememberedHead:]
-	if len(b) != n*markSize {
-		return salt, nil, errForm
+	n := int(r.u32())
+	if format != rememberedFormat && !unbound || r.bad || len(r.b) != n*size {
+		return m, errors.New("its form is unknown")
 	}
-	marks = make(map[ID]Head, n)
+	m.marks = make(map[ID]mark, n)
 	var last ID
-	for ; len(b) > 0; b = b[markSize:] {
-		id := ID(b)
-		if bytes.Compare(id[:], last[:]) <= 0 {
-			return salt, nil, errForm
-		}
+	for range n {
+		id := r.id()
+		r.bad = r.bad || bytes.Compare(id[:], last[:]) <= 0
 		last = id
-		marks[id] = Head{Seq: binary.BigEndian.Uint64(b[16:]), Sum: [32]byte(b[24:])}
+		k := mark{Head: Head{Seq: r.u64(), Sum: r.digest()}}
+		k.doubt = !unbound && r.flag()
+		m.marks[id] = k
 	}
-	return salt, marks, nil
+	return m, r.end()
+}
+
+// digest stands for a memory as a whole. It is another with every writing, for
+// the salt in it is drawn anew: so it does not tell whether anybody worked.
+func (m *memory) digest() [32]byte {
+	return seal.Digest(append([]byte("abaton.local/vault/all-heads/v2\x00"), m.encode()...))
 }
 
 // of gives the mark of a vault; known says whether there is one.
-func (r *remembered) of(id ID) (m Head, known bool) {
+func (r *remembered) of(id ID) (m mark, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, known = r.marks[id]
+	m, known = r.file.marks[id]
 	return m, known
 }
 
-// note takes a mark, in memory. The schedule writes it.
-func (r *remembered) note(id ID, m Head) {
+// note takes a mark, in memory. The schedule writes it. Who notes it has opened
+// the vault, so there is no doubt left.
+func (r *remembered) note(id ID, h Head) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.marks[id] = m
+	r.file.marks[id] = mark{Head: h}
 }
 
 // forget drops the mark of a vault that is gone.
 func (r *remembered) forget(id ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.marks, id)
+	delete(r.file.marks, id)
 }
 
 // write puts all marks on the disk, changed or not: sealed anew, so that nobody
@@ -146,23 +180,21 @@ func (r *remembered) forget(id ID) {
 func (r *remembered) write() error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	r.mu.Lock()
-	rand.Read(r.salt[:]) // never fails: it ends the program instead
-	plain := encodeMarks(r.salt, r.marks)
-	r.mu.Unlock()
-	if err := replaceFile(r.path, r.sealer.Seal(nil, plain, r.place)); err != nil {
-		return fmt.Errorf("remembering how far each vault has got: %w", err)
-	}
-	return nil
+	_, err := r.replace()
+	return err
 }
 
-// digest stands for the heads of all vaults together as they were written last,
-// for the audit log. It is another with every writing, for the salt in it is
-// drawn anew: so it does not tell whether anybody worked since the one before.
-func (r *remembered) digest() [32]byte {
+// replace is write, and gives the digest of what was written. The caller holds
+// writing.
+func (r *remembered) replace() (digest [32]byte, err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return seal.Digest(append([]byte("abaton.local/vault/all-heads/v1\x00"), encodeMarks(r.salt, r.marks)...))
+	rand.Read(r.file.salt[:]) // never fails: it ends the program instead
+	plain, digest := r.file.encode(), r.file.digest()
+	r.mu.Unlock()
+	if err := replaceFile(r.path, r.sealer.Seal(nil, plain, r.place)); err != nil {
+		return digest, fmt.Errorf("remembering how far each vault has got: %w", err)
+	}
+	return digest, nil
 }
 
 // replaceFile replaces path by b so that a crash leaves the old file or the new

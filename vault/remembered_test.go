@@ -2,18 +2,27 @@ package vault
 
 import (
 	"bytes"
+	"encoding/binary"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
 
 func FuzzRemembered(f *testing.F) {
-	f.Add(encodeMarks([16]byte{1}, nil))
-	f.Add(encodeMarks([16]byte{2}, map[ID]Head{{1}: {Seq: 7, Sum: [32]byte{3}}, {2}: {}}))
+	none := memory{salt: [16]byte{1}}
+	two := memory{salt: [16]byte{2}, bound: [32]byte{4}, tried: [32]byte{5}, marks: map[ID]mark{{1}: {Head: Head{Seq: 7, Sum: [32]byte{3}}}, {2}: {doubt: true}}}
+	f.Add(none.encode())
+	f.Add(two.encode())
+	f.Add(unbound([16]byte{3}, map[ID]Head{{1}: {Seq: 7, Sum: [32]byte{3}}, {2}: {}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		salt, marks, err := parseMarks(b)
-		if err == nil && !bytes.Equal(encodeMarks(salt, marks), b) {
+		m, err := parseMemory(b)
+		if err != nil || b[0] == unboundFormat {
+			return
+		}
+		if !bytes.Equal(m.encode(), b) {
 			t.Error("two encodings of one memory")
 		}
 	})
@@ -38,9 +47,9 @@ func TestRememberedHeadsAreSealedAndAlwaysNew(t *testing.T) {
 		}
 		return b
 	}
-	before, digest := read(), d.HeadsDigest()
+	before, digest := read(), d.heads.file.digest()
 	idle := read()
-	if bytes.Equal(before, idle) || len(before) != len(idle) || digest == d.HeadsDigest() {
+	if bytes.Equal(before, idle) || len(before) != len(idle) || digest == d.heads.file.digest() {
 		t.Error("an idle quarter of an hour can be told from a busy one")
 	}
 	p.keep(olga, "words")
@@ -53,7 +62,7 @@ func TestRememberedHeadsAreSealedAndAlwaysNew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, known := d.heads.of(id); !known || m != v.Head() {
+	if m, known := d.heads.of(id); !known || m != (mark{Head: v.Head()}) {
 		t.Errorf("remembered %d, the vault is at %d", m.Seq, v.Head().Seq)
 	}
 	info, err := os.Stat(path)
@@ -63,4 +72,17 @@ func TestRememberedHeadsAreSealedAndAlwaysNew(t *testing.T) {
 	if rememberedEvery != 15*time.Minute {
 		t.Error("the schedule is another than docs/decisions/0008 says")
 	}
+}
+
+// unbound is a file's content as format 1 had it.
+func unbound(salt [16]byte, marks map[ID]Head) []byte {
+	b := append([]byte{unboundFormat}, salt[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(marks)))
+	for _, id := range slices.SortedFunc(maps.Keys(marks), func(x, y ID) int { return bytes.Compare(x[:], y[:]) }) {
+		b = append(b, id[:]...)
+		b = binary.BigEndian.AppendUint64(b, marks[id].Seq)
+		sum := marks[id].Sum
+		b = append(b, sum[:]...)
+	}
+	return b
 }

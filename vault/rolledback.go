@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -10,39 +9,70 @@ import (
 // another one, was put in its place. Whoever restored a backup accepts it by
 // giving the very same RolledBack back; for anybody else it is an attack.
 type RolledBack struct {
-	Have       uint64 // changes in the vault as it is
-	Remembered uint64 // changes in the vault when it was last seen
-	Lost       bool   // this machine remembers nothing about the vault
+	Have       uint64   // changes in the vault as it is
+	Head       [32]byte // its head: accepted is this very state
+	Remembered uint64   // changes in the vault when it was last seen
+	Lost       bool     // this machine remembers nothing about the vault
+	Stale      bool     // what it remembers is itself older than the audit log says, or newer
 }
 
 // Error gives both numbers and the next step.
 func (e *RolledBack) Error() string {
 	if e.Lost {
-		return fmt.Sprintf("this machine does not remember this vault, which has %d changes: if you restored it from a backup or moved here, accept it; if not, somebody removed what the machine remembered, and the vault may be an old one", e.Have)
+		return fmt.Sprintf("this machine does not remember this vault, which has %s: if you restored it from a backup or moved here, accept it; if not, somebody removed what the machine remembered, and the vault may be an old one", e.state())
 	}
-	return fmt.Sprintf("the vault is not as you left it: it has %d changes, and it had %d when it was last seen here. If you restored a backup, accept it: what came later is lost; if not, somebody put an old copy in its place, so stop and ask who can write to this machine", e.Have, e.Remembered)
+	if e.Stale {
+		return fmt.Sprintf("what this machine remembers of the vaults and its audit log are not of the same age: somebody put an earlier state of one of them back. This vault has %s, and what is remembered of it, %d changes, may be an old number. If you restored a backup of this machine, accept it: what came later is lost; if not, somebody put old copies in place, so stop and ask who can write to this machine", e.state(), e.Remembered)
+	}
+	return fmt.Sprintf("the vault is not as you left it: it has %s, and it had %d when it was last seen here. If you restored a backup, accept it: what came later is lost; if not, somebody put an old copy in its place, so stop and ask who can write to this machine", e.state(), e.Remembered)
 }
 
 // Is makes it an ErrRolledBack.
 func (e *RolledBack) Is(target error) bool { return target == ErrRolledBack }
 
+// Text is what accepts this rollback and no other, for a program to give back.
+func (e *RolledBack) Text() string {
+	return fmt.Sprintf("%d %x %d %t %t", e.Have, e.Head, e.Remembered, e.Lost, e.Stale)
+}
+
+// ParseRolledBack reads what Text wrote, and nothing else.
+func ParseRolledBack(s string) (*RolledBack, error) {
+	e, head := new(RolledBack), []byte(nil)
+	_, err := fmt.Sscanf(s, "%d %x %d %t %t", &e.Have, &head, &e.Remembered, &e.Lost, &e.Stale)
+	copy(e.Head[:], head)
+	if err != nil || e.Text() != s {
+		return nil, errors.New("this accepts no older state of a vault: it is not what was said of one")
+	}
+	return e, nil
+}
+
+// state is the head in short, for people: two states of one number differ in it.
+func (e *RolledBack) state() string { return fmt.Sprintf("%d changes, state %x", e.Have, e.Head[:4]) }
+
 // openChecked opens a vault against what is remembered of it. Open opens it
-// against mark; where the person accepted another state, mark is forgotten
-// first. Accepted says whether it came to that.
-func (d *Directory) openChecked(ctx context.Context, id ID, mark Head, known bool, accept *RolledBack, open func(Head) (*Vault, error)) (v *Vault, accepted bool, err error) {
-	if known {
-		if v, err = open(mark); err == nil || !errors.Is(err, ErrRolledBack) {
+// against mark, unless that is in doubt; where that does not hold, against
+// nothing, and the vault is given only if this very state was accepted. It is
+// the state that was looked at, whatever the store shows next.
+func (d *Directory) openChecked(mark mark, known bool, accept *RolledBack, open func(Head) (*Vault, error)) (v *Vault, accepted bool, err error) {
+	if known && !mark.doubt {
+		if v, err = open(mark.Head); err == nil || !errors.Is(err, ErrRolledBack) {
 			return v, false, err
 		}
 	}
-	shell, err := d.config.Store.Shell(ctx, id)
-	if err != nil && !errors.Is(err, ErrNoVault) {
+	now := &RolledBack{Remembered: mark.Seq, Lost: !known, Stale: known && mark.doubt}
+	v, err = open(Head{})
+	switch {
+	case err == nil:
+		h := v.Head()
+		now.Have, now.Head = h.Seq, h.Sum
+	case !errors.Is(err, ErrNoVault):
 		return nil, false, err
 	}
-	now := &RolledBack{Have: shell.Seq, Remembered: mark.Seq, Lost: !known}
 	if accept == nil || *accept != *now {
+		if v != nil {
+			v.wipe() // not Close: nothing is written into it
+		}
 		return nil, false, now
 	}
-	v, err = open(Head{})
-	return v, true, err
+	return v, err == nil, err
 }

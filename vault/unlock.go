@@ -183,12 +183,12 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 	accepted := false
 	s, err := d.lobby.enter(p.id, a.Way, root, func() (v *Vault, err error) {
 		mark, known := d.heads.of(id)
-		v, accepted, err = d.openChecked(ctx, id, mark, known, a.Accept, func(m Head) (*Vault, error) {
+		v, accepted, err = d.openChecked(mark, known, a.Accept, func(m Head) (*Vault, error) {
 			return Open(ctx, d.config.Store, id, seal.KeyAt(root), Opening{Remembered: m})
 		})
 		if err == nil && accepted {
 			if err = d.config.Audit.Record(Event{What: RollbackAccepted, Actor: id, Object: id}); err != nil {
-				v.Close()
+				v.wipe()
 			}
 		}
 		return v, err
@@ -220,7 +220,7 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 func (d *Directory) welcomeBack(ctx context.Context, s Session, a Attempt, accepted bool, failed int) error {
 	if accepted {
 		d.noteEntry(ctx, s, Deed{What: DeedRollback})
-		if err := d.Remember(); err != nil {
+		if err := d.bindNow(); err != nil {
 			return err
 		}
 	}

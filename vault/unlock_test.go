@@ -557,7 +557,9 @@ func TestRollbackIsSeenShownAndAccepted(t *testing.T) {
 	if _, err := d.Unlock(t.Context(), accept); !errors.Is(err, ErrRolledBack) {
 		t.Fatalf("after a restart: %v", err)
 	}
-	accept.Accept = &RolledBack{Have: rolled.Have - 1, Remembered: rolled.Remembered}
+	other := *rolled
+	other.Have--
+	accept.Accept = &other
 	if _, err := d.Unlock(t.Context(), accept); !errors.Is(err, ErrRolledBack) {
 		t.Fatalf("accepting another rollback: %v", err)
 	}

@@ -51,7 +51,7 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 	defer os.RemoveAll(dir)
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t)
-		p.config.StateDir = dir
+		p.config.StateDir, p.config.Serving = dir, true
 		d := p.running()
 		olga := p.owner(d)
 		root := p.rootOf(d, olga)
@@ -70,7 +70,7 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 			s.End()
 		}
 		var last uint64
-		digest := d.HeadsDigest()
+		bound := 0
 		for hour := range 30 * 24 {
 			if olga.ended() {
 				olga = p.again(d, olga, root)
@@ -137,8 +137,13 @@ func watch(t *testing.T, shifts []shift) (seen, inside []string) {
 				fmt.Fprintf(&out, " %s of %d bytes, written %v", f.Name(), len(b), h.Sum64() != last)
 				last = h.Sum64()
 			}
-			fmt.Fprintf(&out, " heads' digest moved %v", d.HeadsDigest() != digest)
-			digest = d.HeadsDigest()
+			for _, b := range p.record.bound[bound:] {
+				fmt.Fprintf(&out, " heads bound at %v", b.at)
+			}
+			if bound == len(p.record.bound) {
+				t.Error("an hour without heads on the record")
+			}
+			bound = len(p.record.bound)
 			seen = append(seen, out.String())
 
 			a, _ := d.heads.of(identity(ids[0]))

@@ -21,7 +21,7 @@ func (exited) Error() string { return "" }
 // no server is running. Whether anybody has a vault here is found out later, by
 // a process that is locked down.
 func offersVault(ctx context.Context, p *program, w asWhom) (what []string, lacks bool, err error) {
-	if w.guest || w.continues() || !p.screen.inTTY || !p.screen.errTTY || served(ctx, p) {
+	if w.guest || w.continues() || !p.screen.inTTY || !p.screen.errTTY || serves(ctx, p) {
 		return nil, false, nil
 	}
 	return new(rooms).missing(ctx, p)
@@ -113,9 +113,9 @@ func exitCode(err error) int {
 	return e.ExitCode()
 }
 
-// served tells whether a serve runs here; one that belongs to somebody else
+// serves tells whether a serve runs here; one that belongs to somebody else
 // counts, for it is refused where its turn comes.
-func served(ctx context.Context, p *program) bool {
+func serves(ctx context.Context, p *program) bool {
 	c, err := connect(ctx, p.cfg.Folders.Socket())
 	return c != nil || err != nil
 }

@@ -68,6 +68,7 @@ type homeOptions struct {
 	make       bool                 // where there is none
 	newMachine bool                 // the store came here without its device secret
 	accept     *vault.RolledBack    // of the directory itself
+	serving    bool                 // whether or not somebody works
 	locked     func(vault.PersonID) // called when a person's keys are gone
 }
 
@@ -84,7 +85,7 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 	}
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
 		Store: h.store, Device: h.device, StateDir: p.cfg.Folders.State, Audit: recorder{h.audit}, Now: time.Now,
-		NewMachine: o.newMachine, Accept: o.accept,
+		NewMachine: o.newMachine, Accept: o.accept, Serving: o.serving,
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
 			if o.locked != nil {
@@ -247,16 +248,18 @@ func (r recorder) Record(e vault.Event) error {
 	return r.log.Record(x)
 }
 
+// Bind puts the heads of all vaults on the audit log.
+func (r recorder) Bind(heads [32]byte, at ...time.Time) error { return r.log.Bind(heads, at...) }
+
+// Bound tells which heads are the newest there.
+func (r recorder) Bound(heads ...[32]byte) (time.Time, int) { return r.log.Bound(heads...) }
+
 // Device is the file of the device secret: below the configuration, so that no
 // copy of the data folder holds it.
 func (f folders) Device() string { return filepath.Join(f.Config, "device", "secret") }
 
 // Store is the file of the vaults.
 func (f folders) Store() string { return filepath.Join(f.Data, "vault", "store.db") }
-
-// headsEvery is how often the heads of all vaults together go on the audit log,
-// changed or not.
-const headsEvery = time.Hour
 
 // began puts on the audit log that a server starts: with which program, behind
 // which walls. Other verbs do not, for that would tell when somebody worked.
@@ -289,7 +292,6 @@ func (h *home) run(ctx context.Context) error {
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return h.people.Run(ctx) })
 	running.Go(func() error { return h.audit.Run(ctx) })
-	running.Go(func() error { return h.audit.RunHeads(ctx, headsEvery, h.people.HeadsDigest) })
 	return running.Wait()
 }
 

@@ -35,7 +35,8 @@ type house struct {
 	root     string // everything lies below it
 	dirs     folders
 	bin      string
-	uid, gid int // that the program runs as
+	uid, gid int  // that the program runs as
+	direct   bool // it is started as that account, and not as root
 }
 
 // newHouse makes one without people. As root the program becomes the account
@@ -146,6 +147,9 @@ func (h *house) serve() *door {
 	d.cmd = exec.Command("/bin/sh", "-c", `ulimit -c unlimited 2>/dev/null; exec "$0" serve`, h.bin)
 	d.cmd.Env, d.cmd.Dir = h.env(), h.root
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if h.direct && os.Getuid() == 0 {
+		d.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(h.uid), Gid: uint32(h.gid)}
+	}
 	r, w, err := os.Pipe()
 	h.must(err)
 	d.cmd.Stdout, d.cmd.Stderr = w, w

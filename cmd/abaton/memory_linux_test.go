@@ -24,8 +24,8 @@ import (
 // there.
 //
 // What came over HTTP went through the buffers of net/http, which nobody can
-// wipe: these counts are published and not asserted. Keys cannot be looked for
-// from outside: package vault scans for them in its own process.
+// wipe: these counts are published and not asserted. Keys are looked for by
+// TestServedMemoryHoldsNoKeysAfterLocking.
 func (s *swept) lockAndLook(d *door) {
 	s.t.Helper()
 	p := s.people[4]
@@ -79,25 +79,31 @@ func (s *swept) lockAndLook(d *door) {
 	}
 }
 
-// memoryOf counts what is in a process's memory, by what it is: all that a core
-// image would hold, and what is marked to be left out of one.
+// memoryOf counts what is in a process's memory, by what it is.
 func memoryOf(pid int, needles *sieve) (counts map[string]int, size int64, err error) {
+	counts = map[string]int{}
+	size, err = eachPage(pid, func(b []byte) { needles.search(b, func(x needle) { counts[x.what]++ }) })
+	return counts, size, err
+}
+
+// eachPage shows a process's memory, mapping by mapping: all that a core image
+// would hold, and what is marked to be left out of one.
+func eachPage(pid int, look func([]byte)) (size int64, err error) {
 	maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	defer maps.Close()
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	defer mem.Close()
-	counts = map[string]int{}
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		var from, to uint64
 		var rights string
 		if _, err := fmt.Sscanf(lines.Text(), "%x-%x %s", &from, &to, &rights); err != nil {
-			return nil, 0, err
+			return 0, err
 		}
 		if rights[0] != 'r' || strings.Contains(lines.Text(), "[v") { // the kernel's own pages
 			continue
@@ -108,9 +114,9 @@ func memoryOf(pid int, needles *sieve) (counts map[string]int, size int64, err e
 			continue // secret memory (memfd_secret) is closed to root too
 		}
 		size += int64(n)
-		needles.search(b[:n], func(x needle) { counts[x.what]++ })
+		look(b[:n])
 	}
-	return counts, size, nil
+	return size, nil
 }
 
 // What a lock lets go of can be collected: neither the vault nor the

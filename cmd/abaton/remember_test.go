@@ -22,6 +22,9 @@ type nothing struct{}
 
 func (nothing) Record(vault.Event) error { return nil }
 
+func (nothing) Bind([32]byte, ...time.Time) error           { return nil }
+func (nothing) Bound(...[32]byte) (at time.Time, which int) { return at, -1 }
+
 // deskOfAda is a desk at a home with one person.
 func deskOfAda(t *testing.T) *desk {
 	t.Helper()

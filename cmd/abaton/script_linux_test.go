@@ -27,6 +27,7 @@ import (
 
 func TestMain(m *testing.M) {
 	becomeChildIfAsked()
+	bindIfAsked()
 	testscript.Main(m, map[string]func(){"abaton": main, "http": httpMain})
 }
 

@@ -26,6 +26,7 @@ func setupVerb() verb {
 		bind: func(fs *flag.FlagSet) action {
 			invitation := fs.String("invitation", "", "the `TEXT` that an owner gave you: abaton people invite")
 			recovery := fs.Bool("recovery", false, "come back to a vault that a backup brought here, with its recovery code")
+			older := fs.Bool("accept-older", false, olderHelp)
 			return func(ctx context.Context, p *program, args []string) error {
 				if err := wantNothing("setup", args); err != nil {
 					return err
@@ -38,14 +39,14 @@ func setupVerb() verb {
 					}
 					return setUpThere(ctx, p, *invitation)
 				}
-				return setUpHere(ctx, p, *invitation, *recovery)
+				return setUpHere(ctx, p, *invitation, *recovery, *older)
 			}
 		},
 	}
 }
 
 // setUpHere makes a person in this process, which then owns the store.
-func setUpHere(ctx context.Context, p *program, invitation string, back bool) error {
+func setUpHere(ctx context.Context, p *program, invitation string, back, older bool) error {
 	lock, err := lockStore(p.cfg.Folders.State, p.verb)
 	if err != nil {
 		return tell(err)
@@ -55,7 +56,7 @@ func setUpHere(ctx context.Context, p *program, invitation string, back bool) er
 	if err := closeWays(p); err != nil {
 		return err
 	}
-	h, err := openHome(ctx, p, homeOptions{make: true})
+	h, err := openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{make: true}, older: older})
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,16 @@ func setUpHere(ctx context.Context, p *program, invitation string, back bool) er
 		}
 		return err
 	}
-	s, err := join(ctx, p, h, vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes(), Recovery: recovery.bytes()})
+	comer := vault.Newcomer{Ticket: ticket, Name: n.name, Passphrase: n.passphrase.bytes(), Recovery: recovery.bytes()}
+	s, err := join(ctx, p, h, comer)
+	if seen, ok := errors.AsType[*vault.RolledBack](err); ok {
+		if comer.Accept = seen; !older {
+			if err := acceptRollback(ctx, p, p, seen); err != nil {
+				return err
+			}
+		}
+		s, err = join(ctx, p, h, comer)
+	}
 	if errors.Is(err, vault.ErrWrong) {
 		return told{errors.New("this recovery code opens no vault here that is without a person: is it of the vault in this backup, and of a time before it?"), locked}
 	}
