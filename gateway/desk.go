@@ -37,7 +37,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	out := &watched{ResponseWriter: w}
-	defer d.recover(out, id)
+	defer d.recover(out, r, id)
 	if d.within(w, r, d.config.BodyTimeout) != nil {
 		panic(http.ErrAbortHandler) // the connection is gone
 	}
@@ -45,8 +45,17 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if d.notable.take() {
 			d.config.Log.Warn("refused a request", "reason", no.code, "status", no.status, "id", id)
 		}
-		no.write(out)
+		d.write(out, r, no, id)
 	}
+}
+
+// write sends a refusal in the words that the client of that address expects.
+func (d *desk) write(w http.ResponseWriter, r *http.Request, no *refusal, id string) {
+	if d.config.Words == nil || !onlyModels(r.URL.Path) || isPublic(r.URL.Path) {
+		no.write(w)
+		return
+	}
+	no.send(w, d.config.Words(r, Refusal{no.status, no.code, no.message, no.retry > 0}, id))
 }
 
 // admit lets a request through, or says why not.
@@ -59,6 +68,9 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 		return no
 	}
 	if no := foreign(r); no != nil {
+		return no
+	}
+	if no := capability(r, &from); no != nil {
 		return no
 	}
 	crowd := &d.crowd
@@ -103,7 +115,7 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 
 // recover turns a panic into an answer or, where one has begun, into a broken
 // connection. Its value is not logged: it may hold content.
-func (d *desk) recover(w *watched, id string) {
+func (d *desk) recover(w *watched, r *http.Request, id string) {
 	v := recover()
 	switch {
 	case v == nil:
@@ -115,8 +127,8 @@ func (d *desk) recover(w *watched, id string) {
 	if w.begun {
 		panic(http.ErrAbortHandler)
 	}
-	(&refusal{status: http.StatusInternalServerError, kind: serverError, code: "internal_error",
-		message: "Something in Abaton broke. Its log has more under " + id + "."}).write(w)
+	d.write(w, r, &refusal{status: http.StatusInternalServerError, kind: serverError, code: "internal_error",
+		message: "Something in Abaton broke. Its log has more under " + id + "."}, id)
 }
 
 // typeOf is all that the log is told of a value that may hold content.

@@ -39,6 +39,11 @@ type Config struct {
 	Socket  string   // path of the Unix socket
 	Names   []string // further host names by which clients may call this server at Address
 	TLS     *TLS     // for other machines; nil: none
+	Keyless *Keyless // for programs that can send no key; nil: none
+
+	// Words puts a refusal into the body that a client of a model's address
+	// expects; nil is the OpenAI dialect for all.
+	Words func(r *http.Request, no Refusal, id string) []byte
 
 	// Who may come in. As long as it is nil or empty, the tokens given to Serve
 	// and the kernel's word at the socket act for vault.Owner, on this machine
@@ -99,6 +104,7 @@ type Gateway struct {
 	tcp     net.Listener // nil without an address
 	unix    *socket      // nil without a path
 	tls     *secure      // nil without TLS
+	keyless *keyless     // nil without one
 	crowd   crowd        // all requests but those at the login
 	arrive  crowd        // those
 	logins  crowd        // of those, the ones whose secrets are tried
@@ -146,7 +152,21 @@ func Listen(c Config) (*Gateway, error) {
 			return nil, errors.Join(err, g.Close())
 		}
 	}
+	if c.Keyless != nil {
+		if g.keyless, err = listenKeyless(*c.Keyless); err != nil && !errors.Is(err, ErrTaken) {
+			return nil, errors.Join(err, g.Close())
+		}
+	}
 	return g, nil
+}
+
+// KeylessAddr is the address for programs that can send no key, nil where there
+// is none, or where another program has it.
+func (g *Gateway) KeylessAddr() net.Addr {
+	if g.keyless == nil {
+		return nil
+	}
+	return g.keyless.Addr()
 }
 
 // Addr is the TCP address that is listened on, nil where there is none.
@@ -201,6 +221,11 @@ func (g *Gateway) Close() error {
 	var errs []error
 	if g.tcp != nil {
 		if err := g.tcp.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if g.keyless != nil {
+		if err := g.keyless.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
@@ -277,6 +302,9 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 func (g *Gateway) listeners() (ls []net.Listener) {
 	if g.tcp != nil {
 		ls = append(ls, g.tcp)
+	}
+	if g.keyless != nil {
+		ls = append(ls, g.keyless)
 	}
 	if g.unix != nil {
 		ls = append(ls, g.unix.UnixListener)

@@ -44,6 +44,9 @@ func (d *desk) session(from peer, r *http.Request) (vault.Session, *refusal) {
 	if from.local && (!from.known || from.uid != d.uid) {
 		return vault.Session{}, wrongAccount()
 	}
+	if from.keyless {
+		return d.keyless.act(from, r)
+	}
 	if !d.settled() {
 		return d.stranger(from, r)
 	}
@@ -102,8 +105,20 @@ func (d *desk) stranger(from peer, r *http.Request) (vault.Session, *refusal) {
 }
 
 // credentialOf reads what a request shows. A header for it is the whole word:
-// the cookie that a browser may send along does not count beside it.
+// the cookie that a browser may send along does not count beside it, and two
+// headers that say different things are no word at all. A token in the address
+// comes from a program that can send none; what it sends in its place is nothing.
 func credentialOf(from peer, r *http.Request) (given string, sent bool, no *refusal) {
+	if from.token != "" {
+		return from.token, true, nil
+	}
+	if keys := r.Header.Values("X-Api-Key"); len(keys) > 0 {
+		bearer := r.Header.Values("Authorization")
+		if len(keys) > 1 || len(bearer) > 1 || len(bearer) == 1 && bearer[0] != "Bearer "+keys[0] {
+			return "", true, nil
+		}
+		return strings.TrimSpace(keys[0]), true, nil
+	}
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		scheme, secret, _ := strings.Cut(headers[0], " ")
 		if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") {

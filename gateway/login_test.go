@@ -23,7 +23,10 @@ func TestOnlyTheTokenOpensTheTCPDoor(t *testing.T) {
 		"two headers":         {bearer(h.token), bearer("abt_x")},
 		"twice the same":      {bearer(h.token), bearer(h.token)},
 		"as a cookie":         {"Cookie: token=" + h.token},
-		"as another header":   {"X-Api-Key: " + h.token},
+		"as another header":   {"X-Auth-Token: " + h.token},
+		"two different keys":  {"X-Api-Key: " + h.token, bearer("abt_x")},
+		"two keys":            {"X-Api-Key: " + h.token, "X-Api-Key: " + h.token},
+		"no key":              {"X-Api-Key:"},
 		"claims a session":    {"X-Person: owner", "X-Forwarded-User: owner"},
 		"claims the loopback": {"X-Forwarded-For: 127.0.0.1", "X-Real-Ip: 127.0.0.1"},
 	} {

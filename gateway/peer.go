@@ -14,8 +14,11 @@ type peer struct {
 	local bool   // came by the Unix socket
 	tls   bool   // came by the TLS door
 	known bool   // the kernel told uid
-	uid   int    // of a local peer
+	uid   int    // of a peer on this machine
 	from  string // whom to count requests for
+
+	keyless bool   // came by the door for programs without a key
+	token   string // stood in the address
 }
 
 type peerKey struct{}
@@ -46,6 +49,12 @@ func peerOf(c net.Conn) (p peer) {
 		return p
 	}
 	p.from = sourceOf(c.RemoteAddr().String())
+	if u, ok := c.(unkeyed); ok {
+		p.keyless = true
+		if uid, err := accountOf(u.Conn); err == nil {
+			p.known, p.uid = true, uid
+		}
+	}
 	return p
 }
 

@@ -24,7 +24,17 @@ const (
 	serverError    = "server_error"
 )
 
-func (no *refusal) write(w http.ResponseWriter) {
+// Refusal is why a request does not pass, for whoever puts it into words.
+type Refusal struct {
+	Status        int
+	Code, Message string
+	Retry         bool // it may pass later
+}
+
+func (no *refusal) write(w http.ResponseWriter) { no.send(w, no.body()) }
+
+// send answers with a refusal whose body is put into words already.
+func (no *refusal) send(w http.ResponseWriter, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	if no.status == http.StatusUnauthorized {
@@ -33,6 +43,11 @@ func (no *refusal) write(w http.ResponseWriter) {
 	if no.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(no.retry))
 	}
+	w.WriteHeader(no.status)
+	w.Write(append(body, '\n'))
+}
+
+func (no *refusal) body() []byte {
 	type object struct {
 		Message string  `json:"message"`
 		Type    string  `json:"type"`
@@ -44,8 +59,7 @@ func (no *refusal) write(w http.ResponseWriter) {
 	if err != nil {
 		b = []byte(`{"error":{"message":"internal error","type":"server_error","param":null,"code":null}}`)
 	}
-	w.WriteHeader(no.status)
-	w.Write(append(b, '\n'))
+	return b
 }
 
 // hardenHeader sets what every response carries: nothing is stored, sniffed,

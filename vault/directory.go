@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ type Config struct {
 	// what still holds their words must end. It must not call back into the
 	// directory.
 	Locked func(PersonID)
+	// TokenIdle is how long what a token opened stays open after its last request:
+	// a minute where it is zero, never longer than other sessions do.
+	TokenIdle time.Duration
 	// NewMachine accepts a store whose directory was sealed with a device secret
 	// that is lost: a new directory begins, and each person comes back with their
 	// recovery code. What the old device secret alone opened is lost.
@@ -111,6 +115,7 @@ func OpenDirectory(ctx context.Context, c Config) (*Directory, error) {
 		tokens: map[tokenID]*tokenEntry{}, leases: map[tokenID]Session{}, deeds: map[tokenID]time.Time{},
 	}
 	d.lobby.closing, d.lobby.locked = d.closing, d.wasLocked
+	d.lobby.tokenIdle = min(cmp.Or(c.TokenIdle, tokenLock), idleLock)
 	if err := d.open(ctx); err != nil {
 		if d.vault != nil {
 			d.vault.Close()

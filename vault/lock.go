@@ -27,11 +27,12 @@ var ErrEnded = errors.New("this session has ended: sign in again")
 // share. They live in memory only: a restart locks everybody. Safe for
 // concurrent use.
 type sessions struct {
-	now     func() time.Time
-	arena   *arena
-	closing func(*home, *Vault) // the vault's last words, before its keys go
-	locked  func(PersonID)      // after a person's keys are gone
-	wake    chan struct{}       // of run: a deadline may have come nearer
+	now       func() time.Time
+	arena     *arena
+	tokenIdle time.Duration       // of what a token opened
+	closing   func(*home, *Vault) // the vault's last words, before its keys go
+	locked    func(PersonID)      // after a person's keys are gone
+	wake      chan struct{}       // of run: a deadline may have come nearer
 
 	mu     sync.Mutex
 	open   map[PersonID]*home
@@ -116,7 +117,7 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 	now := s.now()
 	x := &seat{in: s, person: person, way: way, idle: idleLock, began: now, used: now, vault: o.vault, home: o}
 	if way == SlotToken {
-		x.idle = tokenLock
+		x.idle = s.tokenIdle
 	}
 	o.seats++
 	s.seats[x] = true

@@ -356,7 +356,7 @@ func (d *Directory) dropTokens(ctx context.Context, p PersonID) error {
 }
 
 // UnlockToken gives the session of a token: known for ScopeAsk and ScopeAudit,
-// unlocked for ScopeAll, where it locks a minute after the last request.
+// unlocked for ScopeAll, where it locks Config.TokenIdle after the last request.
 func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, error) {
 	b, ok := readToken(secret)
 	auth, wrap := tokenKeys(b)
@@ -409,6 +409,27 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	}
 	d.tokenUsed(ctx, t.key, s)
 	return s, nil
+}
+
+// TokenSession is the session of whoever acts as a token without showing it, where
+// the kernel's word stands for it: known alone, and ErrToken where the token was
+// revoked or is over, or was made for a witness.
+func (d *Directory) TokenSession(id string) (Session, error) {
+	b, err := hex.DecodeString(id)
+	if err != nil || len(b) != len(tokenID{}) {
+		return Session{}, ErrToken
+	}
+	d.mu.RLock()
+	t := d.tokens[tokenID(b)]
+	d.mu.RUnlock()
+	if t == nil || t.Scope == ScopeAudit || !d.config.Now().Before(t.Expires) {
+		return Session{}, ErrToken
+	}
+	p, known := d.who(t.person)
+	if !known || p.State != active {
+		return Session{}, ErrToken
+	}
+	return Session{Person: p.id}, nil
 }
 
 // openByToken opens the slot of a token.

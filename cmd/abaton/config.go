@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,9 @@ type config struct {
 	LANNames       []string `toml:"lan_names"`
 	Certificate    string   `toml:"certificate"`
 	CertificateKey string   `toml:"certificate_key"`
+	KeylessKey     string   `toml:"keyless_key"`
+	KeylessAccount string   `toml:"keyless_account"`
+	KeylessAddress string   `toml:"keyless_address"`
 	Model          string   `toml:"model"`
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
@@ -90,6 +94,9 @@ var settings = []setting{
 	{"lan_names", "NAME,…", "host names by which the others call this machine", func(c *config) any { return &c.LANNames }},
 	{"certificate", "FILE", "certificate for the others (one by an authority made here)", func(c *config) any { return &c.Certificate }},
 	{"certificate_key", "FILE", "its key", func(c *config) any { return &c.CertificateKey }},
+	{"keyless_key", "ID", "let programs that can send no key ask as this token (see `abaton keys`): models only, no vault", func(c *config) any { return &c.KeylessKey }},
+	{"keyless_account", "NAME", "the account of this machine whose programs may (the one that serves)", func(c *config) any { return &c.KeylessAccount }},
+	{"keyless_address", "HOST:PORT", "loopback address for them (127.0.0.1:11434, where they look for Ollama)", func(c *config) any { return &c.KeylessAddress }},
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
@@ -106,7 +113,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, User: "abaton"}
+	return config{Address: "127.0.0.1:8226", KeylessAddress: "127.0.0.1:11434", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, User: "abaton"}
 }
 
 // flagged collects the flags given, by key, so that they can be applied last.
@@ -257,6 +264,9 @@ func assign(p any, s string) (err error) {
 	return nil
 }
 
+// tokenIDs are as `abaton keys` shows them.
+var tokenIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
 // check refuses values out of range and says where each came from.
 func (c *config) check(origin map[string]string) error {
 	bad := func(key, why string) error {
@@ -285,6 +295,12 @@ func (c *config) check(origin map[string]string) error {
 		return bad("max_waiting", "from 1 to 10000")
 	case c.User == "" || c.User == "root":
 		return bad("user", "needs an account other than root")
+	}
+	if k := c.KeylessKey; k != "" && !tokenIDs.MatchString(k) {
+		return bad("keyless_key", "it is no token's ID: `abaton keys` lists yours, 16 digits each")
+	}
+	if c.KeylessKey == "" && (c.KeylessAccount != "" || origin["keyless_address"] != "") {
+		return bad("keyless_key", "say as which token programs without a key shall act")
 	}
 	if _, err := witnessKeys(c.Witnesses); err != nil {
 		return bad("witnesses", err.Error())

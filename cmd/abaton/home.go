@@ -85,7 +85,7 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 	}
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
 		Store: h.store, Device: h.device, StateDir: p.cfg.Folders.State, Audit: recorder{h.audit}, Now: time.Now,
-		NewMachine: o.newMachine, Accept: o.accept, Serving: o.serving,
+		TokenIdle: tokenIdle(p.cfg.KeepAlive), NewMachine: o.newMachine, Accept: o.accept, Serving: o.serving,
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
 			if o.locked != nil {
@@ -94,6 +94,15 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 		},
 	})
 	return h, err
+}
+
+// tokenIdle is how long what a token opened stays open: as long as an idle model
+// stays in memory.
+func tokenIdle(keep duration) time.Duration {
+	if keep < 0 {
+		return forEver // and no longer than any session
+	}
+	return time.Duration(keep)
 }
 
 // openStore opens device secret, store and audit log.

@@ -64,9 +64,13 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return err
 	}
 	defer func() { closed = errors.Join(closed, h.close()) }()
+	without, err := p.keyless(h)
+	if err != nil {
+		return err
+	}
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names,
-		TLS: p.lan(), People: gateway.Directory(h.people), Log: p.log,
+		TLS: p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
 		return tell(err)
@@ -157,6 +161,11 @@ func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
 	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
 	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
+	if at := door.KeylessAddr(); at != nil {
+		fmt.Fprintf(out, "  keyless   http://%s (programs that can send no key: models only, nothing kept)\n", at)
+	} else if p.cfg.KeylessKey != "" {
+		fmt.Fprintf(out, "  keyless   not served: another program, perhaps Ollama itself, has %s\n", p.cfg.KeylessAddress)
+	}
 	if at := door.TLSAddr(); at != nil {
 		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n", at)
 		if own := door.Fingerprint(); own != "" { // else the operator's certificate
