@@ -124,3 +124,26 @@ func kind(v wire.Value) string {
 }
 
 func index(at string, i int) string { return at + "[" + strconv.Itoa(i) + "]" }
+
+// texts gives a string, or those in a list, with the place of each.
+func (d *decoder) texts(v wire.Value, at, what string, most int) (out []wire.Value, places []string) {
+	switch v.Kind {
+	case wire.String:
+		return []wire.Value{v}, []string{at}
+	case wire.List:
+	default:
+		d.Fail(at, wire.Invalid, "%s is %s; send a string or a list of %s.", at, v.Kind, what)
+		return nil, nil
+	}
+	// Numbers of tokens would pass by the place where control tokens are broken.
+	for _, e := range v.List {
+		if e.Kind == wire.Number || e.Kind == wire.List {
+			d.Fail(at, wire.Unsupported, "%s holds token numbers, which are not supported. Send texts.", at)
+			return nil, nil
+		}
+	}
+	for i, e := range d.list(v, at, what, 1, most) {
+		out, places = append(out, e), append(places, index(at, i))
+	}
+	return out, places
+}
