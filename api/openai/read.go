@@ -15,8 +15,9 @@ type decoder struct {
 }
 
 // table says how each field of an object is read. Null is the dialect's word
-// for "left out", so no reader sees it; a nil reader is for what may only be
-// null.
+// for "left out", so no reader sees it, and one whose name we do not know says
+// nothing: client libraries send back an answer's own fields, with those of
+// their newest version. A nil reader is for what may only be null.
 type table map[string]func(v wire.Value, at string)
 
 // object reads an object and tells which of its fields hold something.
@@ -29,11 +30,11 @@ func (d *decoder) object(v wire.Value, at string, known table) map[string]bool {
 		where := at + "." + wire.Printable(f.Name)
 		read, is := known[f.Name]
 		switch {
+		case f.Value.Kind == wire.Null:
 		case !is:
 			d.Fail(where, wire.Unknown, "Unknown parameter %s in %s. Check its spelling, or leave it out.", wire.Shown(f.Name), at)
-		case f.Value.Kind == wire.Null:
 		case read == nil:
-			if !empty(f.Value) { // client libraries send an answer's own empty fields back
+			if !empty(f.Value) {
 				d.Fail(where, wire.Unsupported, "%s is not supported. Leave it out.", where)
 			}
 		default:

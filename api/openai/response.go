@@ -189,8 +189,14 @@ func (w *ResponseWhole) object(status string) responseObject {
 	return o
 }
 
-// Encode gives the JSON body of the whole response.
-func (w *ResponseWhole) Encode() []byte { return wire.Encode(w.object("completed")) }
+// Encode gives the JSON body of the whole response. One whose last event has
+// not come is never told as complete.
+func (w *ResponseWhole) Encode() []byte {
+	if w.finish == "" {
+		return wire.Encode(w.object("incomplete"))
+	}
+	return wire.Encode(w.object("completed"))
+}
 
 // Stored is what is to be kept of the response, once its last event came.
 func (w *ResponseWhole) Stored() Stored {

@@ -110,7 +110,8 @@ func TestContinueRefuses(t *testing.T) {
 }
 
 func TestDecodeStoredRefuses(t *testing.T) {
-	for _, s := range []string{``, `{}`, `[]`, `{"v":2,"id":"a","body":{}}`, `{"v":1,"id":"","body":{}}`, `{"v":1,"id":"a"}`, `{"v":1,"id":"a","body":{},"input":"secret"}`} {
+	for _, s := range []string{``, `{}`, `[]`, `{"v":2,"id":"a","body":{}}`, `{"v":1,"id":"","body":{}}`, `{"v":1,"id":"a"}`, `{"v":1,"id":"a","body":{},"input":"secret"}`,
+		`{"v":1,"id":"a","body":{},"input":[],"more":1}`, `{"v":1,"id":"a","body":{},"input":[] }`, `{"v":1,"id":"a","id":"b","body":{},"input":[]}`, `{"V":1,"id":"a","body":{},"input":[]}`} {
 		if _, err := DecodeStored([]byte(s)); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", s, err)
 		}
