@@ -20,6 +20,7 @@ type ResponseWhole struct {
 	finish  engine.Finish
 	usage   engine.Usage
 	size    int
+	cut     int // turns that were left out to make the rest fit
 }
 
 // output is an item that is being written.
@@ -61,7 +62,7 @@ const (
 
 // take adds an event and tells what it did.
 func (w *ResponseWhole) take(e chat.Event, tell func(step)) {
-	w.model = e.Model
+	w.model, w.cut = e.Model, max(w.cut, e.Cut)
 	if e.Reasoning != "" {
 		w.write(aReasoning, e.Reasoning, nil, tell)
 	}
@@ -174,7 +175,7 @@ func (w *ResponseWhole) item(at int, status string, parts ...part) item {
 // object shows the response with what is there of it.
 func (w *ResponseWhole) object(status string) responseObject {
 	o := responseObject{
-		ID: w.answer.ID, Object: "response", CreatedAt: w.answer.Created.Unix(), Status: status, Model: w.model, Output: []item{}, shown: w.req.shown,
+		ID: w.answer.ID, Object: "response", CreatedAt: w.answer.Created.Unix(), Status: status, Model: w.model, Output: []item{}, shown: w.req.shown, Cut: w.cut,
 	}
 	for i, out := range w.outputs {
 		o.Output = append(o.Output, w.item(i, w.status(i), out.part()))
