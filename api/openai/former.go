@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"errors"
 	"strings"
 
 	"abaton.local/api/wire"
@@ -14,7 +13,7 @@ import (
 // Decode is DecodeChat without pictures and store.
 func Decode(body []byte) (Request, error) {
 	req, err := DecodeChat(body)
-	if bad, is := errors.AsType[*wire.BadRequest](err); is && strings.HasPrefix(bad.Param, "tools") {
+	if bad, is := err.(*wire.BadRequest); is && strings.HasPrefix(bad.Param, "tools") {
 		bad.Code = wire.Unsupported
 	}
 	if err == nil && (req.Store || len(req.Pictures) > 0) {

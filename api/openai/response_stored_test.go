@@ -68,8 +68,8 @@ func TestContinue(t *testing.T) {
 	if d := cmp.Diff(want, third.Ask.Messages); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]Picture{{1, []byte("raw")}}, third.Pictures); d != "" {
-		t.Error(d)
+	if p := third.Pictures; len(p) != 1 || p[0].Message != 1 || string(p[0].Raw) != "raw" {
+		t.Errorf("%+v", p)
 	}
 }
 
