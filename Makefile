@@ -67,7 +67,7 @@ soak: build base ## long: the shared-library engine built and installed, the who
 FUZZTIME ?= 60s
 fuzz: ## each target for FUZZTIME
 	@$(GO) test -run '^$$' -fuzz FuzzCheck -fuzztime $(FUZZTIME) ./models/internal/gguf
-	@$(GO) test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./api/openai
+	@for f in FuzzDecode FuzzCompletion FuzzEmbedding FuzzRerank FuzzResponse; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./api/openai || exit 1; done
 	@for f in FuzzOpen FuzzUnpad FuzzStream FuzzBox; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault/internal/seal || exit 1; done
 	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done

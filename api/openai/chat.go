@@ -13,6 +13,7 @@ type completion struct {
 	Model   string   `json:"model"`
 	Choices []choice `json:"choices"`
 	Usage   *usage   `json:"usage"`
+	Cut     int      `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit
 }
 
 type choice struct {
@@ -68,7 +69,7 @@ func (w *ChatWhole) Encode() []byte {
 		choices[i] = choice{i, w.message(t), logProbsOf(t.logProbs), finishOf(t.finish, w.legacy)}
 	}
 	return wire.Encode(completion{
-		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, Choices: choices, Usage: w.turns.usage(),
+		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut,
 	})
 }
 

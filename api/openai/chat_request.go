@@ -32,6 +32,7 @@ func (d *decoder) chat(root wire.Value, req *Request) {
 	o := &req.Ask.Options
 	var t tools
 	var logProbs bool
+	var template *bool
 	var top int
 	have := d.root(root, Chat, d.sampling(req).and(table{
 		"messages":              func(v wire.Value, at string) { req.Ask.Messages = d.messages(v, at) },
@@ -45,7 +46,7 @@ func (d *decoder) chat(root wire.Value, req *Request) {
 		"reasoning_effort":      func(v wire.Value, at string) { d.effort(v, at, o) },
 		"verbosity":             d.verbosity,
 		"chat_template_kwargs": func(v wire.Value, at string) {
-			d.object(v, at, table{"enable_thinking": func(v wire.Value, at string) { o.Think = new(d.Bool(v, at)) }})
+			d.object(v, at, table{"enable_thinking": func(v wire.Value, at string) { template = new(d.Bool(v, at)) }})
 		},
 		"tools":               func(v wire.Value, at string) { t.offered = d.tools(v, at, wrapped) },
 		"functions":           func(v wire.Value, at string) { t.offered, t.legacy = d.tools(v, at, bare), true },
@@ -55,6 +56,9 @@ func (d *decoder) chat(root wire.Value, req *Request) {
 	}))
 	if have["tools"] && have["functions"] || have["tool_choice"] && have["function_call"] {
 		d.Fail("functions", wire.Invalid, "functions and function_call are the older words for tools and tool_choice; send only the newer ones.")
+	}
+	if template != nil { // the plainer word of the two
+		o.Think = template
 	}
 	d.choose(t, o, wrapped)
 	req.Legacy = t.legacy && len(o.Tools) > 0

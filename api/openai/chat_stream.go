@@ -52,6 +52,7 @@ type chunk struct {
 	Created int64         `json:"created"`
 	Model   string        `json:"model"`
 	Choices []chunkChoice `json:"choices"`
+	Cut     int           `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit; on the first
 }
 
 // countedChunk is a chunk of a stream that was asked for its usage: null in
@@ -81,9 +82,11 @@ type delta struct {
 // set, also ends the stream.
 func (s *ChatStream) Frames(e chat.Event) []byte {
 	var out []byte
+	cut := e.Cut
 	send := func(c chunkChoice) {
 		c.Index = e.Answer
-		out = s.frame(out, e.Model, c)
+		out = s.frame(out, e.Model, cut, c)
+		cut = 0
 	}
 	if s.turns.starts(e.Answer) {
 		send(chunkChoice{Delta: delta{Role: "assistant", Content: new("")}})
@@ -131,9 +134,9 @@ func (s *ChatStream) chunk(model string) chunk {
 	return chunk{ID: s.answer.ID, Object: "chat.completion.chunk", Created: s.answer.Created.Unix(), Model: model, Choices: []chunkChoice{}}
 }
 
-func (s *ChatStream) frame(out []byte, model string, choice chunkChoice) []byte {
+func (s *ChatStream) frame(out []byte, model string, cut int, choice chunkChoice) []byte {
 	c := s.chunk(model)
-	c.Choices = []chunkChoice{choice}
+	c.Choices, c.Cut = []chunkChoice{choice}, cut
 	if s.includeUsage {
 		return appendFrame(out, wire.Encode(countedChunk{chunk: c}))
 	}

@@ -72,34 +72,13 @@ func (d *decoder) completion(root wire.Value, req *CompletionRequest) {
 	}
 }
 
-func (d *decoder) prompts(v wire.Value, at string) []string {
-	list := []wire.Value{v}
-	if v.Kind != wire.String {
-		if d.tokens(v, at); d.Err != nil {
-			return nil
-		}
-		list = d.list(v, at, "prompts", 1, maxPrompts)
-	}
-	var out []string
+func (d *decoder) prompts(v wire.Value, at string) (out []string) {
+	list, places := d.texts(v, at, "texts", maxPrompts)
 	for i, p := range list {
-		where := at
-		if v.Kind == wire.List {
-			where = index(at, i)
-		}
-		if d.Want(p, where, wire.String) && p.Text == "" {
-			d.Fail(where, wire.Invalid, "%s is empty. Send a text that can be continued.", where)
+		if d.Want(p, places[i], wire.String) && p.Text == "" {
+			d.Fail(places[i], wire.Invalid, "%s is empty. Send a text that can be continued.", places[i])
 		}
 		out = append(out, p.Text)
 	}
 	return out
-}
-
-// tokens refuses lists of token numbers: they would pass by the place where
-// control tokens are broken.
-func (d *decoder) tokens(v wire.Value, at string) {
-	for _, e := range v.List {
-		if e.Kind == wire.Number || e.Kind == wire.List {
-			d.Fail(at, wire.Unsupported, "%s holds token numbers, which are not supported. Send texts.", at)
-		}
-	}
 }

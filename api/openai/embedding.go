@@ -56,23 +56,12 @@ func DecodeEmbedding(body []byte) (EmbeddingRequest, error) {
 }
 
 // inputs reads one text or several.
-func (d *decoder) inputs(v wire.Value, at string) []string {
-	list := []wire.Value{v}
-	if v.Kind != wire.String {
-		if d.tokens(v, at); d.Err != nil {
-			return nil
-		}
-		list = d.list(v, at, "texts", 1, maxTexts)
-	}
-	var out []string
+func (d *decoder) inputs(v wire.Value, at string) (out []string) {
+	list, places := d.texts(v, at, "texts", maxTexts)
 	total := 0
 	for i, t := range list {
-		where := at
-		if v.Kind == wire.List {
-			where = index(at, i)
-		}
-		if d.Want(t, where, wire.String) && t.Text == "" {
-			d.Fail(where, wire.Invalid, "%s is empty, and nothing has no meaning. Leave it out.", where)
+		if d.Want(t, places[i], wire.String) && t.Text == "" {
+			d.Fail(places[i], wire.Invalid, "%s is empty, and nothing has no meaning. Leave it out.", places[i])
 		}
 		total += len(t.Text)
 		out = append(out, t.Text)

@@ -70,6 +70,7 @@ type line struct {
 	Finish          engine.Finish
 	In, Out         int
 	Problem         string
+	Cut             int
 	Status          int
 }
 
@@ -101,7 +102,7 @@ func play(t *testing.T, endpoint string, decode func([]byte) (req any, stream bo
 			if err := json.Unmarshal([]byte(text), &l); err != nil {
 				t.Fatal(err)
 			}
-			e := chat.Event{Model: "tiny", Answer: l.Answer, Delta: engine.Delta{
+			e := chat.Event{Model: "tiny", Answer: l.Answer, Cut: l.Cut, Delta: engine.Delta{
 				Text: l.Text, Reasoning: l.Reasoning, Calls: l.Calls, LogProbs: logProbsFrom(l.Probs), Finish: l.Finish,
 				Usage: engine.Usage{PromptTokens: l.In, AnswerTokens: l.Out},
 			}}

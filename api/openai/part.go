@@ -57,7 +57,7 @@ func (d *decoder) textPart(v wire.Value, at, key string) (text string) {
 	have := d.object(v, at, table{
 		"type": d.is(wire.String), key: d.text(&text),
 		"prompt_cache_breakpoint": func(wire.Value, string) {},                  // a caching hint
-		"annotations":             nil, "logprobs": func(wire.Value, string) {}, // of an answer that is sent back
+		"annotations":             d.is(wire.List), "logprobs": d.is(wire.List), // of an answer that is sent back
 	})
 	if !have[key] {
 		d.Fail(at, wire.Missing, "%s has no %s; send it as a string.", at, key)

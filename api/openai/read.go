@@ -15,8 +15,9 @@ type decoder struct {
 }
 
 // table says how each field of an object is read. Null is the dialect's word
-// for "left out", so no reader sees it; a nil reader is for what may only be
-// null.
+// for "left out", so no reader sees it, and one whose name we do not know says
+// nothing: client libraries send back an answer's own fields, with those of
+// their newest version. A nil reader is for what may only be null.
 type table map[string]func(v wire.Value, at string)
 
 // object reads an object and tells which of its fields hold something.
@@ -29,11 +30,11 @@ func (d *decoder) object(v wire.Value, at string, known table) map[string]bool {
 		where := at + "." + wire.Printable(f.Name)
 		read, is := known[f.Name]
 		switch {
+		case f.Value.Kind == wire.Null:
 		case !is:
 			d.Fail(where, wire.Unknown, "Unknown parameter %s in %s. Check its spelling, or leave it out.", wire.Shown(f.Name), at)
-		case f.Value.Kind == wire.Null:
 		case read == nil:
-			if !empty(f.Value) { // client libraries send an answer's own empty fields back
+			if !empty(f.Value) {
 				d.Fail(where, wire.Unsupported, "%s is not supported. Leave it out.", where)
 			}
 		default:
@@ -124,3 +125,26 @@ func kind(v wire.Value) string {
 }
 
 func index(at string, i int) string { return at + "[" + strconv.Itoa(i) + "]" }
+
+// texts gives a string, or those in a list, with the place of each.
+func (d *decoder) texts(v wire.Value, at, what string, most int) (out []wire.Value, places []string) {
+	switch v.Kind {
+	case wire.String:
+		return []wire.Value{v}, []string{at}
+	case wire.List:
+	default:
+		d.Fail(at, wire.Invalid, "%s is %s; send a string or a list of %s.", at, v.Kind, what)
+		return nil, nil
+	}
+	// Numbers of tokens would pass by the place where control tokens are broken.
+	for _, e := range v.List {
+		if e.Kind == wire.Number || e.Kind == wire.List {
+			d.Fail(at, wire.Unsupported, "%s holds token numbers, which are not supported. Send texts.", at)
+			return nil, nil
+		}
+	}
+	for i, e := range d.list(v, at, what, 1, most) {
+		out, places = append(out, e), append(places, index(at, i))
+	}
+	return out, places
+}

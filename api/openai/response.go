@@ -20,6 +20,7 @@ type ResponseWhole struct {
 	finish  engine.Finish
 	usage   engine.Usage
 	size    int
+	cut     int // turns that were left out to make the rest fit
 }
 
 // output is an item that is being written.
@@ -61,7 +62,7 @@ const (
 
 // take adds an event and tells what it did.
 func (w *ResponseWhole) take(e chat.Event, tell func(step)) {
-	w.model = e.Model
+	w.model, w.cut = e.Model, max(w.cut, e.Cut)
 	if e.Reasoning != "" {
 		w.write(aReasoning, e.Reasoning, nil, tell)
 	}
@@ -174,7 +175,7 @@ func (w *ResponseWhole) item(at int, status string, parts ...part) item {
 // object shows the response with what is there of it.
 func (w *ResponseWhole) object(status string) responseObject {
 	o := responseObject{
-		ID: w.answer.ID, Object: "response", CreatedAt: w.answer.Created.Unix(), Status: status, Model: w.model, Output: []item{}, shown: w.req.shown,
+		ID: w.answer.ID, Object: "response", CreatedAt: w.answer.Created.Unix(), Status: status, Model: w.model, Output: []item{}, shown: w.req.shown, Cut: w.cut,
 	}
 	for i, out := range w.outputs {
 		o.Output = append(o.Output, w.item(i, w.status(i), out.part()))
@@ -189,8 +190,14 @@ func (w *ResponseWhole) object(status string) responseObject {
 	return o
 }
 
-// Encode gives the JSON body of the whole response.
-func (w *ResponseWhole) Encode() []byte { return wire.Encode(w.object("completed")) }
+// Encode gives the JSON body of the whole response. One whose last event has
+// not come is never told as complete.
+func (w *ResponseWhole) Encode() []byte {
+	if w.finish == "" {
+		return wire.Encode(w.object("incomplete"))
+	}
+	return wire.Encode(w.object("completed"))
+}
 
 // Stored is what is to be kept of the response, once its last event came.
 func (w *ResponseWhole) Stored() Stored {

@@ -20,6 +20,7 @@ type responseObject struct {
 	Output     []item         `json:"output"`
 	shown
 	Usage *responseUsage `json:"usage,omitempty"`
+	Cut   int            `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit
 }
 
 type responseError struct {

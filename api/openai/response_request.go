@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"math"
+	"regexp"
 
 	"abaton.local/api/wire"
 )
@@ -92,7 +93,7 @@ func (d *decoder) response(root wire.Value, req *ResponseRequest) {
 		"stream_options":       func(v wire.Value, at string) { d.streamOptions(v, at, &req.Request) },
 		"store":                d.flag(&req.Store),
 		"background":           d.background,
-		"previous_response_id": func(v wire.Value, at string) { req.Previous = d.callID(v, at) },
+		"previous_response_id": func(v wire.Value, at string) { req.Previous = d.responseID(v, at) },
 		"temperature":          d.float(&o.Temperature, 0, 2),
 		"top_p":                d.float(&o.TopP, 0, 1),
 		"max_output_tokens":    func(v wire.Value, at string) { o.MaxTokens = int(d.Int(v, at, 1, math.MaxInt32)) },
@@ -128,6 +129,21 @@ func (d *decoder) response(root wire.Value, req *ResponseRequest) {
 	if o.MaxTokens != 0 {
 		s.MaxTokens = &o.MaxTokens
 	}
+}
+
+// responseID is the form of the ids that we give. It is a key into what is kept,
+// so nothing else comes through.
+var responseID = regexp.MustCompile(`^resp_[A-Za-z0-9_-]{1,128}$`)
+
+func (d *decoder) responseID(v wire.Value, at string) string {
+	if !d.Want(v, at, wire.String) {
+		return ""
+	}
+	if !responseID.MatchString(v.Text) {
+		d.Fail(at, wire.Invalid, "%s is no id of a response; it must be one that a response came with.", at)
+		return ""
+	}
+	return v.Text
 }
 
 func (d *decoder) background(v wire.Value, at string) {

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +43,11 @@ func DecodeStored(b []byte) (Stored, error) {
 	if f.Version != 1 || f.ID == "" || len(f.Body) == 0 {
 		return Stored{}, fmt.Errorf("a stored response has a form that this version of Abaton does not know (%d)", f.Version)
 	}
-	return Stored{f.ID, f.Previous, f.Body, f.Input}, nil
+	s := Stored{f.ID, f.Previous, f.Body, f.Input}
+	if !bytes.Equal(s.Encode(), b) { // there is one way to write a thing
+		return Stored{}, errors.New("a stored response is not as Abaton writes it")
+	}
+	return s, nil
 }
 
 // Continue puts the conversation of a request together that goes on from
@@ -178,4 +183,14 @@ func Deleted(id string) []byte {
 func NotStored(param string) wire.Problem {
 	return wire.Problem{Status: 404, Code: "response_not_found", Param: param,
 		Message: `No response with this id is kept. Only those that were asked for with "store": true are.`}
+}
+
+// NotCancelled refuses POST /v1/responses/{id}/cancel.
+func NotCancelled() wire.Problem {
+	return wire.Problem{Status: 400, Code: string(wire.Unsupported), Message: "Only responses made in the background can be cancelled, and there are none here. Close the connection to stop an answer."}
+}
+
+// NotReplayed refuses GET /v1/responses/{id}?stream=true.
+func NotReplayed() wire.Problem {
+	return wire.Problem{Status: 400, Code: string(wire.Unsupported), Param: "stream", Message: "A response that is kept is sent whole, never as a stream. Leave stream out."}
 }

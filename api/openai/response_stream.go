@@ -74,7 +74,7 @@ func (s *ResponseStream) Frames(e chat.Event) []byte {
 	var out []byte
 	send := func(ev event) { out = s.frame(out, ev) }
 	if !s.begun {
-		s.begun, s.whole.model = true, e.Model
+		s.begun, s.whole.model, s.whole.cut = true, e.Model, e.Cut
 		send(event{Type: "response.created", Response: new(s.whole.object("in_progress"))})
 		send(event{Type: "response.in_progress", Response: new(s.whole.object("in_progress"))})
 	}

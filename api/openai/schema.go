@@ -15,10 +15,14 @@ const maxSchemaBytes = 64 << 10
 func (d *decoder) format(v wire.Value, at string, o *engine.Options) {
 	var what string
 	schema := false
-	d.object(v, at, table{
+	have := d.object(v, at, table{
 		"type":        d.text(&what),
 		"json_schema": func(v wire.Value, at string) { schema, o.JSONSchema = true, d.namedSchema(v, at, nil) },
+		"schema":      func(v wire.Value, at string) { o.JSONSchema = d.jsonSchema(v, at) }, // llama-server's, beside json_object
 	})
+	if have["schema"] && what != "json_object" {
+		d.Fail(at+".schema", wire.Invalid, "%s.schema goes with the type json_object; with json_schema it stands in %s.json_schema.schema.", at, at)
+	}
 	if (what == "json_schema") != schema {
 		d.Fail(at, wire.Invalid, "%s.json_schema and the type json_schema come together or not at all.", at)
 	}
@@ -42,7 +46,7 @@ func (d *decoder) formatType(what, at string, o *engine.Options) {
 	switch what {
 	case "text", "json_schema":
 	case "json_object":
-		o.JSONObject = true
+		o.JSONObject = o.JSONSchema == nil
 	default:
 		d.Fail(at+".type", wire.Invalid, "%s.type is missing or unknown: use text, json_object or json_schema.", at)
 	}

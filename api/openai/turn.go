@@ -58,6 +58,7 @@ type turns struct {
 	last engine.Usage // of questions answered whole; of the present one
 	model string
 	size  int
+	cut   int // turns that were left out to make the rest fit
 }
 
 // add takes the next event. It tells which answer of all it belongs to, and
@@ -74,7 +75,7 @@ func (t *turns) add(e chat.Event) (place int, began bool) {
 		t.list, began = append(t.list, &turn{}), true
 	}
 	t.size += t.list[place].add(e.Delta)
-	t.model = e.Model
+	t.model, t.cut = e.Model, max(t.cut, e.Cut)
 	if e.Finish != "" {
 		t.ended++
 		t.last = e.Usage
