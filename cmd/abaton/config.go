@@ -299,7 +299,7 @@ func (c *config) check(origin map[string]string) error {
 	if k := c.KeylessKey; k != "" && !tokenIDs.MatchString(k) {
 		return bad("keyless_key", "it is no token's ID: `abaton keys` lists yours, 16 digits each")
 	}
-	if c.KeylessKey == "" && (c.KeylessAccount != "" || origin["keyless_address"] != "") {
+	if c.KeylessKey == "" && c.KeylessAccount != "" {
 		return bad("keyless_key", "say as which token programs without a key shall act")
 	}
 	if _, err := witnessKeys(c.Witnesses); err != nil {
