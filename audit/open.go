@@ -115,8 +115,8 @@ func (l *Log) begun() (bool, error) {
 			return false, &Fault{None, None, "its public key, " + keyFile + ", is missing"}
 		}
 		if string(there) != l.key+"\n" {
-			return false, &Fault{None, None, "it was signed with another key than this installation's: where the device secret was " +
-				"replaced, move the folder elsewhere, to be kept, and a new log begins"}
+			return false, &Fault{None, None, "it was signed with another key than this installation's device secret gives: put the one back " +
+				"that it was begun with; only where that is lost for good, move the folder elsewhere, to be kept, and a new log begins"}
 		}
 		return true, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,6 +96,22 @@ const houseFormat = 1
 // ErrOtherDevice says that the vaults in the store belong to another device
 // secret.
 var ErrOtherDevice = errors.New("the store holds vaults that were made with another device secret: put the old file back; if it is lost, start once with a new directory (--new-machine), and everybody comes back with their recovery code")
+
+// Fits is ErrOtherDevice where a store holds vaults and none is this device
+// secret's directory. It writes nothing: whoever opens something else with keys
+// of the device secret asks first.
+func (d *Device) Fits(ctx context.Context, st Store) error {
+	id, root := d.directory()
+	root.Clear()
+	vaults, err := st.Vaults(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("directory: %w", err)
+	case len(vaults) > 0 && !slices.Contains(vaults, id):
+		return ErrOtherDevice
+	}
+	return nil
+}
 
 // OpenDirectory opens the directory of a store, and begins one where the store
 // is empty. It writes nothing to an existing one but what an interrupted change

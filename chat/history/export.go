@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -45,9 +44,13 @@ type exportedTurn struct {
 // everything that is kept of them, the oldest first, the same bytes each time.
 // What is damaged is left out, and said in the error after all else was written.
 func (h *History) ExportJSON(ctx context.Context, w io.Writer, ids ...vault.ID) error {
+	list, err := h.oldestFirst(ids)
+	if err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
 	fmt.Fprintf(w, "{\"format\":%q,\"schema\":%d,\"conversations\":[", exportFormat, schema)
 	first := true
-	damage, err := h.export(ctx, ids, func(c Conversation, turns []Turn) error {
+	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, turns []Turn) error {
 		out := exportedConversation{c.ID, c.Title, c.Named, c.Model, c.Instruction, c.Created, c.Updated, make([]exportedTurn, len(turns))}
 		for i, t := range turns {
 			out.Turns[i] = exportedTurn(t)
@@ -81,8 +84,12 @@ func (h *History) ExportJSON(ctx context.Context, w io.Writer, ids ...vault.ID) 
 // beyond it. Control characters are shown as pictures. What is damaged is left
 // out, and said in the error after all else was written.
 func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.ID) error {
+	list, err := h.oldestFirst(ids)
+	if err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
 	first := true
-	damage, err := h.export(ctx, ids, func(c Conversation, turns []Turn) error {
+	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, turns []Turn) error {
 		var b strings.Builder
 		if !first {
 			b.WriteString("\n---\n\n")
@@ -121,16 +128,13 @@ func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.
 }
 
 // export hands out conversations one after the other. Errors of the vault and of
-// yield end it.
-func (h *History) export(ctx context.Context, ids []vault.ID, yield func(Conversation, []Turn) error) (damage, err error) {
+// yield end it, and so does one that was named and deleted meanwhile.
+func (h *History) export(ctx context.Context, list []Conversation, named bool, yield func(Conversation, []Turn) error) (damage, err error) {
 	var all []error
-	for c, err := range h.oldestFirst(ids) {
-		if err != nil {
-			return nil, err
-		}
+	for _, c := range list {
 		c, turns, err := h.Show(ctx, c.ID)
 		if c.ID == (vault.ID{}) {
-			if errors.Is(err, ErrUnknown) && len(ids) == 0 {
+			if errors.Is(err, ErrUnknown) && !named {
 				continue // deleted meanwhile
 			}
 			return nil, err
@@ -143,32 +147,36 @@ func (h *History) export(ctx context.Context, ids []vault.ID, yield func(Convers
 	return errors.Join(all...), nil
 }
 
-func (h *History) oldestFirst(ids []vault.ID) iter.Seq2[Conversation, error] {
-	return func(yield func(Conversation, error) bool) {
-		list, err := h.List()
-		if err != nil {
-			yield(Conversation{}, err)
-			return
+// Exportable is nil where every conversation named is there, so that an export
+// of them will begin.
+func (h *History) Exportable(ids ...vault.ID) error {
+	_, err := h.oldestFirst(ids)
+	return err
+}
+
+// oldestFirst gives the conversations named, or all, before a byte is written.
+func (h *History) oldestFirst(ids []vault.ID) ([]Conversation, error) {
+	list, err := h.List()
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > 0 {
+		named := map[vault.ID]bool{}
+		for _, id := range ids {
+			named[id] = true
 		}
-		if len(ids) > 0 {
-			list = slices.DeleteFunc(list, func(c Conversation) bool { return !slices.Contains(ids, c.ID) })
-			if len(list) < len(ids) {
-				yield(Conversation{}, ErrUnknown)
-				return
-			}
-		}
-		slices.SortFunc(list, func(a, b Conversation) int {
-			if d := a.Created.Compare(b.Created); d != 0 {
-				return d
-			}
-			return bytes.Compare(a.ID[:], b.ID[:])
-		})
-		for _, c := range list {
-			if !yield(c, nil) {
-				return
-			}
+		list = slices.DeleteFunc(list, func(c Conversation) bool { return !named[c.ID] })
+		if len(list) < len(named) {
+			return nil, ErrUnknown
 		}
 	}
+	slices.SortFunc(list, func(a, b Conversation) int {
+		if d := a.Created.Compare(b.Created); d != 0 {
+			return d
+		}
+		return bytes.Compare(a.ID[:], b.ID[:])
+	})
+	return list, nil
 }
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,8 +86,12 @@ func TestJSONGivesBackEverything(t *testing.T) {
 		if err := o.h.ExportJSON(t.Context(), &again); err != nil || !bytes.Equal(all.Bytes(), again.Bytes()) {
 			t.Fatalf("another export has other bytes, %v", err)
 		}
-		if err := o.h.ExportJSON(t.Context(), &again, vault.NewID()); err == nil {
-			t.Fatal("an unknown one was exported")
+		var nothing bytes.Buffer
+		unknown := vault.NewID()
+		for _, err := range []error{o.h.ExportJSON(t.Context(), &nothing, unknown), o.h.ExportMarkdown(t.Context(), &nothing, unknown), o.h.Exportable(unknown)} {
+			if !errors.Is(err, ErrUnknown) || nothing.Len() > 0 {
+				t.Fatalf("an unknown one: %v, after %d bytes", err, nothing.Len())
+			}
 		}
 	})
 }

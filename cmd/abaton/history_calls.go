@@ -227,6 +227,9 @@ func exportHistory() stream[exportIn] {
 		if in.Format != formatMarkdown && in.Format != formatJSON {
 			return told{errors.New("conversations are exported as markdown or json"), wrongUsage}
 		}
+		if err := x.Exportable(in.IDs...); err != nil { // while it can still be said
+			return err
+		}
 		if err := h.people.Exported(ctx, s); err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 			err = errors.Join(tell(err), h.close())
 		}
 	}()
-	if err := h.openStore(ctx, p, o.make); err != nil {
+	if err := h.openStore(ctx, p, o); err != nil {
 		return h, err
 	}
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
@@ -106,13 +106,24 @@ func tokenIdle(keep duration) time.Duration {
 }
 
 // openStore opens device secret, store and audit log.
-func (h *home) openStore(ctx context.Context, p *program, make bool) (err error) {
+func (h *home) openStore(ctx context.Context, p *program, o homeOptions) (err error) {
 	f := p.cfg.Folders
-	if h.device, err = openDevice(f, make); err != nil {
+	if h.device, err = openDevice(f, o.make); err != nil {
 		return err
 	}
 	if h.store, err = sqlite.Open(ctx, f.Store()); err != nil {
 		return err
+	}
+	if !o.newMachine {
+		// Before the audit log, which would take a wrong device secret for a new
+		// one, and advise to begin anew.
+		err := h.device.Fits(ctx, h.store)
+		if errors.Is(err, vault.ErrOtherDevice) {
+			err = wrongDevice{f}
+		}
+		if err != nil {
+			return err
+		}
 	}
 	signing, pseudonyms := h.device.AuditKeys()
 	h.audit, err = audit.Open(auditFolder(p), audit.Keys{Seed: signing[:], Pseudonym: pseudonyms[:]}, time.Now)
@@ -127,14 +138,29 @@ func openDevice(f folders, make bool) (*vault.Device, error) {
 		return d, err
 	}
 	if _, err := os.Lstat(f.Store()); err == nil {
-		dir := filepath.Dir(f.Store())
-		return nil, fmt.Errorf("there are vaults in %s, and the device secret %s that belongs to them is missing: put it back. "+
-			"If it is lost, each person can come back with their recovery code: mv %s %s.old, then abaton vault restore --new-machine %s",
-			f.Store(), f.Device(), dir, dir, filepath.Join(dir+".old", filepath.Base(f.Store())))
+		return nil, fmt.Errorf("there are vaults in %s, and the device secret %s that belongs to them is missing: put it back. %s",
+			f.Store(), f.Device(), withoutDevice(f))
 	} else if !make || !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return vault.MakeDevice(f.Device(), f.Data)
+}
+
+// wrongDevice says that the device secret is not the one of the vaults.
+type wrongDevice struct{ places folders }
+
+func (e wrongDevice) Error() string {
+	return fmt.Sprintf("the vaults in %s belong to another device secret than %s: put the right one back. %s",
+		e.places.Store(), e.places.Device(), withoutDevice(e.places))
+}
+
+func (wrongDevice) Unwrap() error { return vault.ErrOtherDevice }
+
+// withoutDevice says what to do where the device secret is lost.
+func withoutDevice(f folders) string {
+	dir := filepath.Dir(f.Store())
+	return fmt.Sprintf("If it is lost, each person can come back with their recovery code: mv %s %s.old, then abaton vault restore --new-machine %s",
+		dir, dir, filepath.Join(dir+".old", filepath.Base(f.Store())))
 }
 
 // history is the conversations of a session's person, opened with the first
@@ -308,7 +334,7 @@ func (h *home) run(ctx context.Context) error {
 // can read. The caller holds the store's lock.
 func openVaultless(ctx context.Context, p *program) (h *home, err error) {
 	h = newHome(p.cfg.Folders)
-	if err := h.openStore(ctx, p, false); err != nil {
+	if err := h.openStore(ctx, p, homeOptions{}); err != nil {
 		return nil, errors.Join(tell(err), h.close())
 	}
 	return h, nil

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -156,9 +157,7 @@ func fieldsOf(t reflect.Type) (fields map[string]reflect.Type, named bool) {
 		switch {
 		case f.Anonymous && name == "":
 			more, _ := fieldsOf(f.Type)
-			for n, ft := range more {
-				fields[n] = ft
-			}
+			maps.Copy(fields, more)
 		case !f.IsExported() || f.Tag.Get("json") == "-":
 		case name == "":
 			fields[f.Name] = f.Type
