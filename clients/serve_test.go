@@ -1,11 +1,14 @@
-// Package clients holds the built program against the official client
-// libraries of the OpenAI interface, as people install them.
+// Package clients holds the built program against client libraries and
+// programs of other people, as they come from the package registries.
 package clients
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,29 +20,31 @@ import (
 	"testing"
 )
 
-// Versions of the libraries, pinned so that a red test means a change of ours.
-// The Go library's stands in go.mod.
-const (
-	pythonOpenAI = "3.54.0"
-	nodeOpenAI   = "7.57.0"
-)
-
 // server is one running `abaton serve`, for all tests of the package.
 type server struct {
-	url   string // with /v1
-	token string
-	model string
+	address string // 127.0.0.1:41234
+	keyless string // the same, for programs that send no key
+	token   string // of a person who is set up; it asks models and opens nothing
+	work    string // folder with the sockets of the relays
+	pid     int
 }
 
-// What is asked.
+// Models that are asked. Both are very small.
 const (
-	instruction = "Answer the question truthfully and in few words." // the model is very small
-	question    = "What is the capital of France?"
+	model    = "smollm2-135m"
+	embedder = "minilm"
 )
 
 var served server
 
 func TestMain(m *testing.M) {
+	if done, err := playedPart(); done {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code, err := withServer(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,112 +63,207 @@ func withServer(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return 1, err
-	}
-	if os.Getuid() == 0 { // the program becomes its own account, which must own what it runs
-		if home, err = handOver(home, filepath.Join(work, "home")); err != nil {
-			return 1, err
-		}
-	}
-	conf := fmt.Sprintf("model = \"smollm2-135m\"\n[folders]\nmodels = %q\nengines = %q\n", filepath.Join(home, "models"), filepath.Join(home, "engines"))
-	if err := os.Mkdir(filepath.Join(work, "config"), 0o755); err != nil {
-		return 1, err
-	}
-	if err := os.WriteFile(filepath.Join(work, "config", "abaton.toml"), []byte(conf), 0o644); err != nil {
-		return 1, err
-	}
-	cmd := exec.Command(bin, "serve", "--address", "127.0.0.1:0")
-	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), "ABATON_CONFIG_DIR="+work+"/config", "ABATON_DATA_DIR="+work+"/data",
-		"ABATON_STATE_DIR="+work+"/state", "ABATON_CACHE_DIR="+work+"/cache", "ABATON_RUNTIME_DIR="+work+"/run")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	r, w, err := os.Pipe()
+	h, err := newHouse(bin, home, work)
 	if err != nil {
 		return 1, err
 	}
-	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
+	id, token, err := h.person()
+	if err != nil {
 		return 1, err
 	}
-	w.Close()
-	defer func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	}()
-	if served, err = announced(r); err != nil {
+	served = server{token: token, work: work}
+	stop, err := h.serve(id)
+	if err != nil {
 		return 1, err
 	}
-	go func() { _, _ = io.Copy(os.Stderr, r) }()
+	defer stop()
+	stopRelays, err := relays(h.uid, h.gid)
+	if err != nil {
+		return 1, err
+	}
+	defer stopRelays()
 	return m.Run(), nil
 }
 
-// announced reads what serve says at its start.
-func announced(r io.Reader) (server, error) {
-	address, token := regexp.MustCompile(`http://127\.0\.0\.1:\d+`), regexp.MustCompile(`abt_[A-Za-z0-9]{43}`)
-	s := server{model: "smollm2-135m"}
-	var said []string
-	for lines := bufio.NewScanner(r); lines.Scan(); {
-		said = append(said, lines.Text())
-		if m := address.FindString(lines.Text()); m != "" {
-			s.url = m + "/v1"
-		}
-		if m := token.FindString(lines.Text()); m != "" {
-			s.token = m
-		}
-		if s.url != "" && s.token != "" {
-			return s, nil
-		}
-	}
-	return s, fmt.Errorf("abaton serve said no address or no token:\n%s", strings.Join(said, "\n"))
+// house is where the program keeps its things, as an administrator lays them out.
+type house struct {
+	bin, work string
+	env       []string
+	uid, gid  int // that it runs as
 }
 
-// handOver copies engine and models for the account that the program becomes.
-func handOver(from, to string) (string, error) {
-	u, err := user.Lookup("abaton")
-	if err != nil {
-		return "", fmt.Errorf("%w: run `make check`, which makes the account", err)
+func newHouse(bin, home, work string) (*house, error) {
+	h := &house{bin: bin, work: work, uid: os.Getuid(), gid: os.Getgid()}
+	if h.uid == 0 { // the program becomes an account of its own, which must own what it runs
+		u, err := user.Lookup("abaton")
+		if err != nil {
+			return nil, fmt.Errorf("%w: run `make check`, which makes the account", err)
+		}
+		h.uid, _ = strconv.Atoi(u.Uid)
+		h.gid, _ = strconv.Atoi(u.Gid)
 	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	if err := os.Mkdir(to, 0o700); err != nil {
-		return "", err
+	if err := os.Chmod(work, 0o755); err != nil {
+		return nil, err
 	}
-	if out, err := exec.Command("cp", "-a", filepath.Join(from, "models"), filepath.Join(from, "engines"), to).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+	its := filepath.Join(work, "its")
+	if out, err := exec.Command("cp", "-a", home, its).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	return to, filepath.WalkDir(to, func(path string, _ os.DirEntry, err error) error {
+	h.env = append(os.Environ(), "ABATON_CONFIG_DIR="+filepath.Join(work, "config"))
+	if err := os.Mkdir(filepath.Join(work, "config"), 0o755); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"data", "state", "cache", "runtime"} {
+		h.env = append(h.env, "ABATON_"+strings.ToUpper(name)+"_DIR="+filepath.Join(its, name))
+		if err := os.Mkdir(filepath.Join(its, name), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	// A prepared embedding model, taken as a person would take a file of theirs.
+	conf := fmt.Sprintf("model = %q\n[folders]\nmodels = %q\nengines = %q\n", model, filepath.Join(its, "models"), filepath.Join(its, "engines"))
+	if err := os.WriteFile(filepath.Join(work, "config", "abaton.toml"), []byte(conf), 0o644); err != nil {
+		return nil, err
+	}
+	err := filepath.WalkDir(its, func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		return os.Lchown(path, h.uid, h.gid)
 	})
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(os.Getenv("ABATON_CHECK_CACHE"), "minilm", "minilm.gguf"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: run `make base`, which prepares it", err)
+	}
+	file := filepath.Join(work, "minilm.gguf")
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		return nil, err
+	}
+	_, err = h.run("", "pull", "file:"+file)
+	return h, err
 }
 
-// cache is a folder that outlives a run, where packages are installed.
-func cache(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv("ABATON_CHECK_CACHE")
-	if dir == "" {
-		t.Fatal("ABATON_CHECK_CACHE names no folder: run `make clients`")
-	}
-	dir = filepath.Join(dir, "clients", name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// command runs a program and gives its standard output; it must succeed.
-func command(t *testing.T, dir string, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Dir = dir
-	var errs strings.Builder
+// run runs a verb with a line of standard input, and gives what it printed.
+func (h *house) run(line string, args ...string) (string, error) {
+	cmd := exec.Command(h.bin, args...)
+	cmd.Env, cmd.Dir, cmd.Stdin = h.env, "/", strings.NewReader(line+"\n")
+	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, errs.String())
+		return "", fmt.Errorf("abaton %s: %w: %s", args[0], err, errs.String())
 	}
-	return string(out)
+	return string(out), nil
+}
+
+// person sets somebody up, with a token for programs.
+func (h *house) person() (id, token string, err error) {
+	const passphrase = "the passphrase of a person in a test"
+	if _, err = h.run(passphrase, "setup", "--person", "ada"); err != nil {
+		return "", "", err
+	}
+	if token, err = h.run(passphrase, "keys", "create", "clients", "--person", "ada"); err != nil {
+		return "", "", err
+	}
+	list, err := h.run(passphrase, "keys", "--person", "ada", "--json")
+	if err != nil {
+		return "", "", err
+	}
+	var keys []struct{ ID string }
+	if err := json.Unmarshal([]byte(list), &keys); err != nil || len(keys) != 1 {
+		return "", "", fmt.Errorf("abaton keys --json: %w: %s", err, list)
+	}
+	return keys[0].ID, strings.TrimSpace(token), nil
+}
+
+// serve starts the server, with a door for programs that send no key.
+func (h *house) serve(key string) (stop func(), err error) {
+	cmd := exec.Command(h.bin, "serve", "--address", "127.0.0.1:0", "--keyless-key", key, "--keyless-address", "127.0.0.1:0")
+	cmd.Env, cmd.Dir = h.env, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	w.Close()
+	stop = func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	}
+	if err := h.announced(r); err != nil {
+		stop()
+		return nil, err
+	}
+	served.pid = cmd.Process.Pid
+	go func() { _, _ = io.Copy(os.Stderr, r) }()
+	return stop, nil
+}
+
+// announced reads what serve says at its start.
+func (h *house) announced(r io.Reader) error {
+	address := regexp.MustCompile(`^  (address|keyless) +http://(127\.0\.0\.1:\d+)`)
+	var said []string
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		said = append(said, lines.Text())
+		switch m := address.FindStringSubmatch(lines.Text()); {
+		case m == nil:
+		case m[1] == "address":
+			served.address = m[2]
+		default:
+			served.keyless = m[2]
+		}
+		if strings.HasPrefix(lines.Text(), "  token ") && served.address != "" && served.keyless != "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("abaton serve did not say where it serves:\n%s", strings.Join(said, "\n"))
+}
+
+// breakWorkers ends the engine's processes, as a crash would.
+func breakWorkers() error {
+	parents := map[int]int{}
+	workers := map[int]bool{}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return err
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		// "12 (name) S 11 …"; a name may hold anything
+		i, j := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+		fields := strings.Fields(string(b[j+1:]))
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(b[:i])))
+		parents[pid], _ = strconv.Atoi(fields[1])
+		workers[pid] = string(b[i+1:j]) == "llama-server"
+	}
+	broken := 0
+	for pid, is := range workers {
+		ours := pid
+		for ours > 1 && ours != served.pid {
+			ours = parents[ours]
+		}
+		if is && ours == served.pid && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			broken++
+		}
+	}
+	if broken == 0 {
+		return fmt.Errorf("no worker of process %d is running", served.pid)
+	}
+	return nil
+}
+
+// breaker breaks workers for programs that cannot.
+func breaker(w http.ResponseWriter, _ *http.Request) {
+	if err := breakWorkers(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
 }
