@@ -98,17 +98,42 @@ func (c *client) split(ctx context.Context, texts []string, special, pieces bool
 	return c.call(ctx, http.MethodPost, "/tokenize", body, v)
 }
 
-// prompt gives the text that the model's template makes of messages.
-func (c *client) prompt(ctx context.Context, messages []Message) (string, error) {
-	body, err := encodeChat(messages, Options{})
+// prompt gives the text that the model's template makes of a conversation and its tools.
+func (c *client) prompt(ctx context.Context, p Prompt) (string, error) {
+	body, err := encodeChat(p.Messages, Options{Tools: p.Options.Tools, Think: p.Options.Think})
 	if err != nil {
 		return "", err
 	}
+	return c.template(ctx, body)
+}
+
+// template is prompt for the body of a request.
+func (c *client) template(ctx context.Context, body []byte) (string, error) {
 	var v struct {
 		Prompt string `json:"prompt"`
 	}
-	err = c.call(ctx, http.MethodPost, "/apply-template", body, &v)
+	err := c.call(ctx, http.MethodPost, "/apply-template", body, &v)
 	return v.Prompt, err
+}
+
+// abilities are what the model's template can say, as the engine found out by
+// trying it.
+type abilities struct {
+	Tools bool `json:"supports_tools"`
+	Calls bool `json:"supports_tool_calls"`
+}
+
+func (c *client) abilities(ctx context.Context) (abilities, error) {
+	var v struct {
+		Caps *abilities `json:"chat_template_caps"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/props", nil, &v); err != nil {
+		return abilities{}, err
+	}
+	if v.Caps == nil {
+		return abilities{}, &badReply{"properties without those of the template"}
+	}
+	return *v.Caps, nil
 }
 
 // reply is a stream that a generation writes. The caller closes it.
@@ -128,12 +153,21 @@ func (r *reply) slow() {
 	}
 }
 
-// chat starts a generation.
+// chat starts an answer in a conversation.
 func (c *client) chat(ctx context.Context, body []byte) (*reply, error) {
+	return c.generate(ctx, "/v1/chat/completions", body)
+}
+
+// text starts the continuation of a text.
+func (c *client) text(ctx context.Context, body []byte) (*reply, error) {
+	return c.generate(ctx, "/v1/completions", body)
+}
+
+func (c *client) generate(ctx context.Context, path string, body []byte) (*reply, error) {
 	r := new(reply)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { r.conn = i.Conn }})
 	var err error
-	r.ReadCloser, err = c.open(ctx, http.MethodPost, "/v1/chat/completions", body, "text/event-stream")
+	r.ReadCloser, err = c.open(ctx, http.MethodPost, path, body, "text/event-stream")
 	return r, err
 }
 

@@ -215,3 +215,9 @@ func collect(ctx context.Context, e *Engine, p Prompt) (string, Delta, error) {
 	}
 	return text, Delta{}, nil
 }
+
+// cleaned is the scrubber's work on a conversation.
+func cleaned(ctx context.Context, w *worker, messages []Message) ([]Message, error) {
+	p, _, err := w.scrub.clean(ctx, Prompt{Messages: messages})
+	return p.Messages, err
+}

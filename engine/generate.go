@@ -89,24 +89,11 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 	}()
 	defer func() { cancel(); <-watched }()
 
-	messages, tokens, err := w.scrub.clean(ctx, p.Messages)
-	if err != nil {
-		return false, w.broke(ctx, err)
-	}
-	if tokens >= w.context {
-		return false, tooLong(int64(tokens), int64(w.context))
-	}
-	body, err := e.encode(messages, p.Options)
-	if err != nil {
-		return false, err
-	}
-	pulse.wait(min(tokens, batch))
-	reply, err := w.client.chat(ctx, body)
+	reply, events, tokens, err := e.put(ctx, w, p, &pulse)
 	if err != nil {
 		return false, w.broke(ctx, err)
 	}
 	defer reply.Close()
-	events := newStream(reply, w.context)
 	for {
 		step, err := events.next()
 		if err != nil {
@@ -114,15 +101,15 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		}
 		if step.done {
 			pulse.rest()
-			if !yield(step.last) {
+			if !yield(step.piece) {
 				return sent, errLeft
 			}
 			return sent, nil
 		}
-		if step.text != "" {
+		if !step.empty() {
 			pulse.rest() // the caller may take its time
 			sent = true
-			if !yield(Delta{Text: step.text}) {
+			if !yield(step.piece) {
 				return sent, errLeft
 			}
 			reply.slow() // the first text came at once
@@ -130,6 +117,46 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		}
 		pulse.wait(min(tokens, batch))
 	}
+}
+
+// steps is what a stream of events comes to.
+type steps interface{ next() (step, error) }
+
+// put sends p to w, and gives what comes back and how many tokens p has, about.
+func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*reply, steps, int, error) {
+	p, generic, err := w.fit(p)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	p, tokens, err := w.scrub.clean(ctx, p)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if tokens >= w.context {
+		return nil, nil, 0, tooLong(int64(tokens), int64(w.context))
+	}
+	var body []byte
+	send := w.client.chat
+	if p.Text != "" {
+		send = w.client.text
+		body, err = encodeText(p.Text, p.Options)
+	} else {
+		body, err = e.encode(p.Messages, p.Options)
+	}
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	pulse.wait(min(tokens, batch))
+	reply, err := send(ctx, body)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	events := newStream(reply, w.context, p)
+	if generic != nil {
+		generic.from = events
+		return reply, generic, tokens, nil
+	}
+	return reply, events, tokens, nil
 }
 
 // broke puts a failed exchange into a fault. A worker that is not to be trusted

@@ -13,7 +13,7 @@ func TestOutOfRange(t *testing.T) {
 		"person":              func(p *Prompt) { p.Person = "" },
 		"model":               func(p *Prompt) { p.Model = [32]byte{} },
 		"messages":            func(p *Prompt) { p.Messages = nil },
-		"messages[0].role":    func(p *Prompt) { p.Messages[0].Role = "tool" },
+		"messages[0].role":    func(p *Prompt) { p.Messages[0].Role = "developer" },
 		"messages[0].content": func(p *Prompt) { p.Messages[0].Content = "a\x00b" },
 		"messages[1].content": func(p *Prompt) { p.Messages = append(p.Messages, Message{Role: User, Content: "\xff"}) },
 		"max_tokens":          func(p *Prompt) { p.Options.MaxTokens = -1 },

@@ -31,6 +31,7 @@ type worker struct {
 	proc    *sandbox.Process // set before ready, if it started at all
 	client  *client          // set before ready
 	scrub   *scrubber        // set before ready
+	can     abilities        // set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	gone    chan struct{}    // closed when the process has ended and nothing is left of it
@@ -149,8 +150,7 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 	for {
 		ok, err := w.client.healthy(ctx)
 		if ok {
-			w.scrub, err = newScrubber(ctx, w.client, w.context)
-			if err == nil {
+			if err = w.learn(ctx); err == nil {
 				return nil
 			}
 		}
@@ -165,6 +165,15 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 			return errBadReply
 		}
 	}
+}
+
+// learn asks the engine, once its model is loaded, for what we have to know of it.
+func (w *worker) learn(ctx context.Context) (err error) {
+	if w.can, err = w.client.abilities(ctx); err != nil {
+		return err
+	}
+	w.scrub, err = newScrubber(ctx, w.client, w.context)
+	return err
 }
 
 // unconnected tells the errors of a socket that is not there yet, or of one
