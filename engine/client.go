@@ -116,24 +116,26 @@ func (c *client) template(ctx context.Context, body []byte) (string, error) {
 	return v.Prompt, err
 }
 
-// abilities are what the model's template can say, as the engine found out by
-// trying it.
-type abilities struct {
-	Tools bool `json:"supports_tools"`
-	Calls bool `json:"supports_tool_calls"`
+// properties are what the engine knows of its model's template: its source, and
+// what it can say, which the engine found out by trying.
+type properties struct {
+	Template string `json:"chat_template"`
+	ForTools string `json:"chat_template_tool_use"`
+	Can      *struct {
+		Tools bool `json:"supports_tools"`
+		Calls bool `json:"supports_tool_calls"`
+	} `json:"chat_template_caps"`
 }
 
-func (c *client) abilities(ctx context.Context) (abilities, error) {
-	var v struct {
-		Caps *abilities `json:"chat_template_caps"`
+// tools tells whether the template knows tools, in both directions.
+func (p properties) tools() bool { return p.Can.Tools && p.Can.Calls }
+
+func (c *client) properties(ctx context.Context) (p properties, err error) {
+	err = c.call(ctx, http.MethodGet, "/props", nil, &p)
+	if err == nil && p.Can == nil {
+		err = &badReply{"properties without those of the template"}
 	}
-	if err := c.call(ctx, http.MethodGet, "/props", nil, &v); err != nil {
-		return abilities{}, err
-	}
-	if v.Caps == nil {
-		return abilities{}, &badReply{"properties without those of the template"}
-	}
-	return *v.Caps, nil
+	return p, err
 }
 
 // reply is a stream that a generation writes. The caller closes it.

@@ -76,7 +76,7 @@ type Options struct {
 	TypicalP         *float64 // 0 to 1
 	FrequencyPenalty *float64 // -2 to 2
 	PresencePenalty  *float64 // -2 to 2
-	RepeatPenalty    *float64 // 0 to 2; 1 for none
+	RepeatPenalty    *float64 // 0.01 to 2; 1 for none
 	RepeatLast       *int     // tokens looked back on by RepeatPenalty; -1 for the context, to 4096
 	Seed             *int64   // 0 to 2^32-1
 	Stop             []string // at most 16, each at most 256 bytes

@@ -20,7 +20,7 @@ func (w *worker) fit(p Prompt) (Prompt, *generic, error) {
 	if n := p.Options.RepeatLast; n != nil && *n < 0 {
 		p.Options.RepeatLast = new(w.context)
 	}
-	if p.Text != "" || w.can.Tools && w.can.Calls || !p.usesTools() {
+	if p.Text != "" || w.tools || !p.usesTools() {
 		return p, nil, nil
 	}
 	tools, must := p.Options.Tools, p.Options.ToolChoice == MustCall

@@ -10,7 +10,7 @@ func TestMoreOptions(t *testing.T) {
 	e := start(t, nil)
 	p := ask("Name the capital of France.", 4)
 	for _, o := range []Options{
-		{TypicalP: new(0.0), RepeatPenalty: new(0.0), RepeatLast: new(-1), MaxTokens: 2},
+		{TypicalP: new(0.0), RepeatPenalty: new(0.01), RepeatLast: new(-1), MaxTokens: 2},
 		{TypicalP: new(1.0), RepeatPenalty: new(2.0), RepeatLast: new(4096), MaxTokens: 2},
 		{Think: new(true), MaxTokens: 2}, {Think: new(false), MaxTokens: 2},
 	} {

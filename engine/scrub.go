@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -35,14 +36,14 @@ const maxShapes = 64 // remembered; a conversation has a new one with each turn
 // probe is a text that no template and no vocabulary takes for anything.
 const probe = "qzaqza"
 
-// newScrubber learns the marks that the model's template sets. They are asked
+// newScrubber learns the marks that the model's templates set. They are asked
 // for because some models list them as plain words of their vocabulary, which
 // the comparison in dirty cannot see.
-func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) {
+func newScrubber(ctx context.Context, c *client, window int, templates ...string) (*scrubber, error) {
 	s := &scrubber{client: c, context: window, words: map[int]bool{}, own: map[[32]byte]map[int]int{}}
 	const a, b = probe, "qzbqzb"
 	turns := []Message{{Role: User, Content: a}, {Role: Assistant, Content: b}, {Role: User, Content: a}}
-	call := Message{Role: Assistant, Calls: []Call{{ID: "abcdefghi", Name: a, Arguments: "{}"}}}
+	call := Message{Role: Assistant, Reasoning: a, Calls: []Call{{ID: "abcdefghi", Name: a, Arguments: "{}"}}}
 	tool := Options{Tools: []Tool{{Name: a, Description: b}}}
 	for _, p := range []Prompt{
 		{Messages: turns},
@@ -63,15 +64,35 @@ func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) 
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range tokens {
-			if p, ok := t.text(); ok && bracketed(p) && !slices.Contains(s.markers, p) {
-				s.markers = append(s.markers, p)
-			}
+		s.mark(tokens, bracketed)
+	}
+	// And those that it can set, around what was not thought of here.
+	for _, source := range templates {
+		if source == "" {
+			continue
 		}
+		tokens, err := c.pieces(ctx, []string{source})
+		if err != nil {
+			return nil, err
+		}
+		s.mark(tokens, literalMark.MatchString)
 	}
 	slices.SortFunc(s.markers, func(x, y string) int { return len(y) - len(x) })
 	return s, nil
 }
+
+// mark takes the texts of tokens that look like marks.
+func (s *scrubber) mark(tokens []token, like func(string) bool) {
+	for _, t := range tokens {
+		if p, ok := t.text(); ok && like(p) && !slices.Contains(s.markers, p) {
+			s.markers = append(s.markers, p)
+		}
+	}
+}
+
+// literalMark is bracketed for what stands in the source of a template, where
+// "[i]" is most likely code.
+var literalMark = regexp.MustCompile(`^(<[^\s<>]{2,}>|\[/?[A-Z_]{2,}\])$`)
 
 // bracketed tells tokens that look like marks from words: "<s>", "[INST]", "<|user|>".
 func bracketed(p string) bool {

@@ -109,7 +109,7 @@ func (o Options) check() error {
 		{"top_p", o.TopP, 0, 1},
 		{"min_p", o.MinP, 0, 1},
 		{"typical_p", o.TypicalP, 0, 1},
-		{"repeat_penalty", o.RepeatPenalty, 0, 2},
+		{"repeat_penalty", o.RepeatPenalty, 0.01, 2},
 		{"frequency_penalty", o.FrequencyPenalty, -2, 2},
 		{"presence_penalty", o.PresencePenalty, -2, 2},
 	} {

@@ -31,7 +31,7 @@ type worker struct {
 	proc    *sandbox.Process // set before ready, if it started at all
 	client  *client          // set before ready
 	scrub   *scrubber        // set before ready
-	can     abilities        // set before ready
+	tools   bool             // the model's template knows them; set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	gone    chan struct{}    // closed when the process has ended and nothing is left of it
@@ -169,10 +169,12 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 
 // learn asks the engine, once its model is loaded, for what we have to know of it.
 func (w *worker) learn(ctx context.Context) (err error) {
-	if w.can, err = w.client.abilities(ctx); err != nil {
+	p, err := w.client.properties(ctx)
+	if err != nil {
 		return err
 	}
-	w.scrub, err = newScrubber(ctx, w.client, w.context)
+	w.tools = p.tools()
+	w.scrub, err = newScrubber(ctx, w.client, w.context, p.Template, p.ForTools)
 	return err
 }
 
