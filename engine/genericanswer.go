@@ -96,17 +96,22 @@ func (g *generic) said() (string, error) {
 // escape tells how long the escape is that s begins with, with the second half
 // of a pair; 0 where more of it has to come.
 func escape(s string) int {
-	size := 2
-	if len(s) > 1 && s[1] == 'u' {
-		size = 6
-		if len(s) >= 4 && (s[2] == 'd' || s[2] == 'D') && strings.ContainsRune("89abAB", rune(s[3])) {
-			size = 12
-		}
-	}
-	if len(s) < size {
+	const half = 6 // bytes of \u1234
+	switch {
+	case len(s) < 2:
 		return 0
+	case s[1] != 'u':
+		return 2
+	case len(s) < half:
+		return 0
+	case s[2] != 'd' && s[2] != 'D' || !strings.ContainsRune("89abAB", rune(s[3])):
+		return half
+	case len(s) == half || s[half] == '\\' && len(s) < 2*half:
+		return 0
+	case s[half] == '\\' && s[half+1] == 'u':
+		return 2 * half
 	}
-	return size
+	return half
 }
 
 // end gives the calls, if there are any, and then the end.
