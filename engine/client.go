@@ -73,7 +73,17 @@ func (c *client) tokenize(ctx context.Context, texts []string, special bool) ([]
 	var v struct {
 		Tokens []int `json:"tokens"`
 	}
-	err := c.split(ctx, texts, special, false, &v)
+	err := c.split(ctx, splitting{Content: texts, Special: special}, &v)
+	return v.Tokens, err
+}
+
+// whole is tokenize for a prompt as a whole, with the tokens that the model wants
+// around it.
+func (c *client) whole(ctx context.Context, text string) ([]int, error) {
+	var v struct {
+		Tokens []int `json:"tokens"`
+	}
+	err := c.split(ctx, splitting{Content: []string{text}, Special: true, Around: true}, &v)
 	return v.Tokens, err
 }
 
@@ -82,16 +92,20 @@ func (c *client) pieces(ctx context.Context, texts []string) ([]token, error) {
 	var v struct {
 		Tokens []token `json:"tokens"`
 	}
-	err := c.split(ctx, texts, true, true, &v)
+	err := c.split(ctx, splitting{Content: texts, Special: true, Pieces: true}, &v)
 	return v.Tokens, err
 }
 
-func (c *client) split(ctx context.Context, texts []string, special, pieces bool, v any) error {
-	body, err := json.Marshal(struct {
-		Content []string `json:"content"`
-		Special bool     `json:"parse_special"`
-		Pieces  bool     `json:"with_pieces"`
-	}{texts, special, pieces})
+// splitting is the body of POST /tokenize.
+type splitting struct {
+	Content any  `json:"content"` // texts, or texts and numbers of tokens
+	Special bool `json:"parse_special"`
+	Pieces  bool `json:"with_pieces"`
+	Around  bool `json:"add_special"`
+}
+
+func (c *client) split(ctx context.Context, s splitting, v any) error {
+	body, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}

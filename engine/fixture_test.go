@@ -194,7 +194,7 @@ func workerOf(t testing.TB, e *Engine, p Prompt) *worker {
 	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.seats[key{p.Model, p.Person}]
+	s := e.seats[key{model: p.Model, person: p.Person}]
 	if s == nil || s.worker == nil {
 		t.Fatal("there is no worker")
 	}

@@ -34,14 +34,23 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	if err != nil {
 		return err
 	}
+	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, id, func(ctx context.Context, w *worker) (bool, error) {
+		return e.ask(ctx, w, p, yield)
+	})
+}
+
+// persist puts a question to the worker of k, and once more to a new one where
+// the first died of it before anything was sent to the caller.
+func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, id [32]byte, ask func(context.Context, *worker) (sent bool, err error)) error {
 	if e.crashes(id) >= maxCrashes {
 		return poison(id)
 	}
-	s, stay, err := e.sit(ctx, key{p.Model, p.Person})
+	s, stay, err := e.sit(ctx, k)
 	if err != nil {
 		return err
 	}
 	defer e.rise(s)
+	e.keep(s, keep)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
@@ -50,7 +59,7 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 		w, err := e.worker(staying, s)
 		asked := err == nil
 		if asked {
-			sent, err = e.ask(ctx, w, p, yield)
+			sent, err = ask(ctx, w)
 		}
 		if err == nil || errors.Is(err, errLeft) {
 			return err
@@ -75,8 +84,9 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	}
 }
 
-// ask puts p to w. sent tells whether text reached the caller.
-func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+// work has w do something for a question: it takes turns with the others while
+// it does, and is watched. pulse is for what it is waited for.
+func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Context, pulse *pulse) error) error {
 	defer e.turns.join(w.proc)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,35 +98,44 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		w.watch(ctx, &pulse, e.cfg.Patience, e.turns.share)
 	}()
 	defer func() { cancel(); <-watched }()
-
-	reply, events, tokens, err := e.put(ctx, w, p, &pulse)
-	if err != nil {
-		return false, w.broke(ctx, err)
+	err := do(ctx, &pulse)
+	if err == nil || errors.Is(err, errLeft) {
+		return err
 	}
-	defer reply.Close()
-	for {
-		step, err := events.next()
+	return w.broke(ctx, err)
+}
+
+// ask puts p to w. sent tells whether text reached the caller.
+func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+	err = e.work(ctx, w, func(ctx context.Context, pulse *pulse) error {
+		reply, events, tokens, err := e.put(ctx, w, p, pulse)
 		if err != nil {
-			return sent, w.broke(ctx, err)
+			return err
 		}
-		if step.done {
-			pulse.rest()
-			if !yield(step.piece) {
-				return sent, errLeft
+		defer reply.Close()
+		for {
+			step, err := events.next()
+			if err != nil {
+				return err
 			}
-			return sent, nil
-		}
-		if !step.empty() {
+			if !step.done && step.empty() {
+				pulse.wait(min(tokens, batch))
+				continue
+			}
 			pulse.rest() // the caller may take its time
-			sent = true
+			sent = sent || !step.done
 			if !yield(step.piece) {
-				return sent, errLeft
+				return errLeft
+			}
+			if step.done {
+				return nil
 			}
 			reply.slow() // the first text came at once
 			tokens = 0
+			pulse.wait(0)
 		}
-		pulse.wait(min(tokens, batch))
-	}
+	})
+	return sent, err
 }
 
 // steps is what a stream of events comes to.
@@ -197,7 +216,7 @@ const goneWithin = 2 * time.Second
 
 // Warm starts the worker of a person and a model before it is asked.
 func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {
-	s, stay, err := e.sit(ctx, key{model, person})
+	s, stay, err := e.sit(ctx, key{model: model, person: person})
 	if err != nil {
 		return err
 	}

@@ -39,13 +39,3 @@ func (e *Engine) Embed(ctx context.Context, m Meaning) (Vectors, error) {
 func (e *Engine) Rank(ctx context.Context, m Meaning) (Ranks, error) {
 	return Ranks{}, outOfRange("model", "texts cannot be ranked yet")
 }
-
-// Count gives the number of tokens that a prompt has for its model, with the
-// template's own and those of its tools.
-func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
-	return 0, outOfRange("model", "tokens cannot be counted yet")
-}
-
-// Unload ends the workers of a person for a model once they are idle. It does
-// not wait, and knows no error: there may be none.
-func (e *Engine) Unload(person Person, model models.Digest) {}

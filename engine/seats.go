@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"abaton.local/models"
 )
 
 // seat is the place of one person at one model. One question at a time holds it.
@@ -12,6 +14,7 @@ type seat struct {
 	inside  int           // questions that have it or wait for it
 	worker  *worker       // nil when there is none
 	used    time.Time     // when it was last left
+	kept    time.Duration // after that; below 0 for as long as its person stays
 	circuit circuit
 	context int // tokens; less after the worker ran out of memory
 
@@ -28,7 +31,7 @@ func (e *Engine) sit(ctx context.Context, k key) (s *seat, stay context.Context,
 		return nil, nil, closing()
 	}
 	if s = e.seats[k]; s == nil {
-		s = &seat{key: k, turn: make(chan struct{}, 1), context: e.cfg.ContextTokens}
+		s = &seat{key: k, turn: make(chan struct{}, 1), kept: e.cfg.KeepAlive, context: e.cfg.ContextTokens}
 		s.stay, s.end = context.WithCancel(e.life)
 		e.seats[k] = s
 	}
@@ -63,7 +66,35 @@ func (e *Engine) leave(s *seat) {
 	defer e.mu.Unlock()
 	s.inside--
 	s.used = time.Now()
+	if s.inside == 0 && s.kept == 0 && s.worker != nil {
+		s.worker.stop(errDone)
+	}
 	e.changed()
+}
+
+// keep says how long the worker of s stays once nobody asks it; nil for the default.
+func (e *Engine) keep(s *seat, d *time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.kept = e.cfg.KeepAlive; d != nil {
+		s.kept = *d
+	}
+}
+
+// Unload ends the workers of a person for a model once they are idle. It does
+// not wait, and knows no error: there may be none. A question that comes behind
+// those that wait starts them anew, or keeps them.
+func (e *Engine) Unload(person Person, model models.Digest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k, s := range e.seats {
+		if k.person != person || k.model != model || s.worker == nil {
+			continue
+		}
+		if s.kept = 0; s.inside == 0 {
+			s.worker.stop(errDone)
+		}
+	}
 }
 
 // changed wakes those who wait for room. The caller holds mu.
@@ -152,7 +183,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat) (*worker, func(context
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
 	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, ready: make(chan struct{}), gone: make(chan struct{})}
-	e.work.Go(func() {
+	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)
 		e.ended(s, w, fault)

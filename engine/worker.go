@@ -17,7 +17,17 @@ import (
 type key struct {
 	model  models.Digest
 	person Person
+	kind   kind
 }
+
+// kind says what a worker does; the engine can do only one of them at a time.
+type kind string
+
+const (
+	speaks kind = "" // answers
+	embeds kind = "embed"
+	ranks  kind = "rank"
+)
 
 // worker is one engine process. One goroutine (Engine.bring) writes its fields;
 // others read what is set before a channel is closed after it closed.
