@@ -194,12 +194,16 @@ func maxReply(request int) int64 { return min(1<<20+64*int64(request), maxReplyB
 
 // call is one request whose reply is one JSON value.
 func (c *client) call(ctx context.Context, method, path string, body []byte, v any) error {
+	return c.callUpTo(ctx, maxReply(len(body)), method, path, body, v)
+}
+
+// callUpTo is call with a reply of at most so many bytes.
+func (c *client) callUpTo(ctx context.Context, most int64, method, path string, body []byte, v any) error {
 	r, err := c.open(ctx, method, path, body, "application/json")
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	most := maxReply(len(body))
 	raw, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return err

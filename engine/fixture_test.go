@@ -101,11 +101,17 @@ func furnish(dir string) (err error) {
 // tiny puts a model with random weights on a shelf of its own, as edit leaves it.
 func tiny(t testing.TB, edit func(*ggufgen.File)) (*models.Shelf, models.Digest) {
 	t.Helper()
-	dir := t.TempDir()
 	f := ggufgen.TinyLlama(1)
 	if edit != nil {
 		edit(f)
 	}
+	return shelfOf(t, f)
+}
+
+// shelfOf puts a model on a shelf of its own.
+func shelfOf(t testing.TB, f *ggufgen.File) (*models.Shelf, models.Digest) {
+	t.Helper()
+	dir := t.TempDir()
 	path := filepath.Join(dir, "tiny.gguf")
 	if err := os.WriteFile(path, f.Bytes(), 0o600); err != nil {
 		t.Fatal(err)

@@ -157,6 +157,29 @@ func (s *scrubber) clean(ctx context.Context, p Prompt) (Prompt, int, error) {
 	}
 }
 
+// cleanTexts breaks the control tokens of texts that no template joins.
+func (s *scrubber) cleanTexts(ctx context.Context, texts []string) ([]string, error) {
+	script := &script{}
+	texts = slices.Clone(texts)
+	for i := range texts {
+		script.pieces = append(script.pieces, piece{text: &texts[i], said: true})
+	}
+	for range scrubRounds {
+		_, dirty, err := s.dirty(ctx, texts)
+		if err != nil || !dirty {
+			return texts, err
+		}
+		marks, err := s.controls(ctx, texts)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range marks {
+			script.breakAll(m)
+		}
+	}
+	return nil, unbreakable()
+}
+
 // view is what the engine makes of a prompt.
 type view struct {
 	tokens []int // of the texts, with control tokens

@@ -42,6 +42,7 @@ type worker struct {
 	client  *client          // set before ready
 	scrub   *scrubber        // set before ready
 	tools   bool             // the model's template knows them; set before ready
+	around  around           // of a worker for meanings; set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	gone    chan struct{}    // closed when the process has ended and nothing is left of it
@@ -117,10 +118,19 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	if err != nil {
 		return noModel(err)
 	}
+	if w.key.kind != speaks {
+		w.context = mostMeaning
+	}
 	if shape.ContextLength > 0 && uint64(w.context) > shape.ContextLength {
 		w.context = int(shape.ContextLength)
 	}
-	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, extra: e.extra}
+	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, extra: e.extra}
+	if w.key.kind != speaks {
+		if err := w.key.kind.fits(shape.Pooling); err != nil {
+			return err
+		}
+		f.Batch = w.context
+	}
 	memory := e.memory
 	if memory == 0 {
 		memory = memoryLimit(shape, passport.Size, f)
@@ -179,6 +189,11 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 
 // learn asks the engine, once its model is loaded, for what we have to know of it.
 func (w *worker) learn(ctx context.Context) (err error) {
+	if w.key.kind != speaks {
+		w.around, err = w.client.around(ctx)
+		w.scrub = &scrubber{client: w.client, context: w.context}
+		return err
+	}
 	p, err := w.client.properties(ctx)
 	if err != nil {
 		return err
