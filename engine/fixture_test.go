@@ -111,9 +111,14 @@ func tiny(t testing.TB, edit func(*ggufgen.File)) (*models.Shelf, models.Digest)
 // shelfOf puts a model on a shelf of its own.
 func shelfOf(t testing.TB, f *ggufgen.File) (*models.Shelf, models.Digest) {
 	t.Helper()
+	return shelfOfBytes(t, f.Bytes())
+}
+
+func shelfOfBytes(t testing.TB, b []byte) (*models.Shelf, models.Digest) {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "tiny.gguf")
-	if err := os.WriteFile(path, f.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, err := models.OpenShelf(filepath.Join(dir, "models"))
