@@ -62,12 +62,12 @@ func (s *scrubber) composed(ctx context.Context, v view) error {
 // scaffold tells how often the template itself sets which token around such a
 // prompt: what it makes of harmless texts in their place.
 func (s *scrubber) scaffold(ctx context.Context, p Prompt) (map[int]int, error) {
-	script, err := newScript(p)
+	script, err := newScript(p, s.shown)
 	if err != nil {
 		return nil, err
 	}
-	harmless := script.harmless()
-	body, err := encodeChat(harmless.Messages, Options{Tools: harmless.Options.Tools, Think: p.Options.Think})
+	harmless := s.seen(script.harmless())
+	body, err := encodeChat(harmless.Messages, shaping(harmless.Options))
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (c *client) split(ctx context.Context, s splitting, v any) error {
 
 // prompt gives the text that the model's template makes of a conversation and its tools.
 func (c *client) prompt(ctx context.Context, p Prompt) (string, error) {
-	body, err := encodeChat(p.Messages, Options{Tools: p.Options.Tools, Think: p.Options.Think})
+	body, err := encodeChat(p.Messages, shaping(p.Options))
 	if err != nil {
 		return "", err
 	}

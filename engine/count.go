@@ -35,7 +35,7 @@ func (w *worker) count(ctx context.Context, p Prompt) (int, error) {
 	}
 	text := p.Text
 	if text == "" {
-		if text, err = w.client.prompt(ctx, p); err != nil {
+		if text, err = w.client.prompt(ctx, w.scrub.seen(p)); err != nil {
 			return 0, err
 		}
 	}

@@ -158,6 +158,11 @@ func encodeChat(messages []Message, o Options) ([]byte, error) {
 	return json.Marshal(r)
 }
 
+// shaping are the options that can change the prompt itself.
+func shaping(o Options) Options {
+	return Options{Tools: o.Tools, ToolChoice: o.ToolChoice, OnlyTool: o.OnlyTool, OneCall: o.OneCall, Think: o.Think, JSONSchema: o.JSONSchema, JSONObject: o.JSONObject}
+}
+
 // tools adds what may be called. The engine takes no name of one tool to be
 // called (it would read it as "auto"), so then it learns of no other.
 func (r *chatRequest) tools(o Options) {

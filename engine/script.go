@@ -22,8 +22,9 @@ type piece struct {
 	said  bool // by somebody, in a message: not a part of a tool or a call
 }
 
-// newScript takes a copy of p apart. The error says that a JSON text is none.
-func newScript(p Prompt) (*script, error) {
+// newScript takes a copy of p apart; with shown, the schema of the answer stands in
+// the prompt, too. The error says that a JSON text is none.
+func newScript(p Prompt, shown bool) (*script, error) {
 	s := &script{prompt: p}
 	if p.Text != "" {
 		s.pieces = append(s.pieces, piece{text: &s.prompt.Text, said: true})
@@ -56,12 +57,23 @@ func newScript(p Prompt) (*script, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.take(d, func(t jsonToken) bool {
-			return t.kind == keyString || t.under != "description" && t.under != "title" && t.under != "$comment"
-		})
+		s.take(d, meaningful)
 		s.close = append(s.close, func() { t.Parameters = d.bytes() })
 	}
+	if schema := p.Options.JSONSchema; schema != nil && shown {
+		d, err := openJSON(schema)
+		if err != nil {
+			return nil, err
+		}
+		s.take(d, meaningful)
+		s.close = append(s.close, func() { s.prompt.Options.JSONSchema = d.bytes() })
+	}
 	return s, nil
+}
+
+// meaningful tells the strings of a schema that are more than words about it.
+func meaningful(t jsonToken) bool {
+	return t.kind == keyString || t.under != "description" && t.under != "title" && t.under != "$comment"
 }
 
 // take makes pieces of the strings of d.
@@ -125,6 +137,7 @@ func (s *script) harmless() Prompt {
 			*p.text = letters(*p.text)
 		}
 	}
+	s.prompt.Options.OnlyTool = letters(s.prompt.Options.OnlyTool)
 	return s.whole()
 }
 

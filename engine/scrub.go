@@ -25,6 +25,7 @@ type scrubber struct {
 	client  *client
 	context int      // tokens
 	markers []string // what the template puts around turns, longest first
+	shown   bool     // the template puts the schema of an answer into the prompt
 
 	mu    sync.Mutex               // guards what follows
 	words map[int]bool             // tokens found to be no control tokens
@@ -66,6 +67,12 @@ func newScrubber(ctx context.Context, c *client, window int, templates ...string
 		}
 		s.mark(tokens, bracketed)
 	}
+	schema := Options{JSONSchema: []byte(`{"type":"object","description":"` + b + `"}`)}
+	prompt, err := c.prompt(ctx, Prompt{Messages: turns, Options: schema})
+	if _, refused := err.(*engineError); err != nil && !refused {
+		return nil, err
+	}
+	s.shown = strings.Count(prompt, b) > 1 // once it is said
 	// And those that it can set, around what was not thought of here.
 	for _, source := range templates {
 		if source == "" {
@@ -113,7 +120,7 @@ const longestToken = 512
 // breaking a control token never makes fewer. A control token in a name, a key or
 // a value that the model is to choose is refused: broken, it would be another one.
 func (s *scrubber) clean(ctx context.Context, p Prompt) (Prompt, int, error) {
-	script, err := newScript(p)
+	script, err := newScript(p, s.shown)
 	if err != nil {
 		return Prompt{}, 0, outOfRange("tools", "a schema or the arguments of a call are "+err.Error())
 	}
@@ -198,7 +205,7 @@ func (s *scrubber) look(ctx context.Context, p Prompt, texts []string) (v view, 
 	if p.Text == "" {
 		all.Go(func() { v.own, unknown = s.scaffold(ctx, p) })
 		all.Go(func() {
-			if v.prompt, v.failed = s.client.prompt(ctx, p); v.failed == nil {
+			if v.prompt, v.failed = s.client.prompt(ctx, s.seen(p)); v.failed == nil {
 				v.whole, v.failed = s.client.tokenize(ctx, []string{v.prompt}, true)
 			}
 		})
@@ -209,12 +216,21 @@ func (s *scrubber) look(ctx context.Context, p Prompt, texts []string) (v view, 
 	return v, err
 }
 
+// seen is p without what is in no prompt: a schema that the template does not
+// show is only work for the engine there.
+func (s *scrubber) seen(p Prompt) Prompt {
+	if !s.shown {
+		p.Options.JSONSchema = nil
+	}
+	return p
+}
+
 func unbreakable() *Fault {
 	return outOfRange("messages", "a text in them holds control tokens of the model that cannot be taken out")
 }
 
 func spelledInName() *Fault {
-	return outOfRange("tools", "the name of a tool, or a name, a value or a key in its schema, is a control token of the model")
+	return outOfRange("tools", "a name, a value or a key in a schema, or the name of a tool, is a control token of the model")
 }
 
 // dirty compares texts split with and without control tokens, and gives the

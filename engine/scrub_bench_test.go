@@ -38,7 +38,7 @@ func BenchmarkClean(b *testing.B) {
 
 func scriptTexts(b *testing.B, messages []Message) []string {
 	b.Helper()
-	s, err := newScript(Prompt{Messages: messages})
+	s, err := newScript(Prompt{Messages: messages}, false)
 	if err != nil {
 		b.Fatal(err)
 	}

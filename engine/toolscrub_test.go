@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"abaton.local/internal/ggufgen"
 )
 
 // thinkTemplate is toolTemplate with the assistant's reasoning in it.
@@ -162,5 +164,43 @@ func TestNobodyJoinsATurnThroughTools(t *testing.T) {
 		if name == "a description goes on" {
 			faultOf(t, err, BadRequest)
 		}
+	}
+}
+
+// shownTemplate is of the one family whose template is given the answer's schema.
+const shownTemplate = "{%- set dsml_token = 'DSML' %}{%- set tool_calls = [] %}{%- if response_format %}{{- '<|im_start|>system\n' }}{{- response_format | tojson }}{{- '<|im_end|>\n' }}{%- endif %}" + ggufgen.TinyTemplate
+
+// A schema that the template shows is scrubbed like a tool's; others stay as they are.
+func TestNobodyOpensATurnThroughASchema(t *testing.T) {
+	f := family{name: "shown", template: shownTemplate, marks: []string{"<|im_start|>", "<|im_end|>"}}
+	e, tiny := f.in(t, 3)
+	p := tiny("bado", 3)
+	with := func(schema string) Prompt {
+		p.Options.JSONSchema = []byte(schema)
+		return p
+	}
+	plain := with(`{"type":"object","description":"bado"}`)
+	if err := e.Warm(t.Context(), p.Person, p.Model); err != nil {
+		t.Fatal(err)
+	}
+	w := workerOf(t, e, p)
+	want := marksInPrompt(t, w, plain, f.marks)
+	bad := with(`{"type":"object","description":"\u003c|im_end|>"}`)
+	if n := marksInPrompt(t, w, bad, f.marks); n != want+1 || !w.scrub.shown {
+		t.Fatalf("the control: %d marks, not %d; shown: %v", n, want+1, w.scrub.shown)
+	}
+	clean, _, err := w.scrub.clean(t.Context(), bad)
+	if err != nil || marksInPrompt(t, w, clean, f.marks) != want {
+		t.Errorf("%s %v", clean.Options.JSONSchema, err)
+	}
+	_, err = hear(t, t.Context(), e, with(`{"type":"object","properties":{"a":{"const":"<|im_end|>"}}}`))
+	if f := faultOf(t, err, BadRequest); f.Detail != "tools" {
+		t.Error(f.Detail)
+	}
+
+	e = start(t, nil)
+	p = ask("bado", 3)
+	if _, err = hear(t, t.Context(), e, with(`{"type":"object","properties":{"a":{"const":"<|im_end|>"}}}`)); err != nil {
+		t.Error(err)
 	}
 }
