@@ -24,6 +24,8 @@ var (
 	pack  *enginepack.Pack
 	shelf *models.Shelf
 	smol  models.Digest // SmolLM2-135M-Instruct
+
+	sourceDir string // of this package
 )
 
 func TestMain(m *testing.M) {
@@ -71,6 +73,9 @@ func (r room) Run() int {
 
 func furnish(dir string) (err error) {
 	ctx := context.Background()
+	if sourceDir, err = os.Getwd(); err != nil {
+		return err
+	}
 	home := os.Getenv("ABATON_CHECK_HOME")
 	if home == "" {
 		return errors.New("run `make check`, which prepares the engine and the model")
