@@ -88,8 +88,12 @@ func withExif(b []byte, orientation byte) []byte {
 func inJail(t *testing.T, pictures map[string][]byte) map[string][]byte {
 	t.Helper()
 	dir := t.TempDir()
-	for _, d := range []string{"in", "out", "state", "run"} {
-		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+	state, err := filepath.Abs("pictures-state") // one for all: what the jail found about this kernel is remembered
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "run"), state} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -98,7 +102,7 @@ func inJail(t *testing.T, pictures map[string][]byte) map[string][]byte {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), picturesProgram(t), dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), picturesProgram(t), dir, state).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	got := map[string][]byte{}

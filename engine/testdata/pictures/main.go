@@ -21,15 +21,15 @@ func main() {
 	if engine.IsPictureChild() {
 		engine.PictureChild()
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run decodes every file of dir/in into dir/out: the picture, or why there is none.
-func run(dir string) (err error) {
-	jail, err := sandbox.Open(context.Background(), sandbox.Config{StateDir: filepath.Join(dir, "state"), RuntimeDir: filepath.Join(dir, "run")})
+func run(dir, state string) (err error) {
+	jail, err := sandbox.Open(context.Background(), sandbox.Config{StateDir: state, RuntimeDir: filepath.Join(dir, "run")})
 	if err != nil {
 		return err
 	}
