@@ -66,6 +66,9 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	if s.most > 0 {
 		tokens = min(tokens, s.most)
 	}
+	if s.key.kind != speaks {
+		tokens = mostMeaning // one text at a time, whole
+	}
 	if own := f.shape.ContextLength; own > 0 && uint64(tokens) > own {
 		tokens = int(own)
 	}
