@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -154,20 +155,37 @@ func (n newcomer) wipe() { n.passphrase.wipe() }
 // askNewcomer asks for a name and a passphrase, which is typed twice unless it
 // is the one that is offered.
 func askNewcomer(ctx context.Context, p *program) (n newcomer, err error) {
-	n.name = p.cfg.Person
-	if n.name == "" {
-		n.name = usualName(p.cfg)
-		if p.screen.inTTY {
-			if n.name, err = p.answer(ctx, fmt.Sprintf("Your name here [%s]: ", n.name), n.name); err != nil {
-				return n, err
-			}
-		}
-	}
-	if n.name, err = vault.ParseName(n.name); err != nil {
-		return n, told{err, wrongUsage}
+	if n.name, err = askName(ctx, p); err != nil {
+		return n, err
 	}
 	n.passphrase, err = askNewPassphrase(ctx, p)
 	return n, err
+}
+
+// askName asks what somebody is to be called, unless the command line says it.
+func askName(ctx context.Context, p *program) (string, error) {
+	usual := usualName(p.cfg)
+	if p.cfg.Person != "" || !p.screen.inTTY {
+		name, err := vault.ParseName(cmp.Or(p.cfg.Person, usual))
+		if err != nil {
+			return "", told{err, wrongUsage}
+		}
+		return name, nil
+	}
+	for {
+		typed, err := p.answer(ctx, fmt.Sprintf("Your name here [%s]: ", usual), usual)
+		if errors.Is(err, errNoSecret) {
+			err = errStopped // Ctrl-D
+		}
+		if err != nil {
+			return "", err
+		}
+		name, err := vault.ParseName(typed)
+		if err == nil {
+			return name, nil
+		}
+		p.screen.complain(err.Error())
+	}
 }
 
 // askNewPassphrase asks for a passphrase to be used from now on.
