@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -26,8 +25,6 @@ import (
 //	exit CODE             the command ends with this exit code
 //	kill                  the command is killed
 //	meanwhile COMMAND...  another command, which ends well
-//	forgot "TEXT"         no copy of it is in the command's memory, while one of what it
-//	                      was called by is; unless it is root who looks, nobody may
 //
 // Everything that came is in terminal.out.
 func terminal(ts *testscript.TestScript, _ bool, args []string) {
@@ -85,10 +82,6 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 		case "meanwhile":
 			words := strings.Fields(arg)
 			ts.Check(ts.Exec(words[0], words[1:]...))
-		case "forgot":
-			text, err := strconv.Unquote(arg)
-			ts.Check(err)
-			forgot(ts, cmd.Process.Pid, text, strings.Join(args[2:], "\x00"))
 		case "kill":
 			ts.Check(cmd.Process.Kill())
 			t.drain()
@@ -104,24 +97,6 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 		default:
 			ts.Fatalf("unknown step %q", step)
 		}
-	}
-}
-
-// forgot looks into a command's memory, which the kernel lets only root do.
-func forgot(ts *testscript.TestScript, pid int, text, known string) {
-	copies, control := 0, 0
-	_, err := eachPage(pid, func(b []byte) {
-		copies += bytes.Count(b, []byte(text))
-		control += bytes.Count(b, []byte(known))
-	})
-	switch {
-	case os.Getuid() != 0 && err == nil:
-		ts.Fatalf("its own account may read its memory")
-	case os.Getuid() != 0:
-	case err != nil || control == 0:
-		ts.Fatalf("its memory cannot be read: %v", err)
-	case copies > 0:
-		ts.Fatalf("%d copies of what was typed are left", copies)
 	}
 }
 
