@@ -131,7 +131,7 @@ func listActs() call[struct{}, []vault.Deed] {
 }
 
 func verifyVault(ctx context.Context, p *program, d *desk) error {
-	x, err := verifyOwn().at(ctx, d, struct{}{})
+	x, err := verifyOwn().at(ctx, p, d, "reading", struct{}{})
 	if err != nil {
 		return err
 	}
@@ -147,17 +147,26 @@ type verified struct {
 }
 
 // verifyOwn has the store's file read by SQLite and the session's own vault read
-// and opened whole.
-func verifyOwn() call[struct{}, verified] {
-	return call[struct{}, verified]{"vault/verify", func(ctx context.Context, h *home, s vault.Session, _ struct{}) (verified, error) {
+// and opened whole. What a rotation has left to be sealed anew is done first.
+func verifyOwn() long[struct{}, verified] {
+	return long[struct{}, verified]{"vault/verify", func(ctx context.Context, h *home, s vault.Session, _ struct{}, p progress) (verified, error) {
 		v, err := s.Vault()
 		if err != nil {
 			return verified{}, err
 		}
-		if err := errors.Join(h.store.Check(ctx), v.Verify(ctx)); err != nil {
+		err = errors.Join(sealAnew(ctx, s, p), h.store.Check(ctx))
+		if err = errors.Join(err, v.VerifyWith(ctx, p)); err != nil {
+			if unfinished(err) {
+				return verified{}, err
+			}
 			e := recorder{h.audit}.Record(vault.Event{What: vault.VerificationFailed, Actor: v.ID(), Object: v.ID(), Failed: true})
 			return verified{}, errors.Join(err, e)
 		}
 		return verified{Records: len(v.List(0, vault.ID{})), Seq: v.Head().Seq}, nil
 	}}
+}
+
+// unfinished tells that a reading was not finished, and so found nothing.
+func unfinished(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, vault.ErrLocked)
 }
