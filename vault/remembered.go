@@ -98,6 +98,7 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 		r.file, err = parseMemory(b)
 	}
 	if err != nil {
+		r.sealer.Clear()
 		return nil, fmt.Errorf("%s remembers how far each vault had got and cannot be read (%w): if this machine's device secret was changed, put the old one back; else delete the file, and everybody is asked once whether their vault is as they left it", r.path, err)
 	}
 	return r, nil
