@@ -206,13 +206,3 @@ func writeNew(path string) (err error) {
 	}
 	return syncFolder(dir)
 }
-
-// syncFolder makes what happened to the names in a folder last.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
