@@ -143,6 +143,8 @@ close on exec: ok
 non-blocking: ok
 signals when ready: operation not permitted
 a card's command: inappropriate ioctl for device
+open another's memory on the card: operation not permitted
+share memory on the card: operation not permitted
 another command: operation not permitted
 unlink: no such file or directory
 write and execute: permission denied
@@ -195,6 +197,8 @@ func card([]string) {
 	raw("non-blocking", unix.SYS_FCNTL, uintptr(ends[0]), unix.F_SETFL, unix.O_NONBLOCK)
 	raw("signals when ready", unix.SYS_FCNTL, uintptr(ends[0]), unix.F_SETFL, unix.O_ASYNC)
 	raw("a card's command", unix.SYS_IOCTL, uintptr(zero), 0xc020462a, 0)
+	raw("open another's memory on the card", unix.SYS_IOCTL, uintptr(zero), 0xc01c4634, 0)
+	raw("share memory on the card", unix.SYS_IOCTL, uintptr(zero), 0xc0184635, 0)
 	raw("another command", unix.SYS_IOCTL, uintptr(zero), 0xc020462d, 0)
 	for _, nr := range archCardAbsent {
 		raw("unlink", nr, uintptr(unsafe.Pointer(cstring("/run/slots/x"))))

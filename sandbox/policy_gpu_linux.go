@@ -9,7 +9,9 @@ import (
 // cardCommands are the ioctl commands that NVIDIA's library (580.159.04) and
 // the engine made on a card, on whatever descriptor: a filter cannot see which.
 // One of them (0xc020462a, NV_ESC_RM_CONTROL) holds hundreds of others in its
-// memory, where no filter can look.
+// memory, where no filter can look. Not among them, and for good, are those by
+// which processes share memory of a card, across every namespace: 0xc01c4634
+// (NV_ESC_RM_DUP_OBJECT) and 0xc0184635 (NV_ESC_RM_SHARE).
 var cardCommands = []uint32{
 	// /dev/nvidia-uvm: memory shared with the card
 	0x30000001, 0x17, 0x18, 0x19, 0x1b, 0x21, 0x22, 0x25, 0x27, 0x41, 0x44, 0x48, 0x49, 0x4b,
