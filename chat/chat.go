@@ -157,5 +157,10 @@ func (a *Answerer) find(name string) (models.Passport, error) {
 	if name == "" {
 		return a.shelf.Default()
 	}
-	return a.shelf.Find(name)
+	p, err := a.shelf.Find(name)
+	if err == nil && (p.Role == "embed" || p.Role == "rank") {
+		err = &engine.Fault{Kind: engine.BadRequest, What: "This model gives numbers for texts and does not answer.",
+			Do: "Name a model that chats: `abaton models` lists those on this machine.", Detail: "model"}
+	}
+	return p, err
 }
