@@ -29,6 +29,9 @@ func (f *facts) need(context int) models.Need {
 	return n
 }
 
+// Budget is the memory that all workers together may need, in bytes.
+func (e *Engine) Budget() int64 { return e.cfg.Memory }
+
 // know reads a model's header, once.
 func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
