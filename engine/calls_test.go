@@ -89,9 +89,9 @@ func TestOrderInDeltas(t *testing.T) {
 
 func TestHostileCalls(t *testing.T) {
 	called := event(`{}`, `"tool_calls"`) + usage + done
-	many := ""
+	var many strings.Builder
 	for i := range maxCalls + 1 {
-		many += callEvent(i, "a", "{}")
+		many.WriteString(callEvent(i, "a", "{}"))
 	}
 	for name, s := range map[string]string{
 		"another tool":          callEvent(0, "rm", "{}") + called,
@@ -112,7 +112,7 @@ func TestHostileCalls(t *testing.T) {
 		"calls are an object":   event(`{"tool_calls":{}}`, "null") + called,
 		"stopped with a call":   callEvent(0, "a", "{}") + event(`{}`, `"stop"`) + usage + done,
 		"called without":        called,
-		"too many":              many + called,
+		"too many":              many.String() + called,
 		"arguments too long":    callEvent(0, "a", "{") + strings.Repeat(callEvent(0, "", strings.Repeat(" ", 500<<10)), 3),
 		"reasoning's type":      event(`{"reasoning_content":1}`, "null"),
 		"too much reasoning":    strings.Repeat(event(`{"reasoning_content":"`+strings.Repeat("a", 900<<10)+`"}`, "null"), 20),
@@ -183,17 +183,17 @@ func TestGenericAnswers(t *testing.T) {
 		"a raw line":          {[]string{"{\"response\":\"a\nb\"}"}, "", false, "", 0, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := ""
+			var s strings.Builder
 			for _, p := range c.pieces {
-				s += event(`{"content":`+strconv.Quote(p)+`}`, "null")
+				s.WriteString(event(`{"content":`+strconv.Quote(p)+`}`, "null"))
 			}
 			if c.end == "" {
 				c.end = event(`{}`, `"stop"`) + usage + done
 			}
 			for _, slow := range []bool{false, true} {
-				r := newStream(strings.NewReader(s+c.end), 64, Prompt{})
+				r := newStream(strings.NewReader(s.String()+c.end), 64, Prompt{})
 				if slow {
-					r = newStream(iotest.OneByteReader(strings.NewReader(s+c.end)), 64, Prompt{})
+					r = newStream(iotest.OneByteReader(strings.NewReader(s.String()+c.end)), 64, Prompt{})
 				}
 				g := &generic{from: r, tools: []string{"a", "ab"}, cut: c.cut}
 				text, calls := "", 0
@@ -234,4 +234,37 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("taken: %.40s", s)
 		}
 	}
+}
+
+// Whatever comes, calls that ended as such are objects of offered tools.
+func FuzzCalls(f *testing.F) {
+	f.Add(callEvent(0, "a", `{"x":1}`) + callEvent(1, "ab", "{}") + event(`{}`, `"tool_calls"`) + usage + done)
+	f.Add(callEvent(0, "a", "") + callEvent(0, "ab", "") + event(`{}`, `"length"`) + usage + done)
+	f.Add(event(`{"content":"{\"tool_calls\":[{\"name\":\"a\",\"arguments\":{}}]}"}`, `"stop"`) + usage + done)
+	f.Fuzz(func(t *testing.T, s string) {
+		calls, last, err := readCalls(s, callable)
+		whole := map[int]string{}
+		for _, c := range calls {
+			if c.Name != "" && c.Name != "a" && c.Name != "ab" {
+				t.Errorf("%q: a call of %q", s, c.Name)
+			}
+			whole[c.Index] += c.Arguments
+		}
+		if err == nil && (last.Finish == Called) != (len(whole) > 0) && last.Finish != Length {
+			t.Errorf("%q: %+v %+v", s, calls, last)
+		}
+		for _, arguments := range whole {
+			if d, jerr := openJSON([]byte(arguments)); err == nil && last.Finish == Called && (jerr != nil || !d.isObject()) {
+				t.Errorf("%q: %q", s, arguments)
+			}
+		}
+		g := &generic{from: newStream(strings.NewReader(s), 64, Prompt{}), tools: []string{"a"}}
+		for range 10000 {
+			step, err := g.next()
+			if err != nil || step.done {
+				return
+			}
+		}
+		t.Errorf("%q has no end", s)
+	})
 }

@@ -63,8 +63,8 @@ func newStream(r io.Reader, context int, p Prompt) *stream {
 	if p.Text != "" {
 		s.object = "text_completion"
 	}
-	if p.Options.ToolChoice != NoCall {
-		for _, t := range p.Options.Tools {
+	for _, t := range p.Options.Tools {
+		if p.Options.ToolChoice != NoCall && (p.Options.OnlyTool == "" || p.Options.OnlyTool == t.Name) {
 			s.tools = append(s.tools, t.Name)
 		}
 	}

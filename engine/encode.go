@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
-	"strings"
 )
 
 // request is what a conversation and a text to be continued have in common: with
@@ -203,12 +202,9 @@ func encodeText(text string, o Options) ([]byte, error) {
 // form that every template takes.
 const callIDLength = 9
 
-// callID gives the engine's name of a call: ours as it is, another program's
-// by its digest. So nothing that a program chose stands in a prompt there.
+// callID gives the engine's name of a call, by the digest of the program's. So
+// nothing that a program chose stands in a prompt there.
 func callID(id string) string {
-	if len(id) == callIDLength && letters(id) == id && !strings.Contains(id, "_") {
-		return id
-	}
 	sum := sha256.Sum256([]byte(id))
 	return base32.StdEncoding.EncodeToString(sum[:])[:callIDLength]
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 )
 
 // document is a JSON text taken apart, so that its strings can be changed one
@@ -17,6 +18,7 @@ type jsonToken struct {
 	text  string // where it is one
 	kind  stringKind
 	under string // of a value: the key that it stands right under
+	data  bool   // it is in what a schema holds as values, or may be
 }
 
 type stringKind int
@@ -29,6 +31,9 @@ const (
 
 const maxJSONDepth = 64
 
+// valueKeywords are those of a schema that hold values instead of schemas.
+var valueKeywords = []string{"const", "enum", "default", "examples"}
+
 var errJSON = errors.New("not one JSON value, or one that nests deeper than 64")
 
 // openJSON takes raw apart.
@@ -39,6 +44,7 @@ func openJSON(raw []byte) (*document, error) {
 	type level struct {
 		object, value bool // value: the next string of an object is one
 		key           string
+		data          bool
 	}
 	var levels []level
 	for {
@@ -64,10 +70,11 @@ func openJSON(raw []byte) (*document, error) {
 			out.under = levels[top].key
 			levels[top].value = false
 		}
+		out.data = top >= 0 && levels[top].data || slices.Contains(valueKeywords, out.under)
 		d.tokens = append(d.tokens, out)
 		switch t {
 		case json.Delim('{'), json.Delim('['):
-			if levels = append(levels, level{object: t == json.Delim('{')}); len(levels) > maxJSONDepth {
+			if levels = append(levels, level{object: t == json.Delim('{'), data: out.data}); len(levels) > maxJSONDepth {
 				return nil, errJSON
 			}
 		case json.Delim('}'), json.Delim(']'):

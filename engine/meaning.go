@@ -111,6 +111,8 @@ func (e *Engine) fingerprintOf(m Meaning, k kind) [32]byte {
 // fits refuses a model that is made for something else.
 func (k kind) fits(p models.Pooling) *Fault {
 	switch {
+	case k == speaks && p != models.NoPooling:
+		return outOfRange("model", "it makes numbers of texts, and cannot answer")
 	case k == ranks && p != models.RankPooling:
 		return outOfRange("model", "it is not made for ranking texts")
 	case k == embeds && (p == models.NoPooling || p == models.RankPooling):

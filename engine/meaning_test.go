@@ -120,6 +120,12 @@ func TestMeaningsRefused(t *testing.T) {
 	if len(e.Workers()) != 1 || meaningWorker(t, e, m, embeds) != before {
 		t.Errorf("%+v", e.Workers())
 	}
+	asked := ask("bado", 1)
+	asked.Model = m.Model
+	_, err = hear(t, t.Context(), e, asked)
+	if f := faultOf(t, err, BadRequest); f.Detail != "model" {
+		t.Error(f)
+	}
 	speaking := start(t, nil)
 	_, err = speaking.Embed(t.Context(), Meaning{Person: "anna", Model: smol, Texts: []string{"a"}})
 	if f := faultOf(t, err, BadRequest); f.Detail != "model" {

@@ -39,6 +39,9 @@ func Picture(ctx context.Context, jail *sandbox.Jail, raw []byte) (Image, error)
 	if err != nil {
 		return Image{}, err
 	}
+	if exit.PolicyHit {
+		return Image{}, &Fault{Kind: PolicyHit, What: "The decoder of a picture tried something that its jail forbids, and was ended.", Do: "Do not trust this picture, nor where it came from.", Detail: "picture: " + exit.String()}
+	}
 	if why, known := pictureRefusals[exit.Code]; known {
 		return Image{}, outOfRange("image", why)
 	}

@@ -73,7 +73,7 @@ func newScript(p Prompt, shown bool) (*script, error) {
 
 // meaningful tells the strings of a schema that are more than words about it.
 func meaningful(t jsonToken) bool {
-	return t.kind == keyString || t.under != "description" && t.under != "title" && t.under != "$comment"
+	return t.data || t.kind == keyString || t.under != "description" && t.under != "title" && t.under != "$comment"
 }
 
 // take makes pieces of the strings of d.

@@ -38,7 +38,7 @@ var places = map[string]struct {
 	"a default":           {func(p *Prompt, s string) { inSchema(p, `{"type":"object","default":{"a":`+strconv.Quote(s)+`}}`) }, true},
 	"an example called title": {func(p *Prompt, s string) {
 		inSchema(p, `{"type":"object","examples":[{"title":`+strconv.Quote(s)+`}]}`)
-	}, false},
+	}, true},
 }
 
 func inSchema(p *Prompt, schema string) { p.Options.Tools[0].Parameters = []byte(schema) }

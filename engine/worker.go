@@ -120,10 +120,10 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		return noModel(err)
 	}
 	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, extra: e.extra}
+	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
+		return fault
+	}
 	if w.key.kind != speaks {
-		if err := w.key.kind.fits(shape.Pooling); err != nil {
-			return err
-		}
 		f.Batch = w.context
 	}
 	memory := e.memory
