@@ -47,7 +47,7 @@ lint:
 	@$(TOOL) staticcheck ./...
 
 base: build ## what tests need: compilers, clients' runtimes, the real engine, the real model
-	@tools/prepare $(CHECK_HOME)
+	@GO=$(GO) tools/prepare $(CHECK_HOME)
 
 bin/slowest: tools/slowest/main.go
 	@$(GO) -C tools build -o ../bin/slowest ./slowest

@@ -135,6 +135,7 @@ func TestDialectsFail(t *testing.T) {
 		{atOnce, "/api/chat", `{"model":"tiny",` + hi + `}`, 500, `{"error":"The engine died.`, ""},
 		{atOnce, "/v1/messages", `{"model":"nope","max_tokens":9,` + hi + `}`, 404, `{"type":"error","error":{"type":"not_found_error"`, ""},
 		{atOnce, "/api/chat", `{"model":"nope",` + hi + `}`, 404, `{"error":"`, "not found"},
+		{atOnce, "/v1/chat/completions", `{"model":"minilm",` + hi + `}`, 400, `{"error":`, `"param":"model"`},
 		{atOnce, "/v1/embeddings", `{"model":"tiny","input":"a"}`, 400, `{"error":`, `"param":"model"`},
 		{atOnce, "/v1/rerank", `{"query":"q","documents":["a"]}`, 404, `{"error":`, "ranks texts"},
 		{atOnce, "/v1/responses", `{"input":"hi","previous_response_id":"resp_1"}`, 404, `{"error":`, "response_not_found"},

@@ -65,6 +65,10 @@ func (a *API) storedResponse(x exchange) {
 		a.fail(x, err)
 		return
 	}
+	if x.r.URL.Query().Get("stream") == "true" {
+		a.say(x, openai.NotReplayed())
+		return
+	}
 	if !items {
 		a.sendJSON(x, s.Body)
 		return
@@ -88,6 +92,16 @@ func (a *API) deleteResponse(x exchange) {
 		return
 	}
 	a.sendJSON(x, openai.Deleted(x.name))
+}
+
+// cancelResponse serves POST /v1/responses/{id}/cancel: an answer is stopped by
+// hanging up.
+func (a *API) cancelResponse(x exchange) {
+	if !strings.HasSuffix(x.name, "/cancel") {
+		a.say(x, wire.Problem{Status: 404, Code: "unknown_url", Message: "There is nothing at this address."})
+		return
+	}
+	a.say(x, openai.NotCancelled())
 }
 
 func (a *API) modelStays(x exchange) { a.say(x, openai.NotDeleted()) }

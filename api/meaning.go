@@ -169,5 +169,5 @@ func (e errNone) Error() string { return "no model for this is on this machine" 
 func (e errNone) problem() wire.Problem {
 	what := map[string]string{embedRole: "makes embeddings", rankRole: "ranks texts"}[e.role]
 	return wire.Problem{Status: http.StatusNotFound, Code: "model_not_found", Param: "model",
-		Message: "No model that " + what + " is on this machine. `abaton pull NAME` fetches one; `abaton pull --list` names those that are known."}
+		Message: "No model that " + what + " is on this machine. `abaton pull NAME` fetches one, such as granite-embedding-107m-multilingual for embeddings."}
 }

@@ -36,6 +36,7 @@ var routes = append(v1(
 	route{http.MethodPost, "/completions", questions(completion), nil},
 	route{http.MethodPost, "/responses", questions(response), nil},
 	route{http.MethodGet, "/responses/", (*API).storedResponse, nil},
+	route{http.MethodPost, "/responses/", (*API).cancelResponse, nil},
 	route{http.MethodDelete, "/responses/", (*API).deleteResponse, nil},
 	route{http.MethodPost, "/embeddings", (*API).embeddings, nil},
 	route{http.MethodPost, "/rerank", (*API).rerank, nil},

@@ -57,6 +57,7 @@ type Shelf interface {
 type Answerer struct {
 	generator Generator
 	shelf     Shelf
+	defaults  func(name string) Defaults // nil: none
 }
 
 // New makes an Answerer.
@@ -91,7 +92,7 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, ask Ask, yield f
 		return fmt.Errorf("finding the model: %w", err)
 	}
 	var spent engine.Usage
-	prompt := compose(s.Person, passport.Digest, ask)
+	prompt := a.compose(s.Person, passport.Digest, ask)
 	for i := range max(1, ask.Answers) {
 		another := prompt
 		if seed := prompt.Options.Seed; seed != nil && i > 0 { // else all would be the same
@@ -140,6 +141,13 @@ func (a *Answerer) once(ctx context.Context, p engine.Prompt, cut int, put func(
 	return ErrCutShort
 }
 
+func (a *Answerer) compose(p vault.PersonID, model models.Digest, ask Ask) engine.Prompt {
+	if a.defaults != nil {
+		ask = a.defaults(ask.Model).filled(ask)
+	}
+	return compose(p, model, ask)
+}
+
 // Prompt is what the model of a question would hear, for counting and for
 // getting the model ready.
 func (a *Answerer) Prompt(s vault.Session, ask Ask) (engine.Prompt, models.Passport, error) {
@@ -150,12 +158,17 @@ func (a *Answerer) Prompt(s vault.Session, ask Ask) (engine.Prompt, models.Passp
 	if err != nil {
 		return engine.Prompt{}, models.Passport{}, fmt.Errorf("finding the model: %w", err)
 	}
-	return compose(s.Person, passport.Digest, ask), passport, nil
+	return a.compose(s.Person, passport.Digest, ask), passport, nil
 }
 
 func (a *Answerer) find(name string) (models.Passport, error) {
 	if name == "" {
 		return a.shelf.Default()
 	}
-	return a.shelf.Find(name)
+	p, err := a.shelf.Find(name)
+	if err == nil && (p.Role == "embed" || p.Role == "rank") {
+		err = &engine.Fault{Kind: engine.BadRequest, What: "This model gives numbers for texts and does not answer.",
+			Do: "Name a model that chats: `abaton models` lists those on this machine.", Detail: "model"}
+	}
+	return p, err
 }

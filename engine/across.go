@@ -2,14 +2,14 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
-	"strings"
 )
 
 // composed refuses messages that are clean one by one and spell a control token
 // where the template joins them, with each other or with words of its own: the
 // prompt then has more of them than the texts and the template have.
-func (s *scrubber) composed(ctx context.Context, messages []Message, v view) error {
+func (s *scrubber) composed(ctx context.Context, v view) error {
 	if v.failed != nil {
 		return v.failed
 	}
@@ -59,27 +59,26 @@ func (s *scrubber) composed(ctx context.Context, messages []Message, v view) err
 	return nil
 }
 
-// scaffold tells how often the template itself sets which token around messages
-// of such roles: what it makes of harmless texts in their place. An empty text
-// stays empty, for templates look at that.
-func (s *scrubber) scaffold(ctx context.Context, messages []Message) (map[int]int, error) {
-	var shape strings.Builder
-	harmless := slices.Clone(messages)
-	for i, m := range messages {
-		shape.WriteString(string(m.Role))
-		if m.Content != "" {
-			shape.WriteByte('+')
-			harmless[i].Content = probe
-		}
-		shape.WriteByte(' ')
+// scaffold tells how often the template itself sets which token around such a
+// prompt: what it makes of harmless texts in their place.
+func (s *scrubber) scaffold(ctx context.Context, p Prompt) (map[int]int, error) {
+	script, err := newScript(p, s.shown)
+	if err != nil {
+		return nil, err
 	}
+	harmless := s.seen(script.harmless())
+	body, err := encodeChat(harmless.Messages, shaping(harmless.Options))
+	if err != nil {
+		return nil, err
+	}
+	shape := sha256.Sum256(body)
 	s.mu.Lock()
-	own, known := s.own[shape.String()]
+	own, known := s.own[shape]
 	s.mu.Unlock()
 	if known {
 		return own, nil
 	}
-	prompt, err := s.client.prompt(ctx, harmless)
+	prompt, err := s.client.template(ctx, body)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +92,7 @@ func (s *scrubber) scaffold(ctx context.Context, messages []Message) (map[int]in
 	if len(s.own) >= maxShapes {
 		clear(s.own)
 	}
-	s.own[shape.String()] = own
+	s.own[shape] = own
 	return own, nil
 }
 

@@ -34,7 +34,7 @@ func TestJoinedTextsAreJudgedByTheWholePrompt(t *testing.T) {
 				harmless[i].Content = "bado"
 			}
 		}
-		clean, _, err := w.scrub.clean(t.Context(), messages)
+		clean, err := cleaned(t.Context(), w, messages)
 		if err != nil {
 			faultOf(t, err, BadRequest)
 			refused++

@@ -29,6 +29,9 @@ func (f *facts) need(context int) models.Need {
 	return n
 }
 
+// Budget is the memory that all workers together may need, in bytes.
+func (e *Engine) Budget() int64 { return e.cfg.Memory }
+
 // know reads a model's header, once.
 func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
@@ -65,6 +68,9 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	tokens := max(s.context, want)
 	if s.most > 0 {
 		tokens = min(tokens, s.most)
+	}
+	if s.key.kind != speaks {
+		tokens = mostMeaning // one text at a time, whole
 	}
 	if own := f.shape.ContextLength; own > 0 && uint64(tokens) > own {
 		tokens = int(own)

@@ -73,7 +73,17 @@ func (c *client) tokenize(ctx context.Context, texts []string, special bool) ([]
 	var v struct {
 		Tokens []int `json:"tokens"`
 	}
-	err := c.split(ctx, texts, special, false, &v)
+	err := c.split(ctx, splitting{Content: texts, Special: special}, &v)
+	return v.Tokens, err
+}
+
+// whole is tokenize for a prompt as a whole, with the tokens that the model wants
+// around it.
+func (c *client) whole(ctx context.Context, text string) ([]int, error) {
+	var v struct {
+		Tokens []int `json:"tokens"`
+	}
+	err := c.split(ctx, splitting{Content: []string{text}, Special: true, Around: true}, &v)
 	return v.Tokens, err
 }
 
@@ -82,33 +92,64 @@ func (c *client) pieces(ctx context.Context, texts []string) ([]token, error) {
 	var v struct {
 		Tokens []token `json:"tokens"`
 	}
-	err := c.split(ctx, texts, true, true, &v)
+	err := c.split(ctx, splitting{Content: texts, Special: true, Pieces: true}, &v)
 	return v.Tokens, err
 }
 
-func (c *client) split(ctx context.Context, texts []string, special, pieces bool, v any) error {
-	body, err := json.Marshal(struct {
-		Content []string `json:"content"`
-		Special bool     `json:"parse_special"`
-		Pieces  bool     `json:"with_pieces"`
-	}{texts, special, pieces})
+// splitting is the body of POST /tokenize.
+type splitting struct {
+	Content any  `json:"content"` // texts, or texts and numbers of tokens
+	Special bool `json:"parse_special"`
+	Pieces  bool `json:"with_pieces"`
+	Around  bool `json:"add_special"`
+}
+
+func (c *client) split(ctx context.Context, s splitting, v any) error {
+	body, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	return c.call(ctx, http.MethodPost, "/tokenize", body, v)
 }
 
-// prompt gives the text that the model's template makes of messages.
-func (c *client) prompt(ctx context.Context, messages []Message) (string, error) {
-	body, err := encodeChat(messages, Options{})
+// prompt gives the text that the model's template makes of a conversation and its tools.
+func (c *client) prompt(ctx context.Context, p Prompt) (string, error) {
+	body, err := encodeChat(p.Messages, shaping(p.Options))
 	if err != nil {
 		return "", err
 	}
+	return c.template(ctx, body)
+}
+
+// template is prompt for the body of a request.
+func (c *client) template(ctx context.Context, body []byte) (string, error) {
 	var v struct {
 		Prompt string `json:"prompt"`
 	}
-	err = c.call(ctx, http.MethodPost, "/apply-template", body, &v)
+	err := c.call(ctx, http.MethodPost, "/apply-template", body, &v)
 	return v.Prompt, err
+}
+
+// properties are what the engine knows of its model's template: its source, and
+// what it can say, which the engine found out by trying.
+type properties struct {
+	Template string `json:"chat_template"`
+	ForTools string `json:"chat_template_tool_use"`
+	Can      *struct {
+		Tools bool `json:"supports_tools"`
+		Calls bool `json:"supports_tool_calls"`
+	} `json:"chat_template_caps"`
+}
+
+// tools tells whether the template knows tools, in both directions.
+func (p properties) tools() bool { return p.Can.Tools && p.Can.Calls }
+
+func (c *client) properties(ctx context.Context) (p properties, err error) {
+	err = c.call(ctx, http.MethodGet, "/props", nil, &p)
+	if err == nil && p.Can == nil {
+		err = &badReply{"properties without those of the template"}
+	}
+	return p, err
 }
 
 // reply is a stream that a generation writes. The caller closes it.
@@ -128,12 +169,21 @@ func (r *reply) slow() {
 	}
 }
 
-// chat starts a generation.
+// chat starts an answer in a conversation.
 func (c *client) chat(ctx context.Context, body []byte) (*reply, error) {
+	return c.generate(ctx, "/v1/chat/completions", body)
+}
+
+// text starts the continuation of a text.
+func (c *client) text(ctx context.Context, body []byte) (*reply, error) {
+	return c.generate(ctx, "/v1/completions", body)
+}
+
+func (c *client) generate(ctx context.Context, path string, body []byte) (*reply, error) {
 	r := new(reply)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { r.conn = i.Conn }})
 	var err error
-	r.ReadCloser, err = c.open(ctx, http.MethodPost, "/v1/chat/completions", body, "text/event-stream")
+	r.ReadCloser, err = c.open(ctx, http.MethodPost, path, body, "text/event-stream")
 	return r, err
 }
 
@@ -144,12 +194,16 @@ func maxReply(request int) int64 { return min(1<<20+64*int64(request), maxReplyB
 
 // call is one request whose reply is one JSON value.
 func (c *client) call(ctx context.Context, method, path string, body []byte, v any) error {
+	return c.callUpTo(ctx, maxReply(len(body)), method, path, body, v)
+}
+
+// callUpTo is call with a reply of at most so many bytes.
+func (c *client) callUpTo(ctx context.Context, most int64, method, path string, body []byte, v any) error {
 	r, err := c.open(ctx, method, path, body, "application/json")
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	most := maxReply(len(body))
 	raw, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return err

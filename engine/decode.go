@@ -26,48 +26,88 @@ type badReply struct{ why string }
 
 func (e *badReply) Error() string { return e.why }
 
-// step is one event of a stream: a piece of text, a sign of life (nothing
+// step is one event of a stream: a piece of an answer, a sign of life (nothing
 // set), or the end.
 type step struct {
-	text string
-	done bool // Finish and Usage are set
-	last Delta
+	piece Delta
+	done  bool // piece has Finish and Usage
 }
 
-// stream reads server-sent events of a chat completion. It is for one goroutine.
+// empty tells a sign of life.
+func (s step) empty() bool {
+	d := s.piece
+	return d.Text == "" && d.Reasoning == "" && len(d.Calls) == 0 && len(d.LogProbs) == 0
+}
+
+// stream reads server-sent events of an answer. It is for one goroutine.
 type stream struct {
 	r      *bufio.Reader
+	object string   // what each event is
+	tools  []string // that were offered
+	one    bool     // at most one call
+	probs  int      // of each token
+
 	events int // still allowed
 	text   int // bytes seen
+	calls  calls
 	finish Finish
 	usage  *Usage
-	kept   func() (step, error) // what came right behind a text
+	kept   func() (step, error) // what came right behind a piece
 }
 
-// newStream reads from r at most what a context of so many tokens can make.
-func newStream(r io.Reader, context int) *stream {
-	return &stream{r: bufio.NewReaderSize(r, 16<<10), events: eventsPerStep*context + 1024}
-}
-
-// next gives the next step: all text that has come already together. Errors are
-// *badReply, *engineError, or the reader's.
-func (s *stream) next() (step, error) {
-	if s.kept != nil {
-		return s.kept()
+// newStream reads from r at most what a context of so many tokens can make: an
+// answer to a prompt with such options.
+func newStream(r io.Reader, context int, p Prompt) *stream {
+	s := &stream{r: bufio.NewReaderSize(r, 16<<10), object: "chat.completion.chunk", events: eventsPerStep*context + 1024,
+		one: p.Options.OneCall, probs: p.Options.LogProbs}
+	if p.Text != "" {
+		s.object = "text_completion"
 	}
-	var text strings.Builder
-	for {
-		e, err := s.one()
-		text.WriteString(e.text)
-		switch {
-		case text.Len() > 0 && (err != nil || e.done):
-			s.kept = func() (step, error) { return e, err }
-			return step{text: text.String()}, nil
-		case err != nil || e.done || !s.more():
-			e.text = text.String()
-			return e, err
+	for _, t := range p.Options.Tools {
+		if p.Options.ToolChoice != NoCall && (p.Options.OnlyTool == "" || p.Options.OnlyTool == t.Name) {
+			s.tools = append(s.tools, t.Name)
 		}
 	}
+	return s
+}
+
+// next gives the next step: all that has come already together, as long as it
+// keeps its order. Errors are *badReply, *engineError, or the reader's.
+func (s *stream) next() (step, error) {
+	if s.kept != nil {
+		e, err := s.kept()
+		if err == nil && !e.done { // the end stays the end
+			s.kept = nil
+		}
+		return e, err
+	}
+	var whole step
+	for {
+		e, err := s.single()
+		switch {
+		case !whole.empty() && (err != nil || e.done || !follows(e.piece, whole.piece)):
+			s.kept = func() (step, error) { return e, err }
+			return whole, nil
+		case err != nil || e.done:
+			return e, err
+		}
+		whole.piece.Text += e.piece.Text
+		whole.piece.Reasoning += e.piece.Reasoning
+		whole.piece.Calls = append(whole.piece.Calls, e.piece.Calls...)
+		whole.piece.LogProbs = append(whole.piece.LogProbs, e.piece.LogProbs...)
+		if !s.more() {
+			return whole, nil
+		}
+	}
+}
+
+// follows tells whether b can stand in one delta behind a: reasoning comes before
+// text there and text before calls.
+func follows(b, a Delta) bool {
+	if b.Reasoning != "" {
+		return a.Text == "" && len(a.Calls) == 0
+	}
+	return b.Text == "" || len(a.Calls) == 0
 }
 
 // more tells whether another event can be read without waiting.
@@ -77,8 +117,8 @@ func (s *stream) more() bool {
 	return len(b) > 0 && b[0] != ':' && bytes.IndexByte(b, '\n') >= 0
 }
 
-// one gives the next event.
-func (s *stream) one() (step, error) {
+// single gives the next event.
+func (s *stream) single() (step, error) {
 	for {
 		line, err := s.line()
 		if err != nil {
@@ -98,7 +138,7 @@ func (s *stream) one() (step, error) {
 			if s.finish == "" || s.usage == nil {
 				return step{}, &badReply{"an end without a reason or a count"}
 			}
-			return step{done: true, last: Delta{Finish: s.finish, Usage: *s.usage}}, nil
+			return step{done: true, piece: Delta{Finish: s.finish, Usage: *s.usage}}, nil
 		}
 		return s.event(data)
 	}
@@ -127,18 +167,23 @@ func (s *stream) line() ([]byte, error) {
 	return bytes.TrimSuffix(long[:len(long)-1], []byte("\r")), nil
 }
 
-// chunk is a chat.completion.chunk, as far as we look at it. Fields that a later
-// engine adds are passed over; nothing of them goes anywhere.
+// chunk is a chat.completion.chunk or a text_completion, as far as we look at it.
+// Fields that a later engine adds are passed over; nothing of them goes anywhere.
 type chunk struct {
 	Object  string `json:"object"`
 	Choices []struct {
 		Index  int     `json:"index"`
 		Finish *string `json:"finish_reason"`
+		Text   *string `json:"text"`
 		Delta  struct {
-			Role      *string         `json:"role"`
-			Content   *string         `json:"content"`
-			ToolCalls json.RawMessage `json:"tool_calls"`
+			Role      *string     `json:"role"`
+			Content   *string     `json:"content"`
+			Reasoning *string     `json:"reasoning_content"`
+			Calls     []callChunk `json:"tool_calls"`
 		} `json:"delta"`
+		LogProbs *struct {
+			Content []probChunk `json:"content"`
+		} `json:"logprobs"`
 	} `json:"choices"`
 	Usage *struct {
 		Prompt *int64 `json:"prompt_tokens"`
@@ -156,7 +201,7 @@ func (s *stream) event(data []byte) (step, error) {
 	if c.Error != nil {
 		return step{}, c.Error
 	}
-	if c.Object != "chat.completion.chunk" || len(c.Choices) > 1 {
+	if c.Object != s.object || len(c.Choices) > 1 {
 		return step{}, &badReply{"an event of another kind"}
 	}
 	if c.Usage != nil {
@@ -175,25 +220,39 @@ func (s *stream) event(data []byte) (step, error) {
 		return step{}, &badReply{"an answer that was not asked for"}
 	case choice.Delta.Role != nil && *choice.Delta.Role != string(Assistant):
 		return step{}, &badReply{"a role that is not the assistant's"}
-	case choice.Delta.ToolCalls != nil:
-		return step{}, &badReply{"a call of a tool, and no tool was offered"}
 	}
-	var piece string
-	if choice.Delta.Content != nil {
-		piece = strings.ReplaceAll(*choice.Delta.Content, "\x00", "") // no text of ours holds NUL
+	var d Delta
+	for _, t := range []struct {
+		from *string
+		to   *string
+	}{{choice.Delta.Reasoning, &d.Reasoning}, {choice.Text, &d.Text}, {choice.Delta.Content, &d.Text}} {
+		if t.from == nil {
+			continue
+		}
+		piece := strings.ReplaceAll(*t.from, "\x00", "") // no text of ours holds NUL
 		if s.text += len(piece); s.text > maxAnswer {
 			return step{}, &badReply{"an answer that is too long"}
 		}
+		*t.to += piece
 	}
-	if choice.Finish != nil {
-		switch f := Finish(*choice.Finish); f {
-		case Stopped, Length:
-			s.finish = f
-		default:
-			return step{}, &badReply{"an end for a reason that is not known"}
+	var err error
+	if d.Calls, err = s.calls.add(choice.Delta.Calls, s.tools, s.one); err != nil {
+		return step{}, err
+	}
+	if choice.LogProbs != nil {
+		if d.LogProbs, err = logProbs(choice.LogProbs.Content, s.probs); err != nil {
+			return step{}, err
 		}
 	}
-	return step{text: piece}, nil
+	if choice.Finish != nil {
+		rest, err := s.calls.end(Finish(*choice.Finish), s.tools)
+		if err != nil {
+			return step{}, err
+		}
+		d.Calls = append(d.Calls, rest...)
+		s.finish = Finish(*choice.Finish)
+	}
+	return step{piece: d}, nil
 }
 
 func count(n int64) bool { return n >= 0 && n <= math.MaxInt32 }

@@ -30,13 +30,13 @@ const (
 func read(s string) (text string, last Delta, err error) { return readFrom(strings.NewReader(s)) }
 
 func readFrom(from io.Reader) (text string, last Delta, err error) {
-	r := newStream(from, 64)
+	r := newStream(from, 64, Prompt{})
 	for {
 		step, err := r.next()
 		if err != nil || step.done {
-			return text, step.last, err
+			return text, step.piece, err
 		}
-		text += step.text
+		text += step.piece.Text
 	}
 }
 
@@ -78,12 +78,12 @@ func TestStepsHoldWhatHasCome(t *testing.T) {
 		"half an event":  {a + b + b[:20], []string{"ab", "unexpected EOF"}},
 		"an error":       {a + b + "data: {\n\n", []string{"ab", "an event that is not its JSON"}},
 	} {
-		r := newStream(strings.NewReader(c.s), 64)
+		r := newStream(strings.NewReader(c.s), 64, Prompt{})
 		var got []string
 		for {
 			s, err := r.next()
-			if s.text != "" {
-				got = append(got, s.text)
+			if s.piece.Text != "" {
+				got = append(got, s.piece.Text)
 			}
 			if err != nil {
 				got = append(got, err.Error())
@@ -249,7 +249,7 @@ func BenchmarkScrub(b *testing.B) {
 	}
 	w := workerOf(b, e, p)
 	for b.Loop() {
-		if _, _, err := w.scrub.clean(b.Context(), p.Messages); err != nil {
+		if _, err := cleaned(b.Context(), w, p.Messages); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -264,7 +264,7 @@ func BenchmarkDecode(b *testing.B) {
 	n := 0
 	start := time.Now()
 	for b.Loop() {
-		r := newStream(strings.NewReader(whole), 4096)
+		r := newStream(strings.NewReader(whole), 4096, Prompt{})
 		for {
 			step, err := r.next()
 			if err != nil {

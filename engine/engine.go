@@ -76,14 +76,14 @@ type Options struct {
 	TypicalP         *float64 // 0 to 1
 	FrequencyPenalty *float64 // -2 to 2
 	PresencePenalty  *float64 // -2 to 2
-	RepeatPenalty    *float64 // 0 to 2; 1 for none
+	RepeatPenalty    *float64 // 0.01 to 2; 1 for none
 	RepeatLast       *int     // tokens looked back on by RepeatPenalty; -1 for the context, to 4096
 	Seed             *int64   // 0 to 2^32-1
 	Stop             []string // at most 16, each at most 256 bytes
-	JSONSchema       []byte   // at most 64 KiB, at most 32 deep, no "pattern"; nil for free text
+	JSONSchema       []byte   // at most 64 KiB, at most 32 deep, no "pattern", not even one that RE2 takes; nil for free text
 	JSONObject       bool     // any JSON object; JSONSchema wins
 
-	Tools      []Tool // at most 128
+	Tools      []Tool // at most 128; beside JSONSchema and LogProbs only with NoCall
 	ToolChoice ToolChoice
 	OnlyTool   string // with MustCall: the one to call
 	OneCall    bool   // at most one call in an answer
@@ -93,7 +93,8 @@ type Options struct {
 }
 
 // Prompt is one request to a model: a conversation, or one text that is
-// continued as it stands.
+// continued as it stands. Of both every text is read as text alone: what spells a
+// control token of the model is broken in it.
 type Prompt struct {
 	Person   Person
 	Model    models.Digest
@@ -128,13 +129,14 @@ type Delta struct {
 	Text      string
 	Reasoning string
 	Calls     []CallDelta
-	LogProbs  []LogProb // of the tokens of Text, where they were asked for
+	LogProbs  []LogProb // of the tokens of Text, where they were asked for; of a character in several tokens that of the last
 	Finish    Finish
 	Usage     Usage
 }
 
 // CallDelta is a piece of a call. The first one of an index has ID and Name, and
-// the arguments of all together are one JSON object.
+// the arguments of all together are one JSON object, but for an answer whose
+// Finish is Length: it can end in the middle of them.
 type CallDelta struct {
 	Index     int // of the call in this answer, from 0
 	ID, Name  string

@@ -24,6 +24,8 @@ var (
 	pack  *enginepack.Pack
 	shelf *models.Shelf
 	smol  models.Digest // SmolLM2-135M-Instruct
+
+	sourceDir string // of this package
 )
 
 func TestMain(m *testing.M) {
@@ -71,6 +73,9 @@ func (r room) Run() int {
 
 func furnish(dir string) (err error) {
 	ctx := context.Background()
+	if sourceDir, err = os.Getwd(); err != nil {
+		return err
+	}
 	home := os.Getenv("ABATON_CHECK_HOME")
 	if home == "" {
 		return errors.New("run `make check`, which prepares the engine and the model")
@@ -101,13 +106,24 @@ func furnish(dir string) (err error) {
 // tiny puts a model with random weights on a shelf of its own, as edit leaves it.
 func tiny(t testing.TB, edit func(*ggufgen.File)) (*models.Shelf, models.Digest) {
 	t.Helper()
-	dir := t.TempDir()
 	f := ggufgen.TinyLlama(1)
 	if edit != nil {
 		edit(f)
 	}
+	return shelfOf(t, f)
+}
+
+// shelfOf puts a model on a shelf of its own.
+func shelfOf(t testing.TB, f *ggufgen.File) (*models.Shelf, models.Digest) {
+	t.Helper()
+	return shelfOfBytes(t, f.Bytes())
+}
+
+func shelfOfBytes(t testing.TB, b []byte) (*models.Shelf, models.Digest) {
+	t.Helper()
+	dir := t.TempDir()
 	path := filepath.Join(dir, "tiny.gguf")
-	if err := os.WriteFile(path, f.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, err := models.OpenShelf(filepath.Join(dir, "models"))
@@ -194,7 +210,7 @@ func workerOf(t testing.TB, e *Engine, p Prompt) *worker {
 	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.seats[key{p.Model, p.Person}]
+	s := e.seats[key{model: p.Model, person: p.Person}]
 	if s == nil || s.worker == nil {
 		t.Fatal("there is no worker")
 	}
@@ -214,4 +230,10 @@ func collect(ctx context.Context, e *Engine, p Prompt) (string, Delta, error) {
 		}
 	}
 	return text, Delta{}, nil
+}
+
+// cleaned is the scrubber's work on a conversation.
+func cleaned(ctx context.Context, w *worker, messages []Message) ([]Message, error) {
+	p, _, err := w.scrub.clean(ctx, Prompt{Messages: messages})
+	return p.Messages, err
 }

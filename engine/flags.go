@@ -21,6 +21,8 @@ type flags struct {
 	Threads     int           // -t and -tb: threads that compute
 	HTTPThreads int           // --threads-http: one generation, one probe, and two for tokens
 	Timeout     time.Duration // --timeout: of reads and writes
+	Batch       int           // -b and -ub: tokens computed in one go
+	Kind        kind          // --embedding or --reranking, or an answering one
 	extra       []string      // for tests of faults: no caller can reach it
 }
 
@@ -38,16 +40,27 @@ func (f flags) args(at func(string) string) []string {
 		"--ctx-checkpoints", "2", // of models with a sliding window; 32 would not fit the memory limit
 		"--no-context-shift",
 		"-np", "1", "-c", strconv.Itoa(f.Context),
-		"-b", strconv.Itoa(batch), "-ub", strconv.Itoa(batch), // a sign of life, and a chance to stop, after each
+		"-b", strconv.Itoa(f.Batch), "-ub", strconv.Itoa(f.Batch), // a sign of life, and a chance to stop, after each
 		"-t", strconv.Itoa(f.Threads), "-tb", strconv.Itoa(f.Threads),
 		"--threads-http", strconv.Itoa(f.HTTPThreads),
 		"--timeout", strconv.Itoa(int(f.Timeout.Seconds())),
 		"--log-verbosity", "1", "--log-colors", "off", // errors alone, for the reason why a model was refused
 		"--load-mode", "mmap",
-	}, f.extra...)
+	}, append(f.Kind.args(), f.extra...)...)
 }
 
-// batch is how many tokens of a prompt the engine computes in one go.
+func (k kind) args() []string {
+	switch k {
+	case embeds:
+		return []string{"--embedding"} // pooling is the model's own
+	case ranks:
+		return []string{"--reranking"}
+	}
+	return nil
+}
+
+// batch is how many tokens of a prompt the engine computes in one go. A text that
+// a worker for meanings is given must fit one.
 const batch = 512
 
 // environment is all that the engine finds: nearly every flag has a twin there

@@ -35,23 +35,33 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	if err != nil {
 		return err
 	}
+	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
+		return e.ask(ctx, w, p, yield)
+	})
+}
+
+// persist puts a question to the worker of k, and once more to a new one where
+// the first died of it before anything was sent to the caller. Tokens is how long
+// a conversation that worker shall hold, as in Prompt.ContextTokens.
+func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens int, id [32]byte, ask func(context.Context, *worker) (sent bool, err error)) error {
 	if e.crashes(id) >= maxCrashes {
 		return poison(id)
 	}
-	s, stay, err := e.sit(ctx, key{p.Model, p.Person})
+	s, stay, err := e.sit(ctx, k)
 	if err != nil {
 		return err
 	}
 	defer e.rise(s)
+	e.keep(s, keep)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	for again := true; ; again = false {
 		sent := false
-		w, err := e.worker(staying, s, p.ContextTokens)
+		w, err := e.worker(staying, s, tokens)
 		asked := err == nil
 		if asked {
-			sent, err = e.ask(ctx, w, p, yield)
+			sent, err = ask(ctx, w)
 		}
 		if err == nil || errors.Is(err, errLeft) {
 			return err
@@ -76,8 +86,9 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	}
 }
 
-// ask puts p to w. sent tells whether text reached the caller.
-func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+// work has w do something for a question: it takes turns with the others while
+// it does, and is watched. pulse is for what it is waited for.
+func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Context, pulse *pulse) error) error {
 	defer e.turns.join(w.proc, w.key.person)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -89,49 +100,85 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		w.watch(ctx, &pulse, e.cfg.Patience, e.turns.share)
 	}()
 	defer func() { cancel(); <-watched }()
+	err := do(ctx, &pulse)
+	if err == nil || errors.Is(err, errLeft) {
+		return err
+	}
+	return w.broke(ctx, err)
+}
 
-	messages, tokens, err := w.scrub.clean(ctx, p.Messages)
-	if err != nil {
-		return false, w.broke(ctx, err)
-	}
-	if need := tokens + p.room(w.context); need >= w.context {
-		return false, tooLong(int64(need), int64(w.context))
-	}
-	body, err := e.encode(messages, p.Options)
-	if err != nil {
-		return false, err
-	}
-	pulse.wait(min(tokens, batch))
-	reply, err := w.client.chat(ctx, body)
-	if err != nil {
-		return false, w.broke(ctx, err)
-	}
-	defer reply.Close()
-	events := newStream(reply, w.context)
-	for {
-		step, err := events.next()
+// ask puts p to w. sent tells whether text reached the caller.
+func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+	err = e.work(ctx, w, func(ctx context.Context, pulse *pulse) error {
+		reply, events, tokens, err := e.put(ctx, w, p, pulse)
 		if err != nil {
-			return sent, w.broke(ctx, err)
+			return err
 		}
-		if step.done {
-			pulse.rest()
-			e.measured(w)
-			if !yield(step.last) {
-				return sent, errLeft
+		defer reply.Close()
+		for {
+			step, err := events.next()
+			if err != nil {
+				return err
 			}
-			return sent, nil
-		}
-		if step.text != "" {
+			if !step.done && step.empty() {
+				pulse.wait(min(tokens, batch))
+				continue
+			}
 			pulse.rest() // the caller may take its time
-			sent = true
-			if !yield(Delta{Text: step.text}) {
-				return sent, errLeft
+			sent = sent || !step.done
+			if !yield(step.piece) {
+				return errLeft
+			}
+			if step.done {
+				e.measured(w)
+				return nil
 			}
 			reply.slow() // the first text came at once
 			tokens = 0
+			pulse.wait(0)
 		}
-		pulse.wait(min(tokens, batch))
+	})
+	return sent, err
+}
+
+// steps is what a stream of events comes to.
+type steps interface{ next() (step, error) }
+
+// put sends p to w, and gives what comes back and how many tokens p has, about.
+func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*reply, steps, int, error) {
+	p, generic, err := w.fit(p)
+	if err != nil {
+		return nil, nil, 0, err
 	}
+	p, tokens, err := w.scrub.clean(ctx, p)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if need := tokens + p.room(w.context); need >= w.context {
+		return nil, nil, 0, tooLong(int64(need), int64(w.context))
+	}
+	var body []byte
+	send := w.client.chat
+	if p.Text != "" {
+		send = w.client.text
+		body, err = encodeText(p.Text, p.Options)
+	} else {
+		body, err = e.encode(p.Messages, p.Options)
+	}
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	pulse.wait(min(tokens, batch))
+	reply, err := send(ctx, body)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	events := newStream(reply, w.context, p)
+	if generic != nil {
+		generic.from = events
+		return reply, generic, tokens, nil
+	}
+	return reply, events, tokens, nil
 }
 
 // room is how many tokens p wants free for its answer in a context of so many.
@@ -180,7 +227,7 @@ const goneWithin = 2 * time.Second
 
 // Warm starts the worker of a person and a model before it is asked.
 func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {
-	s, stay, err := e.sit(ctx, key{model, person})
+	s, stay, err := e.sit(ctx, key{model: model, person: person})
 	if err != nil {
 		return err
 	}
@@ -218,8 +265,16 @@ func (e *Engine) Workers() []WorkerInfo {
 	var infos []WorkerInfo
 	for _, s := range e.seats {
 		if w := s.worker; w != nil && w.up() {
-			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, s.used.Add(e.cfg.KeepAlive)})
+			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, until(s)})
 		}
 	}
 	return infos
+}
+
+// until is when the worker of s ends if nobody asks; in ten years where it stays.
+func until(s *seat) time.Time {
+	if s.kept < 0 {
+		return s.used.AddDate(10, 0, 0)
+	}
+	return s.used.Add(s.kept)
 }

@@ -33,7 +33,7 @@ func TestLeaveEndsWhatWaits(t *testing.T) {
 		faultOf(t, <-done, Busy)
 	}
 	e.mu.Lock()
-	s := e.seats[key{other.Model, "anna"}]
+	s := e.seats[key{model: other.Model, person: "anna"}]
 	w := s.worker
 	e.mu.Unlock()
 	if w != nil {

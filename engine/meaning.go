@@ -2,6 +2,10 @@ package engine
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"slices"
 
 	"abaton.local/models"
 )
@@ -28,24 +32,91 @@ type Ranks struct {
 	Tokens int
 }
 
+// Caps of one request for meanings.
+const (
+	maxMeanings   = 2048 // texts
+	mostMeaning   = 2048 // tokens of a text, and of a query with it
+	meaningsAtOne = 64   // texts that the engine is handed together
+)
+
 // Embed gives the embeddings of texts, by a worker that does nothing else. A
 // text with more tokens than the model looks at is a *Fault of kind TooLong that
-// names it by its number.
-func (e *Engine) Embed(ctx context.Context, m Meaning) (Vectors, error) {
-	return Vectors{}, outOfRange("model", "embeddings cannot be made yet")
+// names it by its number. Texts go to the engine as numbers of tokens: what spells
+// a control token stays a text, and is not broken.
+func (e *Engine) Embed(ctx context.Context, m Meaning) (v Vectors, err error) {
+	if m.Query != "" {
+		return v, outOfRange("query", "only ranking has one")
+	}
+	err = e.mean(ctx, m, embeds, func(ctx context.Context, w *worker, pulse *pulse) (err error) {
+		v, err = w.embed(ctx, m.Texts, pulse)
+		return err
+	})
+	return v, err
 }
 
 // Rank tells how well texts answer a query, by a worker that does nothing else.
-func (e *Engine) Rank(ctx context.Context, m Meaning) (Ranks, error) {
-	return Ranks{}, outOfRange("model", "texts cannot be ranked yet")
+func (e *Engine) Rank(ctx context.Context, m Meaning) (r Ranks, err error) {
+	if m.Query == "" || !text(m.Query) {
+		return r, outOfRange("query", "it must be UTF-8 without NUL, and not empty")
+	}
+	err = e.mean(ctx, m, ranks, func(ctx context.Context, w *worker, pulse *pulse) (err error) {
+		r, err = w.rank(ctx, m.Query, m.Texts, pulse)
+		return err
+	})
+	return r, err
 }
 
-// Count gives the number of tokens that a prompt has for its model, with the
-// template's own and those of its tools.
-func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
-	return 0, outOfRange("model", "tokens cannot be counted yet")
+// mean has a worker of such a kind do something for m.
+func (e *Engine) mean(ctx context.Context, m Meaning, k kind, do func(context.Context, *worker, *pulse) error) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	return e.persist(ctx, key{model: m.Model, person: m.Person, kind: k}, nil, 0, e.fingerprintOf(m, k), func(ctx context.Context, w *worker) (bool, error) {
+		return false, e.work(ctx, w, func(ctx context.Context, pulse *pulse) error { return do(ctx, w, pulse) })
+	})
 }
 
-// Unload ends the workers of a person for a model once they are idle. It does
-// not wait, and knows no error: there may be none.
-func (e *Engine) Unload(person Person, model models.Digest) {}
+func (m Meaning) check() error {
+	if m.Person == "" || len(m.Person) > maxPerson || !text(string(m.Person)) {
+		return outOfRange("person", "it must be 1 to 256 bytes of text")
+	}
+	if m.Model.IsZero() {
+		return outOfRange("model", "it is missing")
+	}
+	if len(m.Texts) == 0 || len(m.Texts) > maxMeanings {
+		return outOfRange("input", "there must be 1 to 2048 texts")
+	}
+	total := len(m.Query)
+	for i, t := range m.Texts {
+		if t == "" || !text(t) {
+			return outOfRange(fmt.Sprintf("input[%d]", i), "it must be UTF-8 without NUL, and not empty")
+		}
+		if total += len(t); total > maxText {
+			return outOfRange("input", "together they may hold at most 8 MiB of text")
+		}
+	}
+	return nil
+}
+
+// fingerprintOf is fingerprint for meanings.
+func (e *Engine) fingerprintOf(m Meaning, k kind) [32]byte {
+	h := hmac.New(sha256.New, e.hashKey[:])
+	h.Write(m.Model[:])
+	for _, t := range slices.Concat([]string{string(k), string(m.Person), m.Query}, m.Texts) {
+		h.Write([]byte(t + "\x00"))
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// fits refuses a model that is made for something else.
+func (k kind) fits(p models.Pooling) *Fault {
+	switch {
+	case k == speaks && p != models.NoPooling:
+		return outOfRange("model", "it makes numbers of texts, and cannot answer")
+	case k == ranks && p != models.RankPooling:
+		return outOfRange("model", "it is not made for ranking texts")
+	case k == embeds && (p == models.NoPooling || p == models.RankPooling):
+		return outOfRange("model", "it makes no embeddings")
+	}
+	return nil
+}

@@ -32,7 +32,7 @@ func memoryLimit(s models.Shape, file int64, f flags) int64 {
 	}
 	context := uint64(f.Context)
 	kv := mul(mul(token, 2), context)
-	compute := mul(batch*4, add(s.Vocab, add(mul(embedding, memoryWidth), mul(context, 4))))
+	compute := mul(uint64(f.Batch)*4, add(s.Vocab, add(mul(embedding, memoryWidth), mul(context, 4))))
 	threads := uint64(2*f.Threads + f.HTTPThreads + 8)
 	sum := add(memoryBase, add(mul(threads, memoryStack), add(mul(kv, 2), add(compute, uint64(max(file, 0))))))
 	sum = add(sum, sum/4)

@@ -22,8 +22,8 @@ const (
 
 // keyword gives the reader of a keyword's value, or nil. A keyword that is not
 // in this list is refused by name: what the engine would make of it was not
-// looked at. `pattern` is left out on purpose, for the engine compiles it by
-// recursive code of its own.
+// looked at. `pattern` is left out on purpose, sound or not, for the engine
+// compiles it by recursive code of its own.
 func keyword(name string) func(*schemaReader, int) error {
 	switch name {
 	case "type":

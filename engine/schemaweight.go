@@ -33,6 +33,15 @@ func weigh(raw []byte) error {
 	return s.alternatives(s.root)
 }
 
+// rulesOf tells how many grammar rules come of a schema that was weighed, about.
+func rulesOf(raw []byte) int {
+	s := scale{}
+	if json.Unmarshal(raw, &s.root) != nil {
+		return 0 // there is none: it was read before
+	}
+	return s.rules(s.root)
+}
+
 // rules tells how many grammar rules come of a schema, about; what a reference
 // names is built once, where it stands.
 func (s *scale) rules(schema map[string]any) int {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +25,11 @@ type scrubber struct {
 	client  *client
 	context int      // tokens
 	markers []string // what the template puts around turns, longest first
+	shown   bool     // the template puts the schema of an answer into the prompt
 
-	mu    sync.Mutex             // guards what follows
-	words map[int]bool           // tokens found to be no control tokens
-	own   map[string]map[int]int // how often the template sets which token, by the shape of the messages
+	mu    sync.Mutex               // guards what follows
+	words map[int]bool             // tokens found to be no control tokens
+	own   map[[32]byte]map[int]int // how often the template sets which token, by the shape of the prompt
 }
 
 const maxShapes = 64 // remembered; a conversation has a new one with each turn
@@ -35,15 +37,23 @@ const maxShapes = 64 // remembered; a conversation has a new one with each turn
 // probe is a text that no template and no vocabulary takes for anything.
 const probe = "qzaqza"
 
-// newScrubber learns the marks that the model's template sets. They are asked
+// newScrubber learns the marks that the model's templates set. They are asked
 // for because some models list them as plain words of their vocabulary, which
 // the comparison in dirty cannot see.
-func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) {
-	s := &scrubber{client: c, context: window, words: map[int]bool{}, own: map[string]map[int]int{}}
+func newScrubber(ctx context.Context, c *client, window int, templates ...string) (*scrubber, error) {
+	s := &scrubber{client: c, context: window, words: map[int]bool{}, own: map[[32]byte]map[int]int{}}
 	const a, b = probe, "qzbqzb"
 	turns := []Message{{Role: User, Content: a}, {Role: Assistant, Content: b}, {Role: User, Content: a}}
-	for _, messages := range [][]Message{turns, append([]Message{{Role: System, Content: b}}, turns...)} {
-		prompt, err := c.prompt(ctx, messages)
+	call := Message{Role: Assistant, Reasoning: a, Calls: []Call{{ID: "abcdefghi", Name: a, Arguments: "{}"}}}
+	tool := Options{Tools: []Tool{{Name: a, Description: b}}}
+	for _, p := range []Prompt{
+		{Messages: turns},
+		{Messages: append([]Message{{Role: System, Content: b}}, turns...)},
+		{Messages: []Message{{Role: User, Content: a}, {Role: Assistant, Reasoning: a, Content: b}, {Role: User, Content: a}}},
+		{Messages: turns, Options: tool},
+		{Messages: []Message{turns[0], call, {Role: FromTool, Content: b, CallID: "abcdefghi"}}, Options: tool},
+	} {
+		prompt, err := c.prompt(ctx, p)
 		if _, refused := err.(*engineError); refused {
 			continue // templates without a system turn, for one
 		}
@@ -55,15 +65,41 @@ func newScrubber(ctx context.Context, c *client, window int) (*scrubber, error) 
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range tokens {
-			if p, ok := t.text(); ok && bracketed(p) && !slices.Contains(s.markers, p) {
-				s.markers = append(s.markers, p)
-			}
+		s.mark(tokens, bracketed)
+	}
+	schema := Options{JSONSchema: []byte(`{"type":"object","description":"` + b + `"}`)}
+	prompt, err := c.prompt(ctx, Prompt{Messages: turns, Options: schema})
+	if _, refused := err.(*engineError); err != nil && !refused {
+		return nil, err
+	}
+	s.shown = strings.Count(prompt, b) > 1 // once it is said
+	// And those that it can set, around what was not thought of here.
+	for _, source := range templates {
+		if source == "" {
+			continue
 		}
+		tokens, err := c.pieces(ctx, []string{source})
+		if err != nil {
+			return nil, err
+		}
+		s.mark(tokens, literalMark.MatchString)
 	}
 	slices.SortFunc(s.markers, func(x, y string) int { return len(y) - len(x) })
 	return s, nil
 }
+
+// mark takes the texts of tokens that look like marks.
+func (s *scrubber) mark(tokens []token, like func(string) bool) {
+	for _, t := range tokens {
+		if p, ok := t.text(); ok && like(p) && !slices.Contains(s.markers, p) {
+			s.markers = append(s.markers, p)
+		}
+	}
+}
+
+// literalMark is bracketed for what stands in the source of a template, where
+// "[i]" is most likely code.
+var literalMark = regexp.MustCompile(`^(<[^\s<>]{2,}>|\[/?[A-Z_]{2,}\])$`)
 
 // bracketed tells tokens that look like marks from words: "<s>", "[INST]", "<|user|>".
 func bracketed(p string) bool {
@@ -78,52 +114,80 @@ func bracketed(p string) bool {
 // over a text; the longest we know are runs of 256 spaces.
 const longestToken = 512
 
-// clean gives messages in which no text spells a control token, not even
-// together with its neighbours, and how many tokens they have, without the
+// clean gives a prompt in which no text spells a control token, not even
+// together with its neighbours, and how many tokens its texts have, without the
 // template's own. Where they cannot fit the context no work is spent on them:
-// breaking a control token never makes fewer.
-func (s *scrubber) clean(ctx context.Context, messages []Message) ([]Message, int, error) {
-	messages = slices.Clone(messages)
+// breaking a control token never makes fewer. A control token in a name, a key or
+// a value that the model is to choose is refused: broken, it would be another one.
+func (s *scrubber) clean(ctx context.Context, p Prompt) (Prompt, int, error) {
+	script, err := newScript(p, s.shown)
+	if err != nil {
+		return Prompt{}, 0, outOfRange("tools", "a schema or the arguments of a call are "+err.Error())
+	}
 	size := 0
-	for _, m := range messages {
-		size += len(m.Content)
+	for _, t := range script.texts() {
+		size += len(t)
 	}
 	if least := size / longestToken; least > s.context {
-		return nil, 0, tooLong(int64(least), int64(s.context))
+		return Prompt{}, 0, tooLong(int64(least), int64(s.context))
 	}
-	for i := range messages {
-		for _, m := range s.markers {
-			messages[i].Content = broken(messages[i].Content, m)
+	for _, m := range s.markers {
+		if !script.breakAll(m) {
+			return Prompt{}, 0, spelledInName()
 		}
 	}
 	for round := 0; ; round++ {
-		v, err := s.look(ctx, messages)
+		p = script.whole()
+		v, err := s.look(ctx, p, script.texts())
 		if err != nil {
-			return nil, 0, err
+			return Prompt{}, 0, err
 		}
 		switch {
-		case !v.dirty && len(v.tokens) < s.context:
-			return messages, len(v.tokens), s.composed(ctx, messages, v)
+		case !v.dirty && len(v.tokens) < s.context && p.Text == "":
+			return p, len(v.tokens), s.composed(ctx, v)
 		case !v.dirty:
-			return messages, len(v.tokens), nil
+			return p, len(v.tokens), nil
 		case len(v.tokens) >= s.context:
-			return nil, 0, tooLong(int64(len(v.tokens)), int64(s.context))
+			return Prompt{}, 0, tooLong(int64(len(v.tokens)), int64(s.context))
 		case round == scrubRounds:
-			return nil, 0, unbreakable()
+			return Prompt{}, 0, unbreakable()
 		}
-		marks, err := s.controls(ctx, texts(messages))
+		marks, err := s.controls(ctx, script.texts())
 		if err != nil {
-			return nil, 0, err
+			return Prompt{}, 0, err
 		}
-		for i := range messages {
-			for _, m := range marks {
-				messages[i].Content = broken(messages[i].Content, m)
+		for _, m := range marks {
+			if !script.breakAll(m) {
+				return Prompt{}, 0, spelledInName()
 			}
 		}
 	}
 }
 
-// view is what the engine makes of messages.
+// cleanTexts breaks the control tokens of texts that no template joins.
+func (s *scrubber) cleanTexts(ctx context.Context, texts []string) ([]string, error) {
+	script := &script{}
+	texts = slices.Clone(texts)
+	for i := range texts {
+		script.pieces = append(script.pieces, piece{text: &texts[i], said: true})
+	}
+	for range scrubRounds {
+		_, dirty, err := s.dirty(ctx, texts)
+		if err != nil || !dirty {
+			return texts, err
+		}
+		marks, err := s.controls(ctx, texts)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range marks {
+			script.breakAll(m)
+		}
+	}
+	return nil, unbreakable()
+}
+
+// view is what the engine makes of a prompt.
 type view struct {
 	tokens []int // of the texts, with control tokens
 	dirty  bool  // they spell some
@@ -133,35 +197,40 @@ type view struct {
 	failed error       // why prompt, whole or own is missing
 }
 
-// look asks for all of it at once: a person waits for the first word.
-func (s *scrubber) look(ctx context.Context, messages []Message) (v view, err error) {
+// look asks for all of it at once: a person waits for the first word. A text
+// that is continued as it stands has no template.
+func (s *scrubber) look(ctx context.Context, p Prompt, texts []string) (v view, err error) {
 	var all sync.WaitGroup
 	var unknown error
-	all.Go(func() { v.own, unknown = s.scaffold(ctx, messages) })
-	all.Go(func() {
-		if v.prompt, v.failed = s.client.prompt(ctx, messages); v.failed == nil {
-			v.whole, v.failed = s.client.tokenize(ctx, []string{v.prompt}, true)
-		}
-	})
-	v.tokens, v.dirty, err = s.dirty(ctx, texts(messages))
+	if p.Text == "" {
+		all.Go(func() { v.own, unknown = s.scaffold(ctx, p) })
+		all.Go(func() {
+			if v.prompt, v.failed = s.client.prompt(ctx, s.seen(p)); v.failed == nil {
+				v.whole, v.failed = s.client.tokenize(ctx, []string{v.prompt}, true)
+			}
+		})
+	}
+	v.tokens, v.dirty, err = s.dirty(ctx, texts)
 	all.Wait()
 	v.failed = cmp.Or(v.failed, unknown)
 	return v, err
+}
+
+// seen is p without what is in no prompt: a schema that the template does not
+// show is only work for the engine there.
+func (s *scrubber) seen(p Prompt) Prompt {
+	if !s.shown {
+		p.Options.JSONSchema = nil
+	}
+	return p
 }
 
 func unbreakable() *Fault {
 	return outOfRange("messages", "a text in them holds control tokens of the model that cannot be taken out")
 }
 
-// texts are the messages' own, without empty ones.
-func texts(messages []Message) []string {
-	var list []string
-	for _, m := range messages {
-		if m.Content != "" {
-			list = append(list, m.Content)
-		}
-	}
-	return list
+func spelledInName() *Fault {
+	return outOfRange("tools", "a name, a value or a key in a schema, or the name of a tool, is a control token of the model")
 }
 
 // dirty compares texts split with and without control tokens, and gives the

@@ -21,17 +21,26 @@ func BenchmarkClean(b *testing.B) {
 	for name, m := range map[string][]Message{"short": {{Role: System, Content: "Answer the question truthfully and in few words."}, {Role: User, Content: "What is the capital of France?"}}, "long": append(long, Message{Role: User, Content: "And?"})} {
 		b.Run(name+"/texts", func(b *testing.B) {
 			for b.Loop() {
-				if _, _, err := w.scrub.dirty(b.Context(), texts(m)); err != nil {
+				if _, _, err := w.scrub.dirty(b.Context(), scriptTexts(b, m)); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 		b.Run(name+"/clean", func(b *testing.B) {
 			for b.Loop() {
-				if _, _, err := w.scrub.clean(b.Context(), m); err != nil {
+				if _, err := cleaned(b.Context(), w, m); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 	}
+}
+
+func scriptTexts(b *testing.B, messages []Message) []string {
+	b.Helper()
+	s, err := newScript(Prompt{Messages: messages}, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s.texts()
 }

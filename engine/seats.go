@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"abaton.local/models"
 )
 
 // seat is the place of one person at one model. One question at a time holds it.
@@ -12,6 +14,7 @@ type seat struct {
 	inside  int           // questions that have it or wait for it
 	worker  *worker       // nil when there is none
 	used    time.Time     // when it was last left
+	kept    time.Duration // after that; below 0 for as long as its person stays
 	circuit circuit
 	context int // tokens that its worker can look at; 0 before the model is known
 	most    int // less than was thought, after the worker ran out of memory; 0 before
@@ -29,7 +32,7 @@ func (e *Engine) sit(ctx context.Context, k key) (s *seat, stay context.Context,
 		return nil, nil, closing()
 	}
 	if s = e.seats[k]; s == nil {
-		s = &seat{key: k, turn: make(chan struct{}, 1)}
+		s = &seat{key: k, turn: make(chan struct{}, 1), kept: e.cfg.KeepAlive}
 		s.stay, s.end = context.WithCancel(e.life)
 		e.seats[k] = s
 	}
@@ -56,19 +59,50 @@ func (e *Engine) sit(ctx context.Context, k key) (s *seat, stay context.Context,
 
 // rise gives the seat to the next.
 func (e *Engine) rise(s *seat) {
+	e.mu.Lock()
+	e.leaveLine(s) // whoever comes next at this seat is behind all who wait
+	e.yield(s)
+	e.mu.Unlock()
 	<-s.turn
 	e.leave(s)
 }
 
+// leave is for a question that has not, or no longer, the seat.
 func (e *Engine) leave(s *seat) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.inside--
 	e.asking--
 	s.used = time.Now()
-	e.leaveLine(s) // whoever comes next at this seat is behind all who wait
-	e.yield(s)
+	if s.inside == 0 && s.kept == 0 && s.worker != nil {
+		s.worker.stop(errDone)
+	}
 	e.changed()
+}
+
+// keep says how long the worker of s stays once nobody asks it; nil for the default.
+func (e *Engine) keep(s *seat, d *time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.kept = e.cfg.KeepAlive; d != nil {
+		s.kept = *d
+	}
+}
+
+// Unload ends the workers of a person for a model once they are idle. It does
+// not wait, and knows no error: there may be none. A question that comes behind
+// those that wait starts them anew, or keeps them.
+func (e *Engine) Unload(person Person, model models.Digest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k, s := range e.seats {
+		if k.person != person || k.model != model || s.worker == nil {
+			continue
+		}
+		if s.kept = 0; s.inside == 0 {
+			s.worker.stop(errDone)
+		}
+	}
 }
 
 // changed wakes those who wait for room. The caller holds mu.
@@ -158,7 +192,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
 	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: e.facts[s.key.model].need(s.context), ready: make(chan struct{}), gone: make(chan struct{})}
-	e.work.Go(func() {
+	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)
 		e.ended(s, w, fault)

@@ -57,7 +57,7 @@ type Engine struct {
 	links links
 	life  context.Context // of all workers
 	end   context.CancelFunc
-	work  sync.WaitGroup // one for each worker
+	procs sync.WaitGroup // one for each worker
 
 	mu      sync.Mutex    // guards what follows, and the fields of seats
 	seats   map[key]*seat //
@@ -144,7 +144,7 @@ func inWorkingDir(dir string) error {
 // Run ends workers that nobody asked for a while, and returns when ctx ends and
 // all workers are gone. After that every question is refused.
 func (e *Engine) Run(ctx context.Context) error {
-	tick := time.NewTicker(max(e.cfg.KeepAlive/4, time.Millisecond))
+	tick := time.NewTicker(max(min(e.cfg.KeepAlive/4, time.Second), time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
@@ -152,7 +152,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.mu.Lock()
 			e.end()
 			e.mu.Unlock()
-			e.work.Wait()
+			e.procs.Wait()
 			e.turns.idle.Wait()
 			return nil
 		case now := <-tick.C:
@@ -166,7 +166,7 @@ func (e *Engine) sweep(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, s := range e.seats {
-		if s.inside > 0 || now.Sub(s.used) < e.cfg.KeepAlive {
+		if s.inside > 0 || s.kept < 0 || now.Sub(s.used) < s.kept {
 			continue
 		}
 		if s.worker != nil {

@@ -89,7 +89,7 @@ func TestLeastUsedMakesRoom(t *testing.T) {
 func (e *Engine) inside(p Prompt) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.seats[key{p.Model, p.Person}]; s != nil {
+	if s := e.seats[key{model: p.Model, person: p.Person}]; s != nil {
 		return s.inside
 	}
 	return 0
@@ -139,7 +139,7 @@ func TestIdleWorkersEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.mu.Lock()
-	s := e.seats[key{p.Model, p.Person}]
+	s := e.seats[key{model: p.Model, person: p.Person}]
 	change := e.change
 	worker := s.worker
 	e.mu.Unlock()

@@ -14,7 +14,12 @@ const maxSuspects = 4096
 // fingerprint names a question without saying anything about it: a keyed hash,
 // whose key dies with this process.
 func (e *Engine) fingerprint(p Prompt) (id [32]byte, err error) {
-	body, err := encodeChat(p.Messages, p.Options)
+	var body []byte
+	if p.Text != "" {
+		body, err = encodeText(p.Text, p.Options)
+	} else {
+		body, err = encodeChat(p.Messages, p.Options)
+	}
 	if err != nil {
 		return id, err
 	}

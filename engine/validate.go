@@ -17,6 +17,9 @@ const (
 	maxContext  = 1 << 24
 	maxStops    = 16
 	maxStop     = 256 // bytes
+	maxTools    = 128
+	maxCallID   = 256 // bytes
+	maxProbs    = 20  // tokens beside the one that was chosen
 )
 
 // check holds p against what the engine may be sent. The error is a *Fault of
@@ -28,8 +31,8 @@ func (p Prompt) check() error {
 	if p.Model.IsZero() {
 		return outOfRange("model", "it is missing")
 	}
-	if err := p.unsupported(); err != nil {
-		return err
+	if p.Text != "" {
+		return p.checkText()
 	}
 	if p.ContextTokens < 0 || p.ContextTokens > maxContext {
 		return outOfRange("num_ctx", "it must be 1 to 16777216, or left out")
@@ -39,24 +42,62 @@ func (p Prompt) check() error {
 	}
 	total := 0
 	for i, m := range p.Messages {
-		field := fmt.Sprintf("messages[%d]", i)
-		switch m.Role {
-		case System, User, Assistant:
-		default:
-			return outOfRange(field+".role", "it must be system, user or assistant")
+		if err := m.check(fmt.Sprintf("messages[%d]", i)); err != nil {
+			return err
 		}
-		if !text(m.Content) {
-			return outOfRange(field+".content", "it must be UTF-8 without NUL")
+		total += len(m.Content) + len(m.Reasoning)
+		for _, c := range m.Calls {
+			total += len(c.Arguments)
 		}
-		if total += len(m.Content); total > maxText {
+		if total > maxText {
 			return outOfRange("messages", "together they may hold at most 8 MiB of text")
 		}
 	}
 	// The engine continues a last answer, and refuses two in a row at the end.
-	if n := len(p.Messages); n > 1 && p.Messages[n-1].Role == Assistant && p.Messages[n-2].Role == Assistant {
+	n := len(p.Messages)
+	if n > 1 && p.Messages[n-1].Role == Assistant && p.Messages[n-2].Role == Assistant {
 		return outOfRange("messages", "the last two must not both be the assistant's")
 	}
+	if len(p.Messages[n-1].Calls) > 0 {
+		return outOfRange("messages", "the last one must not be a call of tools: what they gave has to follow")
+	}
 	return p.Options.check()
+}
+
+// checkText is check for a text that is continued as it stands.
+func (p Prompt) checkText() error {
+	switch {
+	case len(p.Messages) > 0:
+		return outOfRange("prompt", "it cannot be given beside messages")
+	case !text(p.Text) || len(p.Text) > maxText:
+		return outOfRange("prompt", "it must be at most 8 MiB of UTF-8 without NUL")
+	case len(p.Options.Tools) > 0 || p.Options.ToolChoice != MayCall || p.Options.OnlyTool != "":
+		return outOfRange("tools", "only a conversation can use them")
+	case p.Options.Think != nil:
+		return outOfRange("think", "only a conversation can use it")
+	}
+	return p.Options.check()
+}
+
+func (m Message) check(field string) error {
+	switch m.Role {
+	case System, User, Assistant, FromTool:
+	default:
+		return outOfRange(field+".role", "it must be system, user, assistant or tool")
+	}
+	if !text(m.Content) {
+		return outOfRange(field+".content", "it must be UTF-8 without NUL")
+	}
+	if !text(m.Reasoning) || m.Reasoning != "" && m.Role != Assistant {
+		return outOfRange(field+".reasoning", "it must be the assistant's, and UTF-8 without NUL")
+	}
+	if len(m.Images) > 0 {
+		return outOfRange(field+".images", "this model cannot see")
+	}
+	if len(m.CallID) > maxCallID || !text(m.CallID) || m.CallID != "" && m.Role != FromTool {
+		return outOfRange(field+".tool_call_id", "it must be at most 256 bytes of UTF-8 without NUL, and stand in what a tool gave back")
+	}
+	return m.checkCalls(field + ".tool_calls")
 }
 
 func (o Options) check() error {
@@ -71,6 +112,8 @@ func (o Options) check() error {
 		{"temperature", o.Temperature, 0, 2},
 		{"top_p", o.TopP, 0, 1},
 		{"min_p", o.MinP, 0, 1},
+		{"typical_p", o.TypicalP, 0, 1},
+		{"repeat_penalty", o.RepeatPenalty, 0.01, 2},
 		{"frequency_penalty", o.FrequencyPenalty, -2, 2},
 		{"presence_penalty", o.PresencePenalty, -2, 2},
 	} {
@@ -81,6 +124,12 @@ func (o Options) check() error {
 	}
 	if o.TopK != nil && (*o.TopK < 0 || *o.TopK > 1000) {
 		return outOfRange("top_k", "it must be 0 to 1000")
+	}
+	if o.RepeatLast != nil && (*o.RepeatLast < -1 || *o.RepeatLast > 4096) {
+		return outOfRange("repeat_last_n", "it must be -1 to 4096")
+	}
+	if o.LogProbs < 0 || o.LogProbs > maxProbs+1 {
+		return outOfRange("top_logprobs", "it must be 0 to 20")
 	}
 	if o.Seed != nil && (*o.Seed < 0 || *o.Seed > math.MaxUint32) {
 		return outOfRange("seed", "it must be 0 to 4294967295")
@@ -94,33 +143,12 @@ func (o Options) check() error {
 		}
 	}
 	if o.JSONSchema != nil {
-		return checkSchema(o.JSONSchema)
+		if err := checkSchema(o.JSONSchema); err != nil {
+			return err
+		}
 	}
-	return nil
+	return o.checkTools()
 }
 
 // text tells whether s can be sent: valid UTF-8 without NUL.
 func text(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
-
-// unsupported refuses what no worker does yet, so that nothing is dropped in silence.
-func (p Prompt) unsupported() error {
-	o := p.Options
-	switch {
-	case p.Text != "":
-		return outOfRange("prompt", "a text without a conversation cannot be continued yet")
-	case len(o.Tools) > 0 || o.ToolChoice != MayCall || o.OnlyTool != "" || o.OneCall:
-		return outOfRange("tools", "tools cannot be used yet")
-	case o.LogProbs != 0:
-		return outOfRange("logprobs", "log probabilities cannot be given yet")
-	case o.Think != nil:
-		return outOfRange("think", "reasoning cannot be steered yet")
-	case o.TypicalP != nil || o.RepeatPenalty != nil || o.RepeatLast != nil:
-		return outOfRange("options", "typical_p and repeat_penalty cannot be set yet")
-	}
-	for i, m := range p.Messages {
-		if len(m.Images) > 0 || m.Reasoning != "" || len(m.Calls) > 0 || m.CallID != "" {
-			return outOfRange(fmt.Sprintf("messages[%d]", i), "it can hold only text yet")
-		}
-	}
-	return nil
-}

@@ -10,24 +10,53 @@ import (
 
 func TestOutOfRange(t *testing.T) {
 	for field, spoil := range map[string]func(*Prompt){
-		"person":              func(p *Prompt) { p.Person = "" },
-		"model":               func(p *Prompt) { p.Model = [32]byte{} },
-		"messages":            func(p *Prompt) { p.Messages = nil },
-		"messages[0].role":    func(p *Prompt) { p.Messages[0].Role = "tool" },
-		"messages[0].content": func(p *Prompt) { p.Messages[0].Content = "a\x00b" },
-		"messages[1].content": func(p *Prompt) { p.Messages = append(p.Messages, Message{Role: User, Content: "\xff"}) },
-		"max_tokens":          func(p *Prompt) { p.Options.MaxTokens = -1 },
-		"temperature":         func(p *Prompt) { p.Options.Temperature = new(math.NaN()) },
-		"top_p":               func(p *Prompt) { p.Options.TopP = new(1.01) },
-		"min_p":               func(p *Prompt) { p.Options.MinP = new(-0.1) },
-		"top_k":               func(p *Prompt) { p.Options.TopK = new(1001) },
-		"frequency_penalty":   func(p *Prompt) { p.Options.FrequencyPenalty = new(math.Inf(1)) },
-		"presence_penalty":    func(p *Prompt) { p.Options.PresencePenalty = new(-2.5) },
-		"seed":                func(p *Prompt) { p.Options.Seed = new(int64(1) << 32) },
-		"stop":                func(p *Prompt) { p.Options.Stop = make([]string, 17) },
-		"stop[0]":             func(p *Prompt) { p.Options.Stop = []string{""} },
-		"stop[1]":             func(p *Prompt) { p.Options.Stop = []string{"a", strings.Repeat("a", 257)} },
-		"json_schema":         func(p *Prompt) { p.Options.JSONSchema = []byte("{") },
+		"person":               func(p *Prompt) { p.Person = "" },
+		"model":                func(p *Prompt) { p.Model = [32]byte{} },
+		"messages":             func(p *Prompt) { p.Messages = nil },
+		"messages[0].role":     func(p *Prompt) { p.Messages[0].Role = "developer" },
+		"messages[0].content":  func(p *Prompt) { p.Messages[0].Content = "a\x00b" },
+		"messages[1].content":  func(p *Prompt) { p.Messages = append(p.Messages, Message{Role: User, Content: "\xff"}) },
+		"max_tokens":           func(p *Prompt) { p.Options.MaxTokens = -1 },
+		"temperature":          func(p *Prompt) { p.Options.Temperature = new(math.NaN()) },
+		"top_p":                func(p *Prompt) { p.Options.TopP = new(1.01) },
+		"min_p":                func(p *Prompt) { p.Options.MinP = new(-0.1) },
+		"top_k":                func(p *Prompt) { p.Options.TopK = new(1001) },
+		"frequency_penalty":    func(p *Prompt) { p.Options.FrequencyPenalty = new(math.Inf(1)) },
+		"presence_penalty":     func(p *Prompt) { p.Options.PresencePenalty = new(-2.5) },
+		"seed":                 func(p *Prompt) { p.Options.Seed = new(int64(1) << 32) },
+		"stop":                 func(p *Prompt) { p.Options.Stop = make([]string, 17) },
+		"stop[0]":              func(p *Prompt) { p.Options.Stop = []string{""} },
+		"stop[1]":              func(p *Prompt) { p.Options.Stop = []string{"a", strings.Repeat("a", 257)} },
+		"json_schema":          func(p *Prompt) { p.Options.JSONSchema = []byte("{") },
+		"typical_p":            func(p *Prompt) { p.Options.TypicalP = new(1.5) },
+		"repeat_penalty":       func(p *Prompt) { p.Options.RepeatPenalty = new(0.0) },
+		"repeat_last_n":        func(p *Prompt) { p.Options.RepeatLast = new(-2) },
+		"top_logprobs":         func(p *Prompt) { p.Options.LogProbs = 22 },
+		"tools":                func(p *Prompt) { p.Options.Tools = slices.Repeat([]Tool{{Name: "a"}}, 129) },
+		"tools[0].name":        func(p *Prompt) { p.Options.Tools = []Tool{{Name: "a b"}} },
+		"tools[1].name":        func(p *Prompt) { p.Options.Tools = []Tool{{Name: "a"}, {Name: "a"}} },
+		"tools[0].description": func(p *Prompt) { p.Options.Tools = []Tool{{Name: "a", Description: "\x00"}} },
+		"tools[0].parameters": func(p *Prompt) {
+			p.Options.Tools = []Tool{{Name: "a", Parameters: []byte(`{"type":"object","pattern":"a"}`)}}
+		},
+		"tools[1].parameters": func(p *Prompt) {
+			p.Options.Tools = []Tool{{Name: "a"}, {Name: "b", Parameters: []byte(`{"type":"string"}`)}}
+		},
+		"tools[2].parameters": func(p *Prompt) {
+			p.Options.Tools = []Tool{{Name: "a"}, {Name: "b"}, {Name: "c", Parameters: []byte(`{"properties":{"type":{"type":"object"}}}`)}}
+		},
+		"tool_choice":                         func(p *Prompt) { p.Options.ToolChoice = MustCall },
+		"response_format":                     func(p *Prompt) { p.Options.Tools, p.Options.JSONObject = []Tool{{Name: "a"}}, true },
+		"logprobs":                            func(p *Prompt) { p.Options.Tools, p.Options.LogProbs = []Tool{{Name: "a"}}, 1 },
+		"prompt":                              func(p *Prompt) { p.Text = "a" },
+		"think":                               func(p *Prompt) { p.Messages, p.Text, p.Options.Think = nil, "a", new(true) },
+		"messages[0].images":                  func(p *Prompt) { p.Messages[0].Images = []Image{{PNG: []byte("x")}} },
+		"messages[0].reasoning":               func(p *Prompt) { p.Messages[0].Reasoning = "a" },
+		"messages[0].tool_call_id":            func(p *Prompt) { p.Messages[0].CallID = "a" },
+		"messages[0].tool_calls":              func(p *Prompt) { p.Messages[0].Calls = []Call{{ID: "a", Name: "b", Arguments: "{}"}} },
+		"messages[1].tool_calls[0].id":        func(p *Prompt) { p.Messages = called(Call{Name: "b", Arguments: "{}"}) },
+		"messages[1].tool_calls[0].name":      func(p *Prompt) { p.Messages = called(Call{ID: "a", Name: "", Arguments: "{}"}) },
+		"messages[1].tool_calls[0].arguments": func(p *Prompt) { p.Messages = called(Call{ID: "a", Name: "b", Arguments: "[]"}) },
 	} {
 		p := Prompt{Person: "anna", Model: [32]byte{1}, Messages: []Message{{Role: User, Content: "x"}}}
 		if err := p.check(); err != nil {
@@ -39,13 +68,47 @@ func TestOutOfRange(t *testing.T) {
 		}
 	}
 	for name, messages := range map[string][]Message{
-		"too many": slices.Repeat([]Message{{Role: User, Content: ""}}, maxMessages+1),
-		"too long": {{Role: User, Content: strings.Repeat("a", maxText)}, {Role: Assistant, Content: "a"}},
-		"two last": {{Role: User, Content: "a"}, {Role: Assistant, Content: "a"}, {Role: Assistant, Content: "a"}},
+		"too many":  slices.Repeat([]Message{{Role: User, Content: ""}}, maxMessages+1),
+		"too long":  {{Role: User, Content: strings.Repeat("a", maxText)}, {Role: Assistant, Content: "a"}},
+		"call last": called(Call{ID: "a", Name: "b", Arguments: "{}"})[:2],
+		"arguments": called(Call{ID: "a", Name: "b", Arguments: `{"a":"` + strings.Repeat("a", maxArguments) + `"}`}),
+		"deep":      called(Call{ID: "a", Name: "b", Arguments: strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65)}),
+		"two last":  {{Role: User, Content: "a"}, {Role: Assistant, Content: "a"}, {Role: Assistant, Content: "a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			faultOf(t, Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}.check(), BadRequest)
 		})
+	}
+}
+
+// called is a conversation in which the assistant called a tool.
+func called(c Call) []Message {
+	return []Message{{Role: User, Content: "a"}, {Role: Assistant, Calls: []Call{c}}, {Role: FromTool, CallID: c.ID, Content: "b"}}
+}
+
+// What belongs together is checked together.
+func TestToolsThatFit(t *testing.T) {
+	good := Prompt{Person: "anna", Model: [32]byte{1}, Messages: called(Call{ID: "a", Name: "b", Arguments: "{}"})}
+	tools := []Tool{{Name: "a"}, {Name: "b", Parameters: []byte(`{"properties":{},"type":"object"}`)}}
+	for _, o := range []Options{
+		{}, {Tools: tools}, {Tools: tools, ToolChoice: MustCall}, {Tools: tools, ToolChoice: MustCall, OnlyTool: "b"}, {Tools: tools, ToolChoice: NoCall, JSONObject: true, LogProbs: 21},
+		{ToolChoice: NoCall}, {OneCall: true},
+	} {
+		good.Options = o
+		if err := good.check(); err != nil {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	rules := []Tool{}
+	for i := range 128 {
+		rules = append(rules, Tool{Name: fmt.Sprint(i), Parameters: []byte(`{"type":"object","properties":{"a":{"type":"string","maxLength":1000},"b":{"type":"string","maxLength":1000}}}`)})
+	}
+	for name, o := range map[string]Options{
+		"another name": {Tools: tools, ToolChoice: MustCall, OnlyTool: "c"}, "a name without must": {Tools: tools, OnlyTool: "a"}, "another choice": {Tools: tools, ToolChoice: "any"},
+		"schema": {Tools: tools, JSONSchema: []byte(`{}`)}, "rules of all": {Tools: rules},
+	} {
+		good.Options = o
+		t.Run(name, func(t *testing.T) { faultOf(t, good.check(), BadRequest) })
 	}
 }
 

@@ -17,7 +17,17 @@ import (
 type key struct {
 	model  models.Digest
 	person Person
+	kind   kind
 }
+
+// kind says what a worker does; the engine can do only one of them at a time.
+type kind string
+
+const (
+	speaks kind = "" // answers
+	embeds kind = "embed"
+	ranks  kind = "rank"
+)
 
 // worker is one engine process. One goroutine (Engine.bring) writes its fields;
 // others read what is set before a channel is closed after it closed.
@@ -31,6 +41,8 @@ type worker struct {
 	proc    *sandbox.Process // set before ready, if it started at all
 	client  *client          // set before ready
 	scrub   *scrubber        // set before ready
+	tools   bool             // the model's template knows them; set before ready
+	around  around           // of a worker for meanings; set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	need    models.Need      // in memory; guarded by Engine.mu
@@ -107,7 +119,13 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	if err != nil {
 		return noModel(err)
 	}
-	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, extra: e.extra}
+	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, extra: e.extra}
+	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
+		return fault
+	}
+	if w.key.kind != speaks {
+		f.Batch = w.context
+	}
 	memory := e.memory
 	if memory == 0 {
 		memory = memoryLimit(shape, passport.Size, f)
@@ -147,8 +165,7 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 	for {
 		ok, err := w.client.healthy(ctx)
 		if ok {
-			w.scrub, err = newScrubber(ctx, w.client, w.context)
-			if err == nil {
+			if err = w.learn(ctx); err == nil {
 				return nil
 			}
 		}
@@ -163,6 +180,22 @@ func (w *worker) load(ctx context.Context, p Patience) error {
 			return errBadReply
 		}
 	}
+}
+
+// learn asks the engine, once its model is loaded, for what we have to know of it.
+func (w *worker) learn(ctx context.Context) (err error) {
+	if w.key.kind != speaks {
+		w.around, err = w.client.around(ctx)
+		w.scrub = &scrubber{client: w.client, context: w.context}
+		return err
+	}
+	p, err := w.client.properties(ctx)
+	if err != nil {
+		return err
+	}
+	w.tools = p.tools()
+	w.scrub, err = newScrubber(ctx, w.client, w.context, p.Template, p.ForTools)
+	return err
 }
 
 // unconnected tells the errors of a socket that is not there yet, or of one

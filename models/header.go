@@ -25,7 +25,17 @@ type Shape struct {
 	Vocab         uint64 // tokens
 	CacheElements uint64 // keys and values of one token over all layers
 	HasTemplate   bool
+	Pooling       Pooling
 }
+
+// Pooling says how a model makes one vector of a text, and so what it is for.
+type Pooling uint64
+
+// The ways that matter: with any other number a model makes embeddings.
+const (
+	NoPooling   Pooling = 0 // it speaks, or does not say
+	RankPooling Pooling = 4 // it tells how well a text answers a query
+)
 
 // CheckHeader reads the header of a model file of size bytes, with everything
 // that the engine will trust in it. See package gguf.
@@ -102,6 +112,6 @@ func shapeOf(h gguf.Header) Shape {
 	return Shape{
 		Architecture: h.Architecture, ContextLength: h.ContextLength, Layers: h.Blocks, Embedding: h.Embedding,
 		HeadsKV: h.HeadsKV, KeyLen: h.KeyLength, ValueLen: h.ValueLength, Vocab: h.Vocab,
-		CacheElements: h.CacheElements, HasTemplate: len(h.ChatTemplate) > 0,
+		CacheElements: h.CacheElements, HasTemplate: len(h.ChatTemplate) > 0, Pooling: Pooling(h.Pooling),
 	}
 }

@@ -105,7 +105,7 @@ var fileAttempts = []attempt{
 	{name: "read /etc/passwd", stops: []layer{mountns, landlockFiles}, act: reads("/etc/passwd")},
 	{name: "read /etc/shadow", stops: []layer{mountns, landlockFiles}, act: reads("/etc/shadow"), control: asRoot},
 	{name: "read a secret of the same account", stops: []layer{mountns, landlockFiles}, act: reads("@secret")},
-	{name: "read /proc/self/maps", stops: []layer{mountns, landlockFiles}, act: reads("/proc/self/maps")},
+	{name: "read /proc/self/maps", stops: []layer{mountns, landlockFiles}, gpu: []layer{}, act: reads("/proc/self/maps")},
 	{name: "read /proc/1/environ", stops: []layer{mountns, userns, capless, landlockFiles, landlockNet, landlockScope}, act: reads("/proc/1/environ"), control: asRoot},
 	{name: "read another process's environment", stops: []layer{mountns, userns, landlockFiles, landlockNet, landlockScope}, act: func(m mission) error {
 		return readOne("/proc/" + m["pid"] + "/environ")

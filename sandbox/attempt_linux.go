@@ -25,6 +25,9 @@ type attempt struct {
 	// the jail to both halves.
 	stops []layer
 
+	// gpu is what stops it under NativeGPU, where that is less; not nil then.
+	gpu []layer
+
 	// also names layers that stop it on some kernels only. They are taken away
 	// together with the others and are shown by other attempts.
 	also []layer
@@ -56,7 +59,11 @@ const noCode layer = "no code from files"
 func (o order) stops(a attempt) []layer {
 	have, c := o.layers(), o.policyCalls(0)
 	var out []layer
-	for _, l := range a.stops {
+	stops := a.stops
+	if o.Policy == NativeGPU && a.gpu != nil {
+		stops = a.gpu
+	}
+	for _, l := range stops {
 		for name, nr := range lookedAt {
 			named := slices.ContainsFunc(c.looked, func(k looked) bool { return k.name == name })
 			if l == argument(name) && !named && !slices.Contains(c.open, nr) {

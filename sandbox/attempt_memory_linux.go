@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/signal"
 	"path"
+	"reflect"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +48,20 @@ func mapsWritten(m mission) error {
 	}, 0)(m)
 }
 
+// patchesItself writes over a byte of this program's code, with the same byte:
+// the kernel lets a process do that to itself, whatever the page allows.
+func patchesItself(mission) error {
+	fd, err := openRaw("/proc/self/mem", unix.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	at := reflect.ValueOf(patchesItself).Pointer()
+	if _, err := call(unix.SYS_LSEEK, uintptr(fd), at, 0); err != nil {
+		return err
+	}
+	return second(call(unix.SYS_WRITE, uintptr(fd), at, 1))
+}
+
 var memoryAttempts = []attempt{
 	{name: "memory to write and execute", stops: []layer{argument("mmap"), writeXorRun}, act: func(mission) error {
 		return second(memory(page, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC))
@@ -61,6 +76,7 @@ var memoryAttempts = []attempt{
 		return mapsFile(fd)
 	}},
 	{name: "map a file that it wrote executable", stops: []layer{noExec, noCode}, act: mapsWritten},
+	{name: "write its own code by /proc/self/mem", stops: []layer{mountns, landlockFiles}, act: patchesItself},
 	{name: "make all readable memory executable by personality", stops: []layer{filterOtherwise}, act: func(mission) error {
 		return second(call(unix.SYS_PERSONALITY, 0x0400000))
 	}},

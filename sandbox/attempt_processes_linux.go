@@ -97,7 +97,7 @@ func sharesNamespace(kind string) func(mission) error {
 }
 
 var processAttempts = []attempt{
-	{name: "learn the machine's name", stops: []layer{filterOtherwise, utsns}, act: hostName},
+	{name: "learn the machine's name", stops: []layer{filterOtherwise, utsns}, gpu: []layer{utsns}, act: hostName},
 	{name: "fork by clone", stops: []layer{argument("clone")}, act: branches(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0)},
 	{name: "fork by clone3", stops: []layer{filterOtherwise}, act: clone3},
 	{name: "clone into a new user namespace", stops: []layer{argument("clone")}, act: branches(unix.SYS_CLONE, unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD), 0, 0, 0, 0)},

@@ -13,7 +13,7 @@ const counted = 40
 
 var (
 	jailTiers    = []Tier{TierA, TierB, TierC}
-	jailPolicies = []Policy{Native, Go, GoJIT}
+	jailPolicies = []Policy{Native, NativeGPU, Go, GoJIT}
 )
 
 // TestEscapeMatrix makes every attempt outside, where it must succeed, and
@@ -36,6 +36,9 @@ func TestEscapeMatrix(t *testing.T) {
 	}
 	for _, tier := range jailTiers {
 		for _, policy := range jailPolicies {
+			if policy == NativeGPU && tier != TierA {
+				continue // refused there: TestCardsRefused
+			}
 			var claimed []attempt
 			var not []string
 			for _, a := range shown {

@@ -301,7 +301,9 @@ func (w *world) inside(t *testing.T, tier Tier, policy Policy, a attempt, off ..
 		j.knobs = append(j.knobs, string(l))
 	}
 	s := w.program
-	s.Policy = policy
+	if s.Policy = policy; policy == NativeGPU {
+		s.devices = zeroDevice
+	}
 	s.Files = append(slices.Clone(s.Files), File{Path: model, Inside: "/model"})
 	s.Args = func(at func(string) string) []string {
 		p := places{model: at("/model"), run: at("/run"), slots: at("/run/slots"), program: at("/probe")}

@@ -127,8 +127,12 @@ func (j *Jail) Start(ctx context.Context, s Spec) (*Process, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	var err error
+	if s.devices, err = cardDevices(s.Cards, j.tier, ""); err != nil {
+		return nil, err
+	}
 	if j.tier != TierD {
-		if err := j.verify(ctx, s.Policy); err != nil {
+		if err := j.verify(ctx, s.Policy, s.devices...); err != nil {
 			return nil, err
 		}
 	}

@@ -35,6 +35,9 @@ func (*Jail) Tier() Tier { return TierD }
 // Start says what is missing.
 func (*Jail) Start(context.Context, Spec) (*Process, error) { return nil, missing() }
 
+// OwnProgram fails.
+func (*Jail) OwnProgram() (File, []File, error) { return File{}, nil, missing() }
+
 // Close does nothing.
 func (*Jail) Close() error { return nil }
 

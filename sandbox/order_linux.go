@@ -12,13 +12,14 @@ import (
 // An order is what the stub is told: one message on its control socket. It
 // says what to run, never which protections to leave out.
 type order struct {
-	Name   string
-	Tier   Tier
-	Policy Policy
-	Files  []place // the program first
-	Args   []string
-	Env    []string
-	Dir    string
+	Name    string
+	Tier    Tier
+	Policy  Policy
+	Files   []place // the program first
+	Devices []device
+	Args    []string
+	Env     []string
+	Dir     string
 
 	ListDirs                  bool
 	Memory, RunSize, FileSize int64
@@ -59,7 +60,7 @@ func newOrder(s Spec, t Tier, runFolder string) (order, error) {
 	o := order{
 		Name: s.Name, Tier: t, Policy: s.Policy, Env: s.Env, Dir: s.Dir, ListDirs: s.ListDirs,
 		Memory: s.Memory, RunSize: s.RunSize, FileSize: s.FileSize, RunDirs: s.RunDirs,
-		RunFolder: runFolder, UID: os.Geteuid(), GID: os.Getegid(),
+		Devices: s.devices, RunFolder: runFolder, UID: os.Geteuid(), GID: os.Getegid(),
 	}
 	if o.RunSize == 0 {
 		o.RunSize = 1 << 20

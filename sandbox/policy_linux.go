@@ -12,6 +12,7 @@ type calls struct {
 	open   []uintptr // allowed with any arguments
 	soft   []uintptr // refused with EPERM: programs ask and can do without
 	gone   []uintptr // refused with ENOSYS: libraries then take an older call
+	absent []uintptr // refused with ENOENT: what they ask about is not there
 	looked []looked  // allowed by their arguments
 }
 
@@ -83,6 +84,8 @@ func (o order) policyCalls(pid int) calls {
 	mapping := [][]condition{{lacks(2, unix.PROT_EXEC)}, {lacks(2, unix.PROT_WRITE)}}
 	protect := [][]condition{{lacks(2, unix.PROT_EXEC)}}
 	switch o.Policy {
+	case NativeGPU:
+		c = c.withCard()
 	case Go:
 		c = goCalls
 		mapping = protect // a static program maps no code at all
@@ -97,14 +100,34 @@ func (o order) policyCalls(pid int) calls {
 		looked{"clone", unix.SYS_CLONE, [][]condition{{hasAny(0, unix.CLONE_THREAD), lacks(0, newNamespaces)}}, kill},
 		looked{"tgkill", unix.SYS_TGKILL, [][]condition{{intIs(0, uint32(pid))}}, kill},
 		looked{"prlimit64", unix.SYS_PRLIMIT64, [][]condition{{intIs(0, 0)}}, kill},
-		looked{"ioctl", unix.SYS_IOCTL, [][]condition{{intIs(1, unix.TCGETS)}, {intIs(1, fionbio)}}, eperm},
+		looked{"ioctl", unix.SYS_IOCTL, o.commands(), eperm},
 		looked{"prctl", unix.SYS_PRCTL, [][]condition{{intIs(0, unix.PR_SET_NAME)}}, eperm},
-		looked{"fcntl", unix.SYS_FCNTL, [][]condition{{intIs(1, unix.F_GETFD)}, {intIs(1, unix.F_GETFL)}}, eperm},
+		looked{"fcntl", unix.SYS_FCNTL, o.descriptorCommands(), eperm},
 	)
 	if o.ListDirs {
 		c.open = append(slices.Clone(c.open), unix.SYS_GETDENTS64)
 	}
 	return c
+}
+
+// commands are the uses of ioctl.
+func (o order) commands() [][]condition {
+	may := [][]condition{{intIs(1, unix.TCGETS)}, {intIs(1, fionbio)}}
+	if o.Policy == NativeGPU {
+		for _, n := range cardCommands {
+			may = append(may, []condition{intIs(1, n)})
+		}
+	}
+	return may
+}
+
+// descriptorCommands are the uses of fcntl.
+func (o order) descriptorCommands() [][]condition {
+	may := [][]condition{{intIs(1, unix.F_GETFD)}, {intIs(1, unix.F_GETFL)}}
+	if o.Policy == NativeGPU {
+		may = append(may, []condition{intIs(1, unix.F_SETFD), argIs(2, unix.FD_CLOEXEC)}, []condition{intIs(1, unix.F_SETFL), argIs(2, unix.O_NONBLOCK)})
+	}
+	return may
 }
 
 // fionbio makes a descriptor non-blocking (ioctl_fionbio in asm-generic/ioctls.h).
@@ -139,6 +162,9 @@ func (o order) filter(pid int, without map[layer]bool) filter {
 	if without[filterOtherwise] {
 		f.otherwise = allow
 		return f
+	}
+	for _, nr := range c.absent { // before those that are refused otherwise under Native
+		f.rules = append(f.rules, rule{nr: nr, do: refuse(syscall.ENOENT)})
 	}
 	for _, nr := range c.soft {
 		f.rules = append(f.rules, rule{nr: nr, do: refuse(syscall.EPERM)})

@@ -12,4 +12,8 @@ var (
 	archNative = []uintptr{unix.SYS_NEWFSTATAT, unix.SYS_ARCH_PRCTL, unix.SYS_ACCESS, unix.SYS_POLL}
 	archGo     = []uintptr{unix.SYS_NEWFSTATAT, unix.SYS_ARCH_PRCTL, unix.SYS_EPOLL_WAIT}
 	archSoft   = []uintptr{unix.SYS_READLINK, unix.SYS_UNLINK}
+
+	archCard       = []uintptr{unix.SYS_STAT}
+	archCardSoft   = []uintptr{unix.SYS_CHMOD, unix.SYS_MKDIR, unix.SYS_MKNOD, unix.SYS_SYMLINK}
+	archCardAbsent = []uintptr{unix.SYS_UNLINK}
 )

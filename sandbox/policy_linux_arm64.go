@@ -12,4 +12,6 @@ var (
 	archNative = []uintptr{unix.SYS_FSTATAT}
 	archGo     = []uintptr{unix.SYS_FSTATAT}
 	archSoft   []uintptr
+
+	archCard, archCardSoft, archCardAbsent []uintptr // no card was tried here, so none is given
 )

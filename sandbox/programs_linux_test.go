@@ -43,6 +43,7 @@ var programs = map[string]func(args []string){
 			os.Exit(1)
 		}
 	},
+	"sandbox-card":    card,
 	"sandbox-environ": func([]string) { fmt.Printf("%q %q\n", os.Args, os.Environ()) },
 	"sandbox-where": func([]string) {
 		dir, err := unix.Getcwd(make([]byte, 4096))

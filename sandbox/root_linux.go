@@ -53,6 +53,9 @@ func (o order) hostView() (view, error) {
 		return view{}, err
 	}
 	v := view{program: o.Files[0].Path}
+	if v.grants, err = o.showDevices(""); err != nil {
+		return view{}, err
+	}
 	if v.run, err = unix.Open(o.RunFolder, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
 		return view{}, fmt.Errorf("%s: %w", o.RunFolder, err)
 	}
@@ -87,6 +90,16 @@ func (o order) emptyRoot(without map[layer]bool) (view, error) {
 		}
 	}
 	v := view{program: o.Files[0].Inside}
+	if v.grants, err = o.showDevices(scratch); err != nil {
+		return view{}, err
+	}
+	if o.Policy == NativeGPU && !without[pidns] {
+		maps, err := o.showMaps(scratch)
+		if err != nil {
+			return view{}, err
+		}
+		v.grants = append(v.grants, maps)
+	}
 	if v.run, err = o.mountRun(without); err != nil {
 		return view{}, err
 	}
@@ -111,6 +124,18 @@ func (o order) given(f place) bool {
 
 // bind shows what fd names at target, read-only.
 func bind(fd int, target string, exec bool, without map[layer]bool) error {
+	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
+	if !without[readOnly] {
+		attr |= unix.MOUNT_ATTR_RDONLY
+	}
+	if !exec && !without[noExec] {
+		attr |= unix.MOUNT_ATTR_NOEXEC
+	}
+	return attach(fd, target, attr)
+}
+
+// attach shows what fd names at target, with attributes of mount_setattr(2).
+func attach(fd int, target string, attr uint64) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
@@ -131,13 +156,6 @@ func bind(fd int, target string, exec bool, without map[layer]bool) error {
 	}
 	if err := unix.Mount("/proc/self/fd/"+strconv.Itoa(fd), target, "", unix.MS_BIND, ""); err != nil {
 		return err
-	}
-	attr := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
-	if !without[readOnly] {
-		attr |= unix.MOUNT_ATTR_RDONLY
-	}
-	if !exec && !without[noExec] {
-		attr |= unix.MOUNT_ATTR_NOEXEC
 	}
 	return unix.MountSetattr(unix.AT_FDCWD, target, 0, &unix.MountAttr{Attr_set: attr})
 }
@@ -208,7 +226,7 @@ func (o order) makeRunDirs(v *view, files []int) error {
 		}
 		v.grants = append(v.grants, g)
 	}
-	if o.Policy == Native {
+	if o.Policy == Native || o.Policy == NativeGPU {
 		v.grants = append(v.grants, grant{v.run, mayServe})
 	}
 	for _, d := range o.RunDirs {

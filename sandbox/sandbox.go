@@ -1,6 +1,6 @@
 // Package sandbox holds the jail in which programs run that read what nobody
 // has checked: an inference engine, a document parser. It leaves to others what
-// the program is for: a [Spec] names program, files, sizes and one of three
+// the program is for: a [Spec] names program, files, sizes and one of the
 // policies, and nothing else.
 //
 //	func main() {
@@ -24,6 +24,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -36,7 +37,25 @@ const (
 	Native Policy = "native" // a C or C++ program with glibc that serves a Unix socket below /run
 	Go     Policy = "go"     // a static Go program with standard input and output only
 	GoJIT  Policy = "go-jit" // as Go, but it may make code at run time
+
+	// NativeGPU is Native for a program that computes on NVIDIA cards, in tier A
+	// and with the drivers that were tried. It gives the program the driver's
+	// part of the kernel: docs/gpu.md says what that costs. Nothing asks for it
+	// by itself.
+	NativeGPU Policy = "native-gpu"
 )
+
+// A Card is an NVIDIA graphics card, by its number in /dev.
+type Card int
+
+// noCard is the first number that is none of a card.
+const noCard = 255
+
+// A device is a device file of the host: only cards lead to one.
+type device struct {
+	Path   string
+	Number uint64
+}
 
 // A Tier says how much of the jail this kernel gives to this account.
 type Tier string
@@ -98,7 +117,8 @@ type Spec struct {
 	Dir  string   // working directory, a path in the jail; "/" by default
 
 	Policy   Policy
-	ListDirs bool // may list folders (a shared-library layout looks for its parts)
+	Cards    []Card // that the program may compute on; only with NativeGPU, which needs one
+	ListDirs bool   // may list folders (a shared-library layout looks for its parts)
 
 	Memory   int64 // bytes of private memory (RLIMIT_DATA); 0 is unlimited
 	RunSize  int64 // bytes of the private writable /run; 0 is 1 MiB
@@ -109,6 +129,8 @@ type Spec struct {
 	RunDirs []string
 
 	Stdin, Stdout, Stderr *os.File // nil is /dev/null
+
+	devices []device // of the cards
 }
 
 // Config says where a jail keeps what it must remember.
@@ -162,8 +184,20 @@ func (s Spec) check() error {
 	}
 	switch s.Policy {
 	case Native, Go, GoJIT:
+		if len(s.Cards) > 0 {
+			return bad("policy %s gives no graphics card", s.Policy)
+		}
+	case NativeGPU:
+		if len(s.Cards) == 0 {
+			return bad("policy %s is for programs that name a graphics card", s.Policy)
+		}
 	default:
 		return bad("there is no policy %q", s.Policy)
+	}
+	for i, c := range s.Cards {
+		if c < 0 || c >= noCard || slices.Contains(s.Cards[:i], c) {
+			return bad("%d cannot be a graphics card, or is named twice", c)
+		}
 	}
 	if s.Memory < 0 || s.RunSize < 0 || s.FileSize < 0 {
 		return bad("a size is negative")

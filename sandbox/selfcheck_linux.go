@@ -32,6 +32,10 @@ func (j *Jail) ownProgram() (program File, libraries []File, err error) {
 	return File{Path: path, Inside: "/probe", Opened: opened}, libraries, nil
 }
 
+// OwnProgram gives this very program, and the libraries that it needs, for a jail
+// that one of its children runs in. The caller closes Opened once that started.
+func (j *Jail) OwnProgram() (program File, libraries []File, err error) { return j.ownProgram() }
+
 // The sizes that probes are given, in bytes.
 const (
 	probeSpace = 1 << 20
@@ -105,11 +109,11 @@ func (e *EscapeError) Error() string {
 }
 
 // verify makes sure that the escape probe has found no way out under a policy,
-// with this binary, on this kernel, in this boot.
-func (j *Jail) verify(ctx context.Context, policy Policy) error {
+// with this binary, on this kernel, in this boot, with these devices.
+func (j *Jail) verify(ctx context.Context, policy Policy, devices ...device) error {
 	j.verdicts.mu.Lock()
 	defer j.verdicts.mu.Unlock()
-	key, err := j.verdictKey(policy)
+	key, err := j.verdictKey(policy, devices)
 	if err != nil {
 		return err
 	}
@@ -117,7 +121,7 @@ func (j *Jail) verify(ctx context.Context, policy Policy) error {
 		return nil
 	}
 	start := time.Now()
-	n, err := j.probe(ctx, policy)
+	n, err := j.probe(ctx, policy, devices...)
 	if err != nil {
 		return err
 	}
@@ -127,13 +131,13 @@ func (j *Jail) verify(ctx context.Context, policy Policy) error {
 
 // probe makes every attempt that this tier and policy claim to stop, each in a
 // jailed child of its own, and gives their number.
-func (j *Jail) probe(ctx context.Context, policy Policy) (int, error) {
+func (j *Jail) probe(ctx context.Context, policy Policy, devices ...device) (int, error) {
 	program, libraries, err := j.ownProgram()
 	if err != nil {
 		return 0, err
 	}
 	defer program.Opened.Close()
-	if len(libraries) > 0 && policy != Native {
+	if len(libraries) > 0 && policy != Native && policy != NativeGPU {
 		return 0, fmt.Errorf("policy %s cannot be checked: this program is not static; build it with CGO_ENABLED=0", policy)
 	}
 	s, err := newStage(j.cfg.StateDir)
@@ -142,6 +146,7 @@ func (j *Jail) probe(ctx context.Context, policy Policy) (int, error) {
 	}
 	defer s.clear()
 	spec := s.spec(program, libraries, policy)
+	spec.devices = devices
 	var claimed []attempt
 	for _, a := range attempts {
 		if j.claims(spec, a) {

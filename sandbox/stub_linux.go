@@ -144,7 +144,7 @@ func readOrder() (order, error) {
 		return order{}, fmt.Errorf("read the order: %w", err)
 	}
 	switch o.Policy {
-	case Native, Go, GoJIT:
+	case Native, NativeGPU, Go, GoJIT:
 	default:
 		return order{}, fmt.Errorf("there is no policy %q", o.Policy)
 	}
@@ -152,6 +152,9 @@ func readOrder() (order, error) {
 	case TierA, TierB, TierC, TierD:
 	default:
 		return order{}, fmt.Errorf("there is no tier %q", o.Tier)
+	}
+	if len(o.Devices) > 0 && o.Policy != NativeGPU {
+		return order{}, fmt.Errorf("policy %s shows no device", o.Policy)
 	}
 	if len(o.Files) == 0 || len(o.Args) == 0 {
 		return order{}, errors.New("the order names no program")

@@ -24,12 +24,12 @@ type verdicts struct {
 
 const verdictFile = "jail-verdicts.json"
 
-// maxVerdicts is how many are remembered: three policies, and some builds.
+// maxVerdicts is how many are remembered: four policies, and some builds.
 const maxVerdicts = 24
 
 // verdictKey says under which circumstances a verdict holds: this boot, kernel,
-// binary, account, set of namespaces, tier, policy and list of attempts.
-func (j *Jail) verdictKey(policy Policy) (string, error) {
+// binary, account, set of namespaces, tier, policy, devices and list of attempts.
+func (j *Jail) verdictKey(policy Policy, devices []device) (string, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", fmt.Errorf("tell this boot from others: %w", err)
@@ -45,7 +45,7 @@ func (j *Jail) verdictKey(policy Policy) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s|%s|%s|", boot, unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
 	fmt.Fprintf(h, "%d %d %d %d %d|", exe.Dev, exe.Ino, exe.Size, exe.Mtim.Nano(), exe.Ctim.Nano())
-	fmt.Fprintf(h, "%d %d|%s|%s|%v|", os.Geteuid(), os.Getegid(), j.tier, policy, j.knobs)
+	fmt.Fprintf(h, "%d %d|%s|%s|%v|%v|", os.Geteuid(), os.Getegid(), j.tier, policy, j.knobs, devices)
 	for _, ns := range []string{"user", "mnt", "pid", "net"} {
 		link, err := os.Readlink("/proc/self/ns/" + ns)
 		if err != nil {

@@ -45,15 +45,17 @@ func TestVerdict(t *testing.T) {
 	if _, n := openCounting(t, cfg); n != 1 {
 		t.Error("a broken file was believed")
 	}
-	native, err := j.verdictKey(Native)
+	native, err := j.verdictKey(Native, nil)
 	must(t, err)
-	other, err := j.verdictKey(Go)
+	other, err := j.verdictKey(Go, nil)
+	must(t, err)
+	card, err := j.verdictKey(Native, zeroDevice)
 	must(t, err)
 	j.tier = TierB
-	third, err := j.verdictKey(Native)
+	third, err := j.verdictKey(Native, nil)
 	must(t, err)
-	if native == other || native == third {
-		t.Error("one verdict would count for another policy or tier")
+	if native == other || native == third || native == card {
+		t.Error("one verdict would count for another policy, tier or card")
 	}
 }
 

@@ -24,7 +24,10 @@ func newArena() (*arena, error) {
 	a := &arena{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a, a.grow()
+	if err := a.grow(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // grow adds one page. The caller holds mu.

@@ -48,16 +48,26 @@ func OpenDevice(path, data string) (*Device, error) {
 	if err := private(f, path); err != nil {
 		return nil, err
 	}
+	return readDevice(path, f)
+}
+
+// readDevice reads the secret into locked memory, of which nothing is left
+// where that fails.
+func readDevice(path string, r io.Reader) (_ *Device, err error) {
 	a, err := newArena()
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
 	cell, err := a.cell()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.ReadFull(f, cell[:]); err != nil {
-		a.close()
+	if _, err := io.ReadFull(r, cell[:]); err != nil {
 		return nil, fmt.Errorf("device secret %s: %w", path, err)
 	}
 	return &Device{path: path, key: seal.KeyAt(cell), arena: a}, nil
@@ -195,14 +205,4 @@ func writeNew(path string) (err error) {
 		return err
 	}
 	return syncFolder(dir)
-}
-
-// syncFolder makes what happened to the names in a folder last.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

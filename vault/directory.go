@@ -137,6 +137,9 @@ func OpenDirectory(ctx context.Context, c Config) (*Directory, error) {
 		if d.vault != nil {
 			d.vault.Close()
 		}
+		if d.heads != nil {
+			d.heads.sealer.Clear()
+		}
 		return nil, err
 	}
 	return d, nil

@@ -98,6 +98,7 @@ func openRemembered(dir string, device *Device, directory ID) (r *remembered, er
 		r.file, err = parseMemory(b)
 	}
 	if err != nil {
+		r.sealer.Clear()
 		return nil, fmt.Errorf("%s remembers how far each vault had got and cannot be read (%w): if this machine's device secret was changed, put the old one back; else delete the file, and everybody is asked once whether their vault is as they left it", r.path, err)
 	}
 	return r, nil
@@ -191,36 +192,8 @@ func (r *remembered) replace() (digest [32]byte, err error) {
 	rand.Read(r.file.salt[:]) // never fails: it ends the program instead
 	plain, digest := r.file.encode(), r.file.digest()
 	r.mu.Unlock()
-	if err := replaceFile(r.path, r.sealer.Seal(nil, plain, r.place)); err != nil {
+	if err := ReplaceFile(r.path, r.sealer.Seal(nil, plain, r.place)); err != nil {
 		return digest, fmt.Errorf("remembering how far each vault has got: %w", err)
 	}
 	return digest, nil
-}
-
-// replaceFile replaces path by b so that a crash leaves the old file or the new
-// one, never a mixture; only this account can read it.
-func replaceFile(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600 by CreateTemp's contract
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(b); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
 }

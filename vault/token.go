@@ -150,7 +150,7 @@ func (t *Tokens) make() (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("writing the access tokens: %w", err)
 	}
-	if err := writeWhole(t.path, append(b, '\n')); err != nil {
+	if err := ReplaceFile(t.path, append(b, '\n')); err != nil {
 		return Token{}, fmt.Errorf("writing the access tokens: %w", err)
 	}
 	t.known = known
@@ -191,37 +191,4 @@ func digestOf(secret string) []byte {
 	io.WriteString(h, tokenDomain)
 	io.WriteString(h, secret)
 	return h.Sum(nil)
-}
-
-// writeWhole replaces path by b so that a crash leaves the old file or the new
-// one, never a mixture; only this account can read it.
-func writeWhole(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".token-*") // 0600 by CreateTemp's contract
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(b); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

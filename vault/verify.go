@@ -17,6 +17,11 @@ const maxDamages = 100
 // record. What it finds is one *[Damage] or several joined; another error is the
 // store's. Writes wait meanwhile.
 func (v *Vault) Verify(ctx context.Context) error {
+	return v.VerifyWith(ctx, func(int, int) {})
+}
+
+// VerifyWith is Verify that tells how many of the rows were read.
+func (v *Vault) VerifyWith(ctx context.Context, progress func(done, of int)) error {
 	v.writing.Lock()
 	defer v.writing.Unlock()
 	if err := v.ready(ctx); err != nil {
@@ -55,6 +60,7 @@ func (v *Vault) Verify(ctx context.Context) error {
 			note(row.ID, Changed)
 		}
 		seen[row.ID] = true
+		progress(len(seen), v.manifest.len()+len(want))
 	}
 	for i := range v.manifest.items {
 		if it := &v.manifest.items[i]; it.in != nil && !seen[it.id] {

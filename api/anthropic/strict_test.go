@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"abaton.local/api/wire"
 	"abaton.local/engine"
+	"abaton.local/internal/transcript"
 )
 
 const canary = "CANARY-7f3a"
@@ -312,4 +314,14 @@ func encodeRequest(req Request) []byte {
 	set(o.Stop != nil, `"stop_sequences":%s`, wire.Encode(o.Stop))
 	set(o.JSONSchema != nil, `"output_config":{"format":{"type":"json_schema","schema":%s}}`, o.JSONSchema)
 	return []byte("{" + strings.Join(fields, ",") + "}")
+}
+
+// TestDocumentation keeps the list in docs/anthropic.md as the table is.
+func TestDocumentation(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| parameter | why |\n|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(Hints)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, Hints[name])
+	}
+	transcript.Page(t, "../../docs/anthropic.md", "<!-- made by go test -update ./api/anthropic -->\n", b.String())
 }

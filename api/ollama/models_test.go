@@ -2,6 +2,9 @@ package ollama
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"abaton.local/api/wire"
+	"abaton.local/internal/transcript"
 )
 
 var tiny = Model{
@@ -121,4 +125,19 @@ func TestHints(t *testing.T) {
 			t.Errorf("%s: %s", name, why)
 		}
 	}
+}
+
+// TestDocumentation keeps the lists in docs/ollama.md as the tables are.
+func TestDocumentation(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| parameter | why |\n|---|---|\n")
+	for _, h := range Hints() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", h.Param, h.Why)
+	}
+	b.WriteString("\n## Refused by name\n| parameter | why |\n|---|---|\n")
+	no := Refused()
+	for _, name := range slices.Sorted(maps.Keys(no)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, no[name])
+	}
+	transcript.Page(t, "../../docs/ollama.md", "<!-- made by go test -update ./api/ollama -->\n", b.String())
 }

@@ -1,15 +1,14 @@
 package openai
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"abaton.local/api/wire"
+	"abaton.local/internal/transcript"
 )
 
 // TestHints: each hint is taken by its endpoints, and only where its kind is
@@ -54,25 +53,7 @@ func TestHints(t *testing.T) {
 
 // TestDocumentation keeps the list of hints in docs/openai.md as the table is.
 func TestDocumentation(t *testing.T) {
-	const file, mark = "../../docs/openai.md", "<!-- made by go test -update ./api/openai -->\n"
-	have, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _, marked := strings.Cut(string(have), mark)
-	if !marked {
-		t.Fatalf("%s has no place for the hints", file)
-	}
-	want := text + mark + hintTable()
-	if want == string(have) {
-		return
-	}
-	if flag.Lookup("update").Value.String() != "true" {
-		t.Fatalf("%s is not as the table of hints; -update writes it", file)
-	}
-	if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	transcript.Page(t, "../../docs/openai.md", "<!-- made by go test -update ./api/openai -->\n", hintTable())
 }
 
 func hintTable() string {

@@ -185,7 +185,7 @@ func throughServe(ctx context.Context, p *program, w asWhom) (*answers, error) {
 	if err != nil {
 		return nil, tell(err)
 	}
-	m, err := findModel(shelf, p.cfg.Model)
+	m, err := findModel(shelf, p.cfg.meant(p.cfg.Model))
 	if err != nil {
 		return nil, tell(err)
 	}

@@ -121,11 +121,14 @@ func TestNoKillLooksLikeARollback(t *testing.T) {
 		lines := bufio.NewReader(out)
 		said := ""
 		if i%5 != 4 { // else it is killed wherever it is, while it opens too
-			if said, err = lines.ReadString('\n'); err != nil {
-				t.Fatalf("run %d: %v %s", i, err, errs.Bytes())
+			for range 1 + rand.IntN(4) {
+				line, err := lines.ReadString('\n')
+				if said += line; err != nil {
+					t.Fatalf("run %d: %v %s%s", i, err, said, errs.Bytes())
+				}
 			}
 		}
-		time.Sleep(time.Duration(rand.Int64N(int64(60 * time.Millisecond)))) // the random moment
+		time.Sleep(time.Duration(rand.Int64N(int64(30 * time.Millisecond)))) // the random moment
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -142,13 +145,13 @@ func TestNoKillLooksLikeARollback(t *testing.T) {
 			in++
 			rounds += strings.Count(said, "\n") - 1
 		}
-		if early == nil && strings.Contains(said, "in\n1\n") || i == 0 {
+		if i == 0 {
 			if early, err = os.ReadFile(heads); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if in < runs*4/5 || rounds < runs {
+	if in < runs*4/5 || rounds < runs/2 {
 		t.Errorf("%d of %d runs came in, and did %d rounds: too few to say anything", in, runs, rounds)
 	}
 	h, err := openBare(root, false)

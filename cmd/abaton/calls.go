@@ -132,7 +132,7 @@ func (at counter) refuse(w http.ResponseWriter, err error) {
 }
 
 // newCounter is everything that desks can have done here, and who may.
-func newCounter(h *home, p *program, door *gateway.Gateway) (*gateway.Table, error) {
+func newCounter(h *home, p *program, r *rooms, door *gateway.Gateway) (*gateway.Table, error) {
 	witnesses, err := witnessKeys(p.cfg.Witnesses)
 	if err != nil {
 		return nil, err
@@ -172,6 +172,7 @@ func newCounter(h *home, p *program, door *gateway.Gateway) (*gateway.Table, err
 		dismiss().route(at, gateway.Unlocked), // anybody themself, an owner others: the directory sees to it
 		rename().route(at, gateway.Unlocked),  // likewise
 		copyStore().route(at, gateway.Owner),
+		metrics(r, ownVersion()),
 		{Method: http.MethodGet, Path: auditPath, Policy: gateway.Auditor, Serve: at.auditFile},
 		{Method: http.MethodPost, Path: auditPath + cosignatureName, Policy: gateway.Auditor, Serve: at.takeCosignature},
 	}

@@ -46,6 +46,8 @@ type config struct {
 	Person         string   `toml:"person"`
 	Folders        folders  `toml:"folders"`
 
+	Models map[string]modelConfig `toml:"models"`
+
 	around surroundings
 }
 
@@ -295,6 +297,14 @@ func (c *config) check(origin map[string]string) error {
 		return bad("max_waiting", "from 1 to 10000")
 	case c.User == "" || c.User == "root":
 		return bad("user", "needs an account other than root")
+	}
+	for name, m := range c.Models {
+		if why := m.check(); why != "" {
+			return bad("models."+cleanLine(name), why)
+		}
+		if is := c.Models[m.Is].Is; m.Is != "" && is != "" {
+			return bad("models."+cleanLine(name), "is: names a name of your own; write the model's")
+		}
 	}
 	if k := c.KeylessKey; k != "" && !tokenIDs.MatchString(k) {
 		return bad("keyless_key", "it is no token's ID: `abaton keys` lists yours, 16 digits each")

@@ -103,7 +103,7 @@ func (p *program) modelName() string {
 		return "MODEL"
 	}
 	defer shelf.Close()
-	if m, err := findModel(shelf, p.cfg.Model); err == nil {
+	if m, err := findModel(shelf, p.cfg.meant(p.cfg.Model)); err == nil {
 		return m.Name
 	}
 	return "MODEL"

@@ -74,6 +74,7 @@ func attacks() map[string]attack {
 		doPath + "people/access":      {bodies: field(`{"name":%q,"off":true}`), manages: true},
 		doPath + "people/rename":      {bodies: field(`{"name":%q,"new":"of a stranger"}`), manages: true},
 		doPath + "people/remove":      {bodies: text, manages: true},
+		metricsPath:                   {bodies: func(x string) []string { return []string{""} }},
 		auditPath:                     {bodies: func(x string) []string { return []string{""} }},
 		auditPath + cosignatureName:   {bodies: func(x string) []string { return []string{"", x} }},
 	}
@@ -82,7 +83,7 @@ func attacks() map[string]attack {
 // deskRoutes reads from the table itself what it leads to.
 func deskRoutes(t *testing.T) (routes []gateway.Route) {
 	t.Helper()
-	table, err := newCounter(nil, &program{log: slog.New(slog.DiscardHandler)}, &gateway.Gateway{})
+	table, err := newCounter(nil, &program{log: slog.New(slog.DiscardHandler)}, nil, &gateway.Gateway{})
 	if err != nil {
 		t.Fatal(err)
 	}

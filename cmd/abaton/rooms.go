@@ -84,7 +84,7 @@ func (r *rooms) missing(ctx context.Context, p *program) (what []string, lacks b
 	} else if err != nil {
 		return nil, false, tell(err)
 	}
-	if r.model, err = findModel(r.shelf, p.cfg.Model); errors.Is(err, models.ErrEmpty) {
+	if r.model, err = findModel(r.shelf, p.cfg.meant(p.cfg.Model)); errors.Is(err, models.ErrEmpty) {
 		return nil, true, nil
 	}
 	return what, lacks, tell(err)

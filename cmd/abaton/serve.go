@@ -99,17 +99,18 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(err, door.Close())
 	}
 	entry.announce(p)
-	routes, err := newCounter(h, p, door)
+	routes, err := newCounter(h, p, r, door)
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
+	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return r.engine.Run(ctx) })
 	running.Go(func() error { return h.run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
-				Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Meaning: r.engine, Workers: r.engine, Log: p.log,
+				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,

@@ -41,7 +41,7 @@ type watched struct {
 }
 
 func (h watched) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
-	if strings.HasPrefix(r.URL.Path, doPath) || strings.HasPrefix(r.URL.Path, auditPath) {
+	if strings.HasPrefix(r.URL.Path, doPath) || strings.HasPrefix(r.URL.Path, auditPath) || r.URL.Path == metricsPath {
 		h.desks.ServeSession(w, r, s)
 		return
 	}

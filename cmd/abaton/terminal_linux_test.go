@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -28,8 +27,6 @@ import (
 //	kill                  the command is killed
 //	fetched, unfetched    the pull that another one waits for ends, see wanting
 //	meanwhile COMMAND...  another command, which ends well
-//	forgot "TEXT"         no copy of it is in the command's memory, while one of what it
-//	                      was called by is; unless it is root who looks, nobody may
 //
 // Everything that came is in terminal.out.
 func terminal(ts *testscript.TestScript, _ bool, args []string) {
@@ -95,10 +92,6 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 			pull.Close()
 		case "unfetched":
 			ts.Value(servedKey{}).(*current).pull.Close()
-		case "forgot":
-			text, err := strconv.Unquote(arg)
-			ts.Check(err)
-			forgot(ts, cmd.Process.Pid, text, strings.Join(args[2:], "\x00"))
 		case "kill":
 			ts.Check(cmd.Process.Kill())
 			t.drain()
@@ -114,24 +107,6 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 		default:
 			ts.Fatalf("unknown step %q", step)
 		}
-	}
-}
-
-// forgot looks into a command's memory, which the kernel lets only root do.
-func forgot(ts *testscript.TestScript, pid int, text, known string) {
-	copies, control := 0, 0
-	_, err := eachPage(pid, func(b []byte) {
-		copies += bytes.Count(b, []byte(text))
-		control += bytes.Count(b, []byte(known))
-	})
-	switch {
-	case os.Getuid() != 0 && err == nil:
-		ts.Fatalf("its own account may read its memory")
-	case os.Getuid() != 0:
-	case err != nil || control == 0:
-		ts.Fatalf("its memory cannot be read: %v", err)
-	case copies > 0:
-		ts.Fatalf("%d copies of what was typed are left", copies)
 	}
 }
 

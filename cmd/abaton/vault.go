@@ -132,7 +132,7 @@ func listActs() call[struct{}, []vault.Deed] {
 }
 
 func verifyVault(ctx context.Context, p *program, d *desk) error {
-	x, err := verifyOwn().at(ctx, d, struct{}{})
+	x, err := verifyOwn().at(ctx, p, d, "reading", struct{}{})
 	if err != nil {
 		return err
 	}
@@ -148,10 +148,11 @@ type verified struct {
 }
 
 // verifyOwn has the store's file read by SQLite and the session's own vault read
-// and opened whole. Whoever may come in may ask for it, and it reads what all
-// people have: so it has its turns.
-func verifyOwn() call[struct{}, verified] {
-	return call[struct{}, verified]{"vault/verify", func(ctx context.Context, h *home, s vault.Session, _ struct{}) (verified, error) {
+// and opened whole. What a rotation has left to be sealed anew is done first.
+// Whoever may come in may ask for it, and it reads what all people have: so it
+// has its turns.
+func verifyOwn() long[struct{}, verified] {
+	return long[struct{}, verified]{"vault/verify", func(ctx context.Context, h *home, s vault.Session, _ struct{}, p progress) (verified, error) {
 		v, err := s.Vault()
 		if err != nil {
 			return verified{}, err
@@ -161,7 +162,8 @@ func verifyOwn() call[struct{}, verified] {
 			return verified{}, err
 		}
 		defer end()
-		if err := errors.Join(h.check(ctx), v.Verify(ctx)); err != nil {
+		err = errors.Join(sealAnew(ctx, s, p), h.check(ctx))
+		if err = errors.Join(err, v.VerifyWith(ctx, p)); err != nil {
 			if isDamage(err) {
 				err = errors.Join(err, recorder{h.audit}.Record(vault.Event{What: vault.VerificationFailed, Actor: v.ID(), Object: v.ID(), Failed: true}))
 			}

@@ -125,7 +125,7 @@ func rotateVault(ctx context.Context, p *program, o vaultOptions) error {
 	}
 	defer code.wipe()
 	p.screen.say("Making a new root key, and sealing everything anew …")
-	gone, err := rotate().at(ctx, d, rotation{passphrase.bytes(), code.bytes()})
+	gone, err := rotate().at(ctx, p, d, "sealing anew", rotation{passphrase.bytes(), code.bytes()})
 	if err != nil {
 		return err
 	}
@@ -156,21 +156,38 @@ type rotation struct {
 }
 
 // rotate gives the session's vault a new root key and seals all records anew.
-// It tells which ways to open it could not be taken along.
-func rotate() call[rotation, []vault.Way] {
-	return call[rotation, []vault.Way]{"vault/rotate", func(ctx context.Context, h *home, s vault.Session, in rotation) ([]vault.Way, error) {
+// It tells which ways to open it could not be taken along. Once there is a new
+// root key, hanging up does not stop what is left: only a lock does, and the
+// next `abaton vault verify` goes on.
+func rotate() long[rotation, []vault.Way] {
+	return long[rotation, []vault.Way]{"vault/rotate", func(ctx context.Context, h *home, s vault.Session, in rotation, p progress) ([]vault.Way, error) {
 		defer clear(in.Passphrase)
 		defer clear(in.Recovery)
 		gone, err := h.people.Rotate(ctx, s, in.Passphrase, in.Recovery)
 		if err != nil {
 			return nil, err
 		}
-		v, err := s.Vault()
-		for err == nil && v.Left() != 0 {
-			err = v.Continue(ctx)
+		if gone == nil {
+			gone = []vault.Way{}
 		}
-		return gone, err
+		return gone, sealAnew(context.WithoutCancel(ctx), s, p)
 	}}
+}
+
+// sealAnew seals what still lies under keys from before a rotation.
+func sealAnew(ctx context.Context, s vault.Session, p progress) error {
+	v, err := s.Vault()
+	if err != nil {
+		return err
+	}
+	all := v.Left()
+	for v.Left() != 0 && err == nil {
+		if err = v.Continue(ctx); err == nil {
+			_, err = s.Vault() // it is at work, not idle; and a lock ends it
+		}
+		p(all-max(v.Left(), 0), all)
+	}
+	return err
 }
 
 func addEscrow(ctx context.Context, p *program, d *desk, recipient string, yes bool) error {

@@ -20,6 +20,7 @@ import (
 
 	"abaton.local/audit"
 	"abaton.local/egress"
+	"abaton.local/vault"
 )
 
 func witnessVerb() verb {
@@ -111,7 +112,7 @@ func openWitness(folder string) (*audit.Witness, error) {
 		var name [8]byte
 		rand.Read(name[:])
 		if b, err = json.Marshal(witnessFile{"abaton.local/witness/" + hex.EncodeToString(name[:]), hex.EncodeToString(seed[:])}); err == nil {
-			err = writeState(path, append(b, '\n'))
+			err = vault.ReplaceFile(path, append(b, '\n'))
 		}
 	}
 	if err != nil {
@@ -226,11 +227,11 @@ func (v vouching) once(ctx context.Context) error {
 		return err
 	}
 	// Remembered before it is shown: what was shown must never be forgotten.
-	if err := writeState(v.state, cosigned); err != nil {
+	if err := vault.ReplaceFile(v.state, cosigned); err != nil {
 		return fmt.Errorf("what was seen cannot be remembered, so nothing is cosigned: %w", err)
 	}
 	if v.o.out != "" {
-		if err := writeState(v.o.out, cosigned); err != nil {
+		if err := vault.ReplaceFile(v.o.out, cosigned); err != nil {
 			return err
 		}
 	}
@@ -302,35 +303,4 @@ func witnessTrouble(err error) error {
 		return told{err, found}
 	}
 	return tell(err)
-}
-
-// writeState replaces a small file so that a crash leaves the old or the new one.
-func writeState(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".state-*") // 0600 by CreateTemp's contract
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(b); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -36,6 +36,7 @@ type Header struct {
 	HeadsKV       uint64 // key/value heads of the layer that has most
 	KeyLength     uint64 // elements of one head's key
 	ValueLength   uint64
+	Pooling       uint64 // how one vector is made of a text's: the engine's number, 0 for not at all
 	CacheElements uint64 // keys and values of one token over all layers, in elements, windows ignored
 	SlidingWindow uint64 // tokens that windowed layers remember
 	Vocab         uint64 // tokens in the vocabulary

@@ -130,6 +130,7 @@ func (c *checker) judgeShape() error {
 	}
 	one := func(name string) uint64 { return c.meta.numbers[prefix+name].bits }
 	h.ContextLength, h.Blocks, h.Embedding = one("context_length"), one("block_count"), one("embedding_length")
+	h.Pooling = one("pooling_type")
 	h.SlidingWindow = one("attention.sliding_window")
 	if err := c.judgeLayers(prefix); err != nil {
 		return err
