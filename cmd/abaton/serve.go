@@ -31,7 +31,7 @@ func serveVerb() verb {
 			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local",
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
-		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "witnesses"}, roomSettings...),
+		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses"}, roomSettings...),
 		codes:    []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
