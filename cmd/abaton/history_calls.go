@@ -230,9 +230,15 @@ func exportHistory() stream[exportIn] {
 		if err := h.people.Exported(ctx, s); err != nil {
 			return err
 		}
-		switch in.Format {
-		case formatMarkdown:
+		switch {
+		case in.Format == formatMarkdown:
 			return x.ExportMarkdown(ctx, w, in.IDs...)
+		case in.Vault:
+			v, err := s.Vault()
+			if err != nil {
+				return err
+			}
+			return x.ExportAll(ctx, w, func(w io.Writer) error { return exportResponses(ctx, v, w) })
 		default:
 			return x.ExportJSON(ctx, w, in.IDs...)
 		}
@@ -248,4 +254,5 @@ const (
 type exportIn struct {
 	Format string     `json:"format"`
 	IDs    []vault.ID `json:"ids"`
+	Vault  bool       `json:"vault,omitempty"` // all that is kept, as JSON
 }
