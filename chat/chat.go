@@ -91,7 +91,7 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, ask Ask, yield f
 		return fmt.Errorf("finding the model: %w", err)
 	}
 	var spent engine.Usage
-	prompt := compose(s.Person, passport.Digest, ask)
+	prompt := compose(s, passport.Digest, ask)
 	for i := range max(1, ask.Answers) {
 		another := prompt
 		if seed := prompt.Options.Seed; seed != nil && i > 0 { // else all would be the same
@@ -150,7 +150,7 @@ func (a *Answerer) Prompt(s vault.Session, ask Ask) (engine.Prompt, models.Passp
 	if err != nil {
 		return engine.Prompt{}, models.Passport{}, fmt.Errorf("finding the model: %w", err)
 	}
-	return compose(s.Person, passport.Digest, ask), passport, nil
+	return compose(s, passport.Digest, ask), passport, nil
 }
 
 func (a *Answerer) find(name string) (models.Passport, error) {

@@ -18,6 +18,7 @@ type facts struct {
 	shape models.Shape
 	size  int64
 	kind  string // quantisation
+	saved int64  // most that a snapshot may have, in bytes
 	rest  int64  // most that was seen beside keys and values, in bytes; 0 before
 }
 
@@ -26,7 +27,17 @@ func (f *facts) need(context int) models.Need {
 	if f.rest > 0 {
 		n.Rest = f.rest + f.rest/10
 	}
+	n.Rest += f.snapshot(n.Cache, context)
 	return n
+}
+
+// snapshot is what is set aside for a snapshot of so many tokens, whose keys and
+// values have cache bytes: it lies in memory while it is made or read.
+func (f *facts) snapshot(cache int64, tokens int) int64 {
+	if f.saved == 0 {
+		return 0
+	}
+	return min(f.saved, cache+cache/64+16*int64(tokens)+1<<20)
 }
 
 // know reads a model's header, once.
@@ -48,7 +59,7 @@ func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation}
+		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation, saved: e.cfg.Snapshots}
 	}
 	return nil
 }

@@ -46,12 +46,13 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
+	talk := e.talkOf(ctx, p)
 	for again := true; ; again = false {
 		sent := false
 		w, err := e.worker(staying, s, p.ContextTokens)
 		asked := err == nil
 		if asked {
-			sent, err = e.ask(ctx, w, p, yield)
+			sent, err = e.ask(ctx, w, p, talk, yield)
 		}
 		if err == nil || errors.Is(err, errLeft) {
 			return err
@@ -77,8 +78,9 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 }
 
 // ask puts p to w. sent tells whether text reached the caller.
-func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, yield func(Delta) bool) (sent bool, err error) {
 	defer e.turns.join(w.proc, w.key.person)()
+	forgotten := e.resume(ctx, w, talk)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pulse pulse
@@ -116,6 +118,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 		if step.done {
 			pulse.rest()
 			e.measured(w)
+			e.heard(w, talk, step.last.Usage.PromptTokens+step.last.Usage.AnswerTokens, forgotten)
 			if !yield(step.last) {
 				return sent, errLeft
 			}

@@ -40,6 +40,9 @@ type Config struct {
 	KeepAlive     time.Duration // how long a worker is kept that nobody asks; 0 takes five minutes
 	Patience      Patience
 
+	Keeper    Keeper // of snapshots; nil keeps none
+	Snapshots int64  // bytes that one may have; 0 takes 2 GiB; never more than an eighth of Memory
+
 	LinkDir string // the working directory, writable: short links to sockets live there for a moment
 	Log     *slog.Logger
 }
@@ -101,6 +104,11 @@ func New(c Config) (*Engine, error) {
 	orElse(&c.MaxQueue, 512)
 	orElse(&c.MaxWorkers, 64)
 	orElse(&c.KeepAlive, 5*time.Minute)
+	orElse(&c.Snapshots, 2<<30)
+	c.Snapshots = min(c.Snapshots, c.Memory/8)
+	if c.Keeper == nil {
+		c.Snapshots = 0
+	}
 	c.Patience = c.Patience.withDefaults()
 	e := &Engine{
 		cfg: c, encode: encodeChat,
