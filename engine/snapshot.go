@@ -52,6 +52,7 @@ type Snapshot struct {
 // sealed with it.
 type Label struct {
 	Setting
+	Format string // first eight bytes of the file, in hexadecimal: magic and version
 	Tokens int
 	Turns  int      // of the conversation when its last question was asked
 	Last   [32]byte // the link of that turn in the conversation's chain
@@ -64,18 +65,16 @@ type Setting struct {
 	Engine  [32]byte // digest of the engine's files
 	Context int      // tokens; some models compute positions by it
 	Cache   string   // types of keys and values
-	Format  string   // first eight bytes of the file, in hexadecimal: magic and version
 }
 
 const (
-	cacheTypes  = "f16 f16"          // no flag of ours changes them
-	slotFormat  = "7173676702000000" // "ggsq", version 2, both little-endian
-	leastTokens = 128                // fewer are read again as fast
-	headOfSlot  = 8                  // bytes of magic and version
+	cacheTypes  = "f16 f16" // no flag of ours changes them
+	leastTokens = 128       // fewer are read again as fast
+	slotMagic   = "qsgg"    // LLAMA_STATE_SEQ_MAGIC, little-endian
 )
 
 func (e *Engine) setting(w *worker) Setting {
-	return Setting{Model: w.key.model, Engine: packDigest(e.cfg.Pack.Files), Context: w.context, Cache: cacheTypes, Format: slotFormat}
+	return Setting{Model: w.key.model, Engine: packDigest(e.cfg.Pack.Files), Context: w.context, Cache: cacheTypes}
 }
 
 // packDigest names an engine by all its files.
@@ -160,5 +159,14 @@ func replaced(kept []Snapshot, of Setting, links [][32]byte) (ids []string) {
 	return ids
 }
 
-// formatOf reads what a slot file says it is.
-func formatOf(head [headOfSlot]byte) string { return hex.EncodeToString(head[:]) }
+// formatOf reads what a slot file says that it is.
+func formatOf(f io.ReaderAt) (string, error) {
+	var head [8]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return "", err
+	}
+	if string(head[:4]) != slotMagic {
+		return "", &badReply{"a snapshot that is none"}
+	}
+	return hex.EncodeToString(head[:]), nil
+}

@@ -50,7 +50,7 @@ func beneath(dir int, name string, flags int, mode uint64) (int, error) {
 
 // create makes a file that is not there.
 func (s slots) create(name string) (*os.File, error) {
-	fd, err := beneath(s.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
+	fd, err := beneath(s.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("making the snapshot's file: %w", err)
 	}

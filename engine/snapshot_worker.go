@@ -24,9 +24,6 @@ const (
 	restoreWithin = 20 * time.Second
 )
 
-// errNothing says that there is nothing to save.
-var errNothing = errors.New("nothing to save")
-
 // talkOf makes the chain of a prompt; nil where nothing is kept of it.
 func (e *Engine) talkOf(ctx context.Context, p Prompt) *talk {
 	if e.cfg.Keeper == nil || !p.Keep || len(p.Messages) == 0 {
@@ -89,6 +86,12 @@ func (e *Engine) restore(ctx context.Context, w *worker, s Snapshot) error {
 	defer dir.remove(name)
 	out := &capped{w: f, left: w.snapshot}
 	err = e.cfg.Keeper.Open(ctx, w.key.person, s.ID, out)
+	if err == nil {
+		var format string
+		if format, err = formatOf(f); err == nil && format != s.Format {
+			err = &badReply{"a snapshot of another format"}
+		}
+	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
@@ -114,12 +117,13 @@ func (e *Engine) heard(w *worker, t *talk, tokens, forgotten int) {
 
 // sealing is a snapshot on its way from an engine that ends to its keeper.
 type sealing struct {
-	file *os.File // that has no name any more
-	size int64
-	of   Setting
-	talk *talk
-	ctx  context.Context
-	stop context.CancelFunc
+	file   *os.File // that has no name any more
+	size   int64
+	of     Setting
+	format string
+	talk   *talk
+	ctx    context.Context
+	stop   context.CancelFunc
 }
 
 // save has the engine write down what its slot holds, while it still runs. It is
@@ -168,15 +172,12 @@ func (s *sealing) save(w *worker) error {
 		return err
 	}
 	dir.remove(name)
-	var head [headOfSlot]byte
-	if _, err := s.file.ReadAt(head[:], 0); err != nil {
+	if s.format, err = formatOf(s.file); err != nil {
 		return err
 	}
 	switch {
 	case s.size > w.snapshot:
 		return &badReply{"a snapshot that is too large"}
-	case formatOf(head) != slotFormat:
-		return &badReply{"a snapshot of another format"}
 	case n < leastTokens || n >= s.of.Context:
 		return &badReply{"another number of tokens than was read"}
 	}
@@ -193,7 +194,7 @@ func (e *Engine) keep(w *worker, s *sealing) {
 	e.changed()
 	e.mu.Unlock()
 	last := len(s.talk.links)
-	label := Label{Setting: s.of, Tokens: s.talk.tokens, Turns: last, Last: s.talk.links[last-1]}
+	label := Label{Setting: s.of, Format: s.format, Tokens: s.talk.tokens, Turns: last, Last: s.talk.links[last-1]}
 	kept, err := e.cfg.Keeper.Kept(s.ctx, w.key.person)
 	if err == nil {
 		err = e.cfg.Keeper.Keep(s.ctx, w.key.person, label, s.size, io.NewSectionReader(s.file, 0, s.size), replaced(kept, s.of, s.talk.links))

@@ -28,9 +28,10 @@ var ErrEnded = errors.New("this session has ended: sign in again")
 type sessions struct {
 	now     func() time.Time
 	arena   *arena
-	closing func(*home, *Vault) // the vault's last words, before its keys go
-	locked  func(PersonID)      // after a person's keys are gone
-	wake    chan struct{}       // of run: a deadline may have come nearer
+	opened  func(PersonID, *Vault) // may be nil
+	closing func(*home, *Vault)    // the vault's last words, before its keys go
+	locked  func(PersonID)         // after a person's keys are gone
+	wake    chan struct{}          // of run: a deadline may have come nearer
 
 	mu     sync.Mutex
 	open   map[PersonID]*home
@@ -96,6 +97,9 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 		s.arena.release(root)
 	} else if o.vault, err = open(); err == nil {
 		o.root = root
+		if s.opened != nil {
+			s.opened(person, o.vault)
+		}
 	} else {
 		o.vault = nil
 		s.arena.release(root)

@@ -183,6 +183,9 @@ func deleteHistory() call[vault.ID, struct{}] {
 	return call[vault.ID, struct{}]{"history/delete", func(ctx context.Context, h *home, s vault.Session, id vault.ID) (struct{}, error) {
 		x, err := h.history(ctx, s)
 		if err == nil {
+			err = h.unread(ctx, s)
+		}
+		if err == nil {
 			err = x.Delete(ctx, id)
 		}
 		return struct{}{}, err

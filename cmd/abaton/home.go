@@ -14,6 +14,8 @@ import (
 
 	"abaton.local/audit"
 	"abaton.local/chat/history"
+	"abaton.local/chat/resume"
+	"abaton.local/engine"
 	"abaton.local/sandbox"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
@@ -28,6 +30,8 @@ type home struct {
 	audit  *audit.Log
 	people *vault.Directory
 	places folders
+	rooms  *rooms         // nil: no engine runs here
+	resume *resume.Keeper // of what engines had read
 
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
@@ -51,15 +55,15 @@ func exists(path string) bool {
 
 // homeOptions say how a home is opened.
 type homeOptions struct {
-	make       bool                 // where there is none
-	newMachine bool                 // the store came here without its device secret
-	accept     *vault.RolledBack    // of the directory itself
-	locked     func(vault.PersonID) // called when a person's keys are gone
+	make       bool              // where there is none
+	newMachine bool              // the store came here without its device secret
+	accept     *vault.RolledBack // of the directory itself
+	rooms      *rooms            // whose engines hold words of people; nil: none do
 }
 
 // openHome opens the home. The caller holds the store's lock.
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
-	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}}
+	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}, rooms: o.rooms, resume: resume.New(int64(p.cfg.ResumeSpace) << 20)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())
@@ -71,11 +75,12 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
 		Store: h.store, Device: h.device, StateDir: p.cfg.Folders.State, Audit: recorder{h.audit}, Now: time.Now,
 		NewMachine: o.newMachine, Accept: o.accept,
+		Opened:  func(person vault.PersonID, v *vault.Vault) { h.resume.Opened(engine.Person(person), v) },
+		Closing: o.rooms.rest,
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
-			if o.locked != nil {
-				o.locked(person)
-			}
+			h.resume.Closed(engine.Person(person))
+			o.rooms.leave(person)
 		},
 	})
 	return h, err
@@ -137,6 +142,17 @@ func (h *home) history(ctx context.Context, s vault.Session) (*history.History, 
 		k.history = opened
 	}
 	return k.history, nil
+}
+
+// unread sees to it that nothing is kept, now or later, of what engines have read
+// of a person's words until now: something of it is about to be deleted, and
+// nobody can tell in which snapshots it is.
+func (h *home) unread(ctx context.Context, s vault.Session) error {
+	if _, err := s.Vault(); err != nil {
+		return err
+	}
+	h.rooms.unread(s.Person)
+	return h.resume.Forget(ctx, engine.Person(s.Person))
 }
 
 func (h *home) forget(person vault.PersonID) {

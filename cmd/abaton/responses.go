@@ -12,9 +12,7 @@ import (
 )
 
 // keptResponses are the responses of whoever asks, in their own open vault.
-type keptResponses struct {
-	forget func(vault.PersonID) // what models had read; may be nil
-}
+type keptResponses struct{ home *home }
 
 func (keptResponses) Ready(s vault.Session) error {
 	_, err := s.Vault()
@@ -44,8 +42,8 @@ func (k keptResponses) Remove(ctx context.Context, s vault.Session, id string) e
 	if err != nil {
 		return err
 	}
-	if k.forget != nil {
-		k.forget(s.Person)
+	if err := k.home.unread(ctx, s); err != nil {
+		return err
 	}
 	return apiError(responses.Remove(ctx, v, id))
 }

@@ -56,7 +56,9 @@ func exportVault(ctx context.Context, p *program, name string, o vaultOptions) e
 		return err
 	}
 	defer d.close()
-	n, err := writeNew(path, func(w io.Writer) error { return exportHistory().at(ctx, d, exportIn{Format: formatJSON, Vault: true}, w) })
+	n, err := writeNew(path, func(w io.Writer) error {
+		return exportHistory().at(ctx, d, exportIn{Format: formatJSON, Vault: true}, w)
+	})
 	if err != nil {
 		return err
 	}
