@@ -32,7 +32,7 @@ func (k *Keeper) Keep(ctx context.Context, p engine.Person, of engine.Label, siz
 	}
 	return k.with(ctx, p, func(s *shelf) error {
 		id := vault.NewID()
-		l := label{Label: of, size: size, at: time.Now()}
+		l := label{Label: of, size: size, at: s.next(time.Now())}
 		if err := s.writeParts(ctx, id, &l, from); err != nil {
 			// What is there of it is no snapshot, and goes: now, or with the next opening.
 			_ = s.vault.Write(context.WithoutCancel(ctx), vault.Edit{Drop: []vault.ID{id}})
@@ -53,6 +53,16 @@ func (k *Keeper) Keep(ctx context.Context, p engine.Person, of engine.Label, siz
 		s.kept = append(s.kept, entry{id, l})
 		return nil
 	})
+}
+
+// next is a moment after that of every entry, to the millisecond that is kept,
+// so that the order stays though a clock stands still or goes back.
+func (s *shelf) next(now time.Time) time.Time {
+	at := time.UnixMilli(now.UnixMilli())
+	if n := len(s.kept); n > 0 && !at.After(s.kept[n-1].at) {
+		at = s.kept[n-1].at.Add(time.Millisecond)
+	}
+	return at
 }
 
 // writeParts writes the snapshot, padded, and completes its label.
