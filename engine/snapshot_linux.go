@@ -28,12 +28,19 @@ func openSlots(run *os.File) (slots, error) {
 	if err = errors.Join(cerr, err); err != nil {
 		return slots{}, fmt.Errorf("opening the engine's folder: %w", err)
 	}
-	var on unix.Statfs_t
-	if err := unix.Fstatfs(fd, &on); err != nil || on.Type != unix.TMPFS_MAGIC {
+	if err := inMemory(fd); err != nil {
 		unix.Close(fd)
-		return slots{}, errors.Join(errNotMemory, err)
+		return slots{}, err
 	}
 	return slots{fd}, nil
+}
+
+func inMemory(fd int) error {
+	var on unix.Statfs_t
+	if err := unix.Fstatfs(fd, &on); err != nil || on.Type != unix.TMPFS_MAGIC {
+		return errors.Join(errNotMemory, err)
+	}
+	return nil
 }
 
 func beneath(dir int, name string, flags int, mode uint64) (int, error) {

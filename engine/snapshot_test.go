@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,6 +26,7 @@ type drawer struct {
 	opened []string // by identifier
 	made   int
 	keep   func(ctx context.Context) error // before Keep; nil for nothing
+	open   error                           // of Open, after all was written
 }
 
 var errLockedDrawer = errors.New("locked")
@@ -77,7 +80,7 @@ func (d *drawer) Open(_ context.Context, _ Person, id string, w io.Writer) error
 	defer d.mu.Unlock()
 	d.opened = append(d.opened, id)
 	_, err := w.Write(d.bytes[id])
-	return err
+	return errors.Join(err, d.open)
 }
 
 func (d *drawer) Drop(_ context.Context, _ Person, ids []string) error {
@@ -235,6 +238,57 @@ func TestBadSnapshots(t *testing.T) {
 				t.Errorf("it is still kept: %d, opened %d", len(kept), opened)
 			}
 		})
+	}
+}
+
+// overheard notes the paths of what an engine is asked.
+type overheard struct {
+	http.RoundTripper
+	mu    sync.Mutex
+	paths []string
+}
+
+func (o *overheard) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.mu.Lock()
+	o.paths = append(o.paths, r.URL.RequestURI())
+	o.mu.Unlock()
+	return o.RoundTripper.RoundTrip(r)
+}
+
+// A snapshot that was written whole and then not proven never reaches the engine,
+// and its file is gone. The control is one that is.
+func TestUnprovenNeverReachesTheEngine(t *testing.T) {
+	e, d, ask := startKeeping(t)
+	for _, want := range []bool{false, true} {
+		_, on := talkTo(t, e, ask(lighthouse, 4), "When?")
+		evict(t, e, on)
+		d.mu.Lock()
+		d.open = nil
+		if !want {
+			d.open = errors.New("the last tag does not hold")
+		}
+		d.mu.Unlock()
+		if err := e.Warm(t.Context(), on.Person, on.Model); err != nil {
+			t.Fatal(err)
+		}
+		w := workerOf(t, e, on)
+		o := &overheard{RoundTripper: w.client.http.Transport}
+		w.client.http.Transport = o
+		talkTo(t, e, on, "")
+		if got := slices.Contains(o.paths, "/slots/0?action=restore"); got != want {
+			t.Errorf("proven %v: the engine was asked %v", want, o.paths)
+		}
+		if _, opened := d.look(); opened == 0 {
+			t.Error("nothing was opened")
+		}
+		left, err := os.ReadDir(fmt.Sprintf("/proc/self/fd/%d/slots", w.proc.RunDir().Fd()))
+		if err != nil || len(left) > 0 {
+			t.Errorf("left in the engine's folder: %v, %v", left, err)
+		}
+		e.Forget(on.Person)
+		e.Leave(on.Person)
+		<-w.gone
+		_ = d.Drop(t.Context(), "", []string{"snapshot 1", "snapshot 2"})
 	}
 }
 
