@@ -27,12 +27,12 @@ func (f *facts) need(context int) models.Need {
 	if f.rest > 0 {
 		n.Rest = f.rest + f.rest/10
 	}
-	n.Rest += f.snapshot(n.Cache, context)
 	return n
 }
 
-// snapshot is what is set aside for a snapshot of so many tokens, whose keys and
-// values have cache bytes: it lies in memory while it is made or read.
+// snapshot is what a snapshot of so many tokens may have, whose keys and values
+// have cache bytes. It lies in memory beside them for a moment, of one worker at
+// a time: the largest is set aside once.
 func (f *facts) snapshot(cache int64, tokens int) int64 {
 	if f.saved == 0 {
 		return 0
@@ -82,7 +82,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	}
 	for {
 		n := f.need(tokens)
-		if n.Private()+n.Weights <= e.cfg.Memory {
+		if n.Private()+n.Weights+f.snapshot(n.Cache, tokens) <= e.cfg.Memory {
 			break
 		}
 		if tokens/2 < leastContext {
@@ -104,6 +104,7 @@ func noRoom(n models.Need, memory int64) *Fault {
 // that are on their way out if going.
 func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	weights := map[models.Digest]int64{}
+	snapshot := int64(0)
 	count := func(d models.Digest, n models.Need) {
 		bytes += n.Private()
 		weights[d] = max(weights[d], n.Weights)
@@ -112,11 +113,16 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	for _, other := range e.seats {
 		if other.worker != nil && (!going || other.worker.life.Err() == nil) {
 			count(other.key.model, other.worker.need)
+			snapshot = max(snapshot, other.worker.snapshot)
 		}
 	}
 	if s != nil {
-		count(s.key.model, e.facts[s.key.model].need(s.context))
+		f := e.facts[s.key.model]
+		n := f.need(s.context)
+		count(s.key.model, n)
+		snapshot = max(snapshot, f.snapshot(n.Cache, s.context))
 	}
+	bytes += snapshot
 	for _, w := range weights {
 		bytes += w
 	}

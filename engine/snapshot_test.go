@@ -389,6 +389,36 @@ func TestRest(t *testing.T) {
 	}
 }
 
+// Four people at a machine that has room for one worker take each other's memory
+// with every question. All are answered as if alone, and each goes on from what
+// was kept of theirs.
+func TestSnapshotsUnderPressure(t *testing.T) {
+	e, d, ask := startKeeping(t)
+	e.cfg.MaxWorkers = 1
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			p := ask(fmt.Sprint(i, " is my number. ", lighthouse), 4)
+			p.Person, p.Keep = Person(fmt.Sprint("person ", i)), true
+			for range 3 {
+				answer, _, err := collect(t.Context(), e, p)
+				if err != nil {
+					t.Error(err)
+				}
+				p.Messages = append(p.Messages, Message{Role: Assistant, Content: answer}, Message{Role: User, Content: "And then?"})
+			}
+		})
+	}
+	all.Wait()
+	kept, opened := d.look()
+	if len(kept) < 3 || opened < 4 { // the last one may live still
+		t.Errorf("%d are kept, %d were opened", len(kept), opened)
+	}
+	if len(e.slots) != 0 {
+		t.Error("somebody never left the slots")
+	}
+}
+
 // What is deleted while its snapshot is being sealed is not kept.
 func TestForgetDuringSealing(t *testing.T) {
 	e, d, ask := startKeeping(t)

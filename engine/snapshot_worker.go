@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,7 +22,7 @@ type talk struct {
 // Bounds of the time that snapshots take of somebody who waits.
 const (
 	saveWithin    = 10 * time.Second
-	restoreWithin = 20 * time.Second
+	restoreWithin = 10 * time.Second
 )
 
 // talkOf makes the chain of a prompt; nil where nothing is kept of it.
@@ -73,6 +74,10 @@ func (e *Engine) resume(ctx context.Context, w *worker, t *talk) (forgotten int)
 
 // restore hands a snapshot to the engine once every byte of it is proven.
 func (e *Engine) restore(ctx context.Context, w *worker, s Snapshot) error {
+	if err := e.enterSlots(ctx); err != nil {
+		return err
+	}
+	defer func() { <-e.slots }()
 	dir, err := openSlots(w.proc.RunDir())
 	if err != nil {
 		return err
@@ -102,6 +107,16 @@ func (e *Engine) restore(ctx context.Context, w *worker, s Snapshot) error {
 	return err
 }
 
+// enterSlots waits until no other snapshot lies in memory twice.
+func (e *Engine) enterSlots(ctx context.Context) error {
+	select {
+	case e.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // heard notes what the slot of w holds after an answer.
 func (e *Engine) heard(w *worker, t *talk, tokens, forgotten int) {
 	if t == nil {
@@ -124,6 +139,7 @@ type sealing struct {
 	talk   *talk
 	ctx    context.Context
 	stop   context.CancelFunc
+	alone  func() // lets others save and restore, once the engine is gone; nil before it is this one's turn
 }
 
 // save has the engine write down what its slot holds, while it still runs. It is
@@ -141,7 +157,12 @@ func (e *Engine) save(w *worker) *sealing {
 	w.unkeep = stop
 	e.mu.Unlock()
 	s := &sealing{of: e.setting(w), talk: t, ctx: ctx, stop: stop}
-	if err := s.save(w); err != nil {
+	err := e.enterSlots(ctx)
+	if err == nil {
+		s.alone = sync.OnceFunc(func() { <-e.slots })
+		err = s.save(w)
+	}
+	if err != nil {
 		if ctx.Err() == nil {
 			e.cfg.Log.Warn("a conversation is not kept for going on at once", "model", w.key.model, "why", snapshotWhy(err))
 		}
@@ -193,6 +214,7 @@ func (e *Engine) keep(w *worker, s *sealing) {
 	w.need.Weights, w.need.Cache, w.need.Rest = 0, 0, s.size
 	e.changed()
 	e.mu.Unlock()
+	s.alone()
 	last := len(s.talk.links)
 	label := Label{Setting: s.of, Format: s.format, Tokens: s.talk.tokens, Turns: last, Last: s.talk.links[last-1]}
 	kept, err := e.cfg.Keeper.Kept(s.ctx, w.key.person)
@@ -206,6 +228,9 @@ func (e *Engine) keep(w *worker, s *sealing) {
 
 func (s *sealing) close() {
 	s.stop()
+	if s.alone != nil {
+		s.alone()
+	}
 	if s.file != nil {
 		_ = s.file.Close()
 	}

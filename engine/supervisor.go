@@ -58,6 +58,7 @@ type Engine struct {
 
 	turns turns
 	links links
+	slots chan struct{}   // full while a snapshot lies in memory beside what it is of
 	life  context.Context // of all workers
 	end   context.CancelFunc
 	work  sync.WaitGroup // one for each worker
@@ -118,6 +119,7 @@ func New(c Config) (*Engine, error) {
 		held:    map[models.Digest]int{},
 		suspect: map[[32]byte]int{},
 		change:  make(chan struct{}),
+		slots:   make(chan struct{}, 1),
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.life, e.end = context.WithCancel(context.Background())

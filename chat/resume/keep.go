@@ -34,8 +34,9 @@ func (k *Keeper) Keep(ctx context.Context, p engine.Person, of engine.Label, siz
 		id := vault.NewID()
 		l := label{Label: of, size: size, at: s.next(time.Now())}
 		if err := s.writeParts(ctx, id, &l, from); err != nil {
-			// What is there of it is no snapshot, and goes: now, or with the next opening.
-			_ = s.vault.Write(context.WithoutCancel(ctx), vault.Edit{Drop: []vault.ID{id}})
+			if ctx.Err() == nil { // else nobody waits; what is there is no snapshot, and goes with the next opening
+				_ = s.vault.Write(ctx, vault.Edit{Drop: []vault.ID{id}})
+			}
 			return fmt.Errorf("keeping what a model had read: %w", err)
 		}
 		b, err := l.encode()

@@ -165,11 +165,13 @@ func rotate() call[rotation, []vault.Way] {
 		if err != nil {
 			return nil, err
 		}
+		// Snapshots of conversations cost nothing but time, and would take long to seal anew.
+		unread := h.unread(ctx, s)
 		v, err := s.Vault()
 		for err == nil && v.Left() != 0 {
 			err = v.Continue(ctx)
 		}
-		return gone, err
+		return gone, errors.Join(err, unread)
 	}}
 }
 
