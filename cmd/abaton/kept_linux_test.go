@@ -168,6 +168,10 @@ func TestKeptResponses(t *testing.T) {
 	x.want(404, "GET", "/v1/responses/"+first, x.anna, "")
 	x.want(404, "DELETE", "/v1/responses/"+first, x.anna, "")
 	x.want(200, "GET", "/v1/responses/"+last, x.anna, "")
+	// Deleting a conversation drops what engines had read, too.
+	x.respond(x.anna, input, "")
+	id := x.want(200, "POST", doPath+"history/append", x.anna, `{"turns":[{"role":"user","text":"hello"}]}`)
+	x.want(200, "POST", doPath+"history/delete", x.anna, string(id))
 	if said := x.d.output(); strings.Contains(said, "snapshot") {
 		t.Errorf("the server complains:\n%s", said)
 	}
