@@ -18,6 +18,7 @@ type facts struct {
 	shape models.Shape
 	size  int64
 	kind  string // quantisation
+	saved int64  // most that a snapshot may have, in bytes
 	rest  int64  // most that was seen beside keys and values, in bytes; 0 before
 }
 
@@ -31,6 +32,16 @@ func (f *facts) need(context int) models.Need {
 
 // Budget is the memory that all workers together may need, in bytes.
 func (e *Engine) Budget() int64 { return e.cfg.Memory }
+
+// snapshot is what a snapshot of so many tokens may have, whose keys and values
+// have cache bytes. It lies in memory beside them for a moment, of one worker at
+// a time: the largest is set aside once.
+func (f *facts) snapshot(cache int64, tokens int) int64 {
+	if f.saved == 0 {
+		return 0
+	}
+	return min(f.saved, cache+cache/64+16*int64(tokens)+1<<20)
+}
 
 // know reads a model's header, once.
 func (e *Engine) know(d models.Digest) error {
@@ -51,7 +62,7 @@ func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation}
+		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation, saved: e.cfg.Snapshots}
 	}
 	return nil
 }
@@ -77,7 +88,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	}
 	for {
 		n := f.need(tokens)
-		if n.Private()+n.Weights <= e.cfg.Memory {
+		if n.Private()+n.Weights+f.snapshot(n.Cache, tokens) <= e.cfg.Memory {
 			break
 		}
 		if tokens/2 < leastContext {
@@ -99,6 +110,7 @@ func noRoom(n models.Need, memory int64) *Fault {
 // that are on their way out if going.
 func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	weights := map[models.Digest]int64{}
+	snapshot := int64(0)
 	count := func(d models.Digest, n models.Need) {
 		bytes += n.Private()
 		weights[d] = max(weights[d], n.Weights)
@@ -107,11 +119,16 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	for _, other := range e.seats {
 		if other.worker != nil && (!going || other.worker.life.Err() == nil) {
 			count(other.key.model, other.worker.need)
+			snapshot = max(snapshot, other.worker.snapshot)
 		}
 	}
 	if s != nil {
-		count(s.key.model, e.facts[s.key.model].need(s.context))
+		f := e.facts[s.key.model]
+		n := f.need(s.context)
+		count(s.key.model, n)
+		snapshot = max(snapshot, f.snapshot(n.Cache, s.context))
 	}
+	bytes += snapshot
 	for _, w := range weights {
 		bytes += w
 	}
