@@ -186,3 +186,49 @@ func TestLeavingTheLine(t *testing.T) {
 	}
 	stop()
 }
+
+// What a worker holds is looked at although the caller leaves with the last
+// word, as chat does.
+func TestNeedIsMeasured(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 2)
+	for d, err := range e.Generate(t.Context(), p) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Finish != "" {
+			break
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.facts[p.Model].rest <= 0 {
+		t.Error("nothing was measured")
+	}
+}
+
+// A worker that somebody's prompts made large counts as large, and makes no other
+// worker of its model too large for this machine.
+func TestOneLargeWorkerDoesNotShutOutTheOthers(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 2)
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Fatal(err)
+	}
+	e.cfg.Memory = 8 << 30
+	w := workerOf(t, e, p)
+	e.holds(w, 6<<30)
+	e.mu.Lock()
+	bytes, _ := e.used(nil, false)
+	e.mu.Unlock()
+	if bytes < 6<<30 {
+		t.Errorf("a worker that holds 6 GiB counts as %d", bytes)
+	}
+	if n := need(t, e, p.Model); n.Private() > 1<<30 {
+		t.Errorf("every other one counts as %d", n.Private())
+	}
+	p.Person = "bela"
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Error(err)
+	}
+}

@@ -126,11 +126,13 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 			}
 			pulse.rest() // the caller may take its time
 			sent = sent || !step.done
+			if step.done {
+				e.measured(w) // before the caller hears of the end, for then it leaves
+			}
 			if !yield(step.piece) {
 				return errLeft
 			}
 			if step.done {
-				e.measured(w)
 				return nil
 			}
 			reply.slow() // the first text came at once
