@@ -67,6 +67,18 @@ func TestProgramsWithoutAKey(t *testing.T) {
 			t.Errorf("%s: %s %s", path, a.Status, a.body)
 		}
 	}
+	// Nor do the pages that are open to everybody elsewhere: whoever else may have
+	// taken this address would ask for passphrases there.
+	for _, path := range []string{pathLogin, pathJoin} {
+		if a := raw(t, "tcp", address, posted(path, address, w.credentials(mia))); a.StatusCode != 404 || strings.Contains(a.body, sessionPrefix) {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
+	for _, path := range []string{pathCertificate, pathAuthority, "/c/abt_x" + pathCertificate, "/%61baton/certificate"} {
+		if a := get(path); a.StatusCode != 404 {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
 	if a := raw(t, "tcp", address, request("GET", "/api/tags", "evil.example")); a.StatusCode != 421 {
 		t.Errorf("another host: %s", a.Status)
 	}
