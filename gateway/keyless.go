@@ -65,7 +65,7 @@ func (u unkeyed) CloseWrite() error { return closeWrite(u.Conn) }
 // onlyModels reports whether a path is none of the door's and the desks' own:
 // what those do needs somebody who showed a credential by themselves.
 func onlyModels(path string) bool {
-	return !strings.HasPrefix(path, "/abaton/") && !strings.HasPrefix(path, "/audit/") && path != "/abaton" && path != "/audit"
+	return !strings.HasPrefix(path, "/abaton/") && !strings.HasPrefix(path, "/audit/") && path != "/abaton" && path != "/audit" && path != "/metrics"
 }
 
 // act tells as whom somebody acts who came without a key, for a path of models.
@@ -112,6 +112,8 @@ func capability(r *http.Request, from *peer) *refusal {
 			message: "A key in the address works on this machine alone. Send the header \"Authorization: Bearer abt_…\"."}
 	case !onlyModels(r.URL.Path) || isPublic(r.URL.Path):
 		return notHere()
+	case strings.HasPrefix(token, sessionPrefix):
+		return unknownPerson("A session's secret is no key, and belongs in no address.")
 	}
 	from.token = token
 	return nil

@@ -62,7 +62,7 @@ func TestProgramsWithoutAKey(t *testing.T) {
 			t.Errorf("%s: %s %s", header, a.Status, a.body)
 		}
 	}
-	for _, path := range []string{"/abaton/do/history/list", "/audit/checkpoint", "/abaton/session", "/abaton/lock", "/abaton", "/audit"} {
+	for _, path := range []string{"/abaton/do/history/list", "/audit/checkpoint", "/abaton/session", "/abaton/lock", "/abaton", "/audit", "/metrics"} {
 		if a := get(path); a.StatusCode != 404 {
 			t.Errorf("%s: %s %s", path, a.Status, a.body)
 		}
@@ -146,13 +146,20 @@ func TestKeyInTheAddress(t *testing.T) {
 		}
 	}
 	all := w.token(t, mia, vault.ScopeAll)
-	for _, path := range []string{"/abaton/session", "/abaton/do/history/list", "/audit/checkpoint", "/health", "/abaton/login"} {
+	for _, path := range []string{"/abaton/session", "/abaton/do/history/list", "/audit/checkpoint", "/health", "/abaton/login", "/metrics"} {
 		if a := w.get(t, "/c/"+all+path); a.StatusCode != 404 {
 			t.Errorf("%s: %s %s", path, a.Status, a.body)
 		}
 	}
 	if a := w.get(t, "/c/"+token+"/v1/models", "Origin: https://evil.example"); a.StatusCode != 403 {
 		t.Errorf("a foreign page: %s", a.Status)
+	}
+	// A session does more than any key, and its secret is nobody's to write down.
+	session := w.login(t, olga)
+	for _, path := range []string{"/v1/models", "/metrics", "/"} {
+		if a := w.get(t, "/c/"+session+path); a.StatusCode == 200 {
+			t.Errorf("a session's secret in an address: %s %s", a.Status, a.body)
+		}
 	}
 	if log := w.log.String(); strings.Contains(log, token) || strings.Contains(log, token[4:20]) || strings.Contains(log, "/c/") {
 		t.Error("the log holds a key")
