@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
+	"abaton.local/api/openai"
 	"abaton.local/engine"
 	"abaton.local/gateway"
 	"abaton.local/models"
@@ -245,5 +247,32 @@ func TestKeptBeforeTold(t *testing.T) {
 	}
 	if resp, _ := h.ask(t, "GET", "/v1/responses/"+first.ID, ""); resp.StatusCode != 404 {
 		t.Error(resp.Status)
+	}
+}
+
+// A long chain of large responses is refused before all of it is in memory.
+func TestTooMuchBeforeIsRefused(t *testing.T) {
+	s := &safe{kept: map[string][]byte{}}
+	h := open(t, texts("yes"), Config{Responses: s}, gateway.Config{})
+	item := `{"type":"message","role":"user","content":"` + strings.Repeat("a", 1<<20) + `"}`
+	last := ""
+	for i := range 100 {
+		id := fmt.Sprint("resp_", i)
+		s.kept[string(vault.Owner)+id] = openai.Stored{ID: id, Previous: last, Body: []byte(`{"output":[]}`), Input: []json.RawMessage{json.RawMessage(item)}}.Encode()
+		last = id
+	}
+	resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"and?","previous_response_id":"`+last+`"}`)
+	if resp.StatusCode != 400 || !strings.Contains(body, "32 MiB") {
+		t.Errorf("%s %.300s", resp.Status, body)
+	}
+	if resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"and?","previous_response_id":"resp_2"}`); resp.StatusCode != 200 {
+		t.Errorf("%s %.300s", resp.Status, body)
+	}
+	// A vault that a rollback or a forger left with a circle in it.
+	for a, b := range map[string]string{"resp_x": "resp_y", "resp_y": "resp_x"} {
+		s.kept[string(vault.Owner)+a] = openai.Stored{ID: a, Previous: b, Body: []byte(`{"output":[]}`)}.Encode()
+	}
+	if resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"and?","previous_response_id":"resp_x"}`); resp.StatusCode != 400 {
+		t.Errorf("%s %.300s", resp.Status, body)
 	}
 }
