@@ -44,10 +44,13 @@ type desks struct {
 	done []string
 }
 
-func (d *desks) Warm(_ context.Context, p engine.Person, m models.Digest) error {
+func (d *desks) Load(_ context.Context, p engine.Prompt) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.done = append(d.done, "warm "+string(p))
+	d.done = append(d.done, fmt.Sprint("load ", p.Person, " ", p.ContextTokens))
+	if p.KeepAlive != nil {
+		d.done = append(d.done, p.KeepAlive.String())
+	}
 	return nil
 }
 
@@ -89,7 +92,7 @@ func TestDialects(t *testing.T) {
 		{"POST", "/api/chat", `{"model":"tiny",` + hi + `}`, "application/x-ndjson", []string{`"content":"Pa"`, `"content":"ris"`, `"done":true`}},
 		{"POST", "/api/chat", `{"model":"tiny:latest","stream":false,` + hi + `}`, "application/json", []string{`"model":"tiny:latest"`, `"content":"Paris"`, `"done":true`}},
 		{"POST", "/api/generate", `{"model":"tiny","prompt":"hi","stream":false}`, "application/json", []string{`"response":"Paris"`}},
-		{"POST", "/api/generate", `{"model":"tiny"}`, "application/json", []string{`"done_reason":"load"`}},
+		{"POST", "/api/generate", `{"model":"tiny","keep_alive":60,"options":{"num_ctx":512}}`, "application/json", []string{`"done_reason":"load"`}},
 		{"POST", "/api/chat", `{"model":"tiny","messages":[],"keep_alive":0}`, "application/json", []string{`"done_reason":"unload"`}},
 		{"POST", "/api/embed", `{"model":"minilm","input":"a"}`, "application/json", []string{`"embeddings":[[1,0]]`}},
 		{"POST", "/api/embeddings", `{"model":"minilm","prompt":"a"}`, "application/json", []string{`"embedding":[1,0]`}},
@@ -116,7 +119,7 @@ func TestDialects(t *testing.T) {
 			t.Errorf("%s shows another person's worker", c.path)
 		}
 	}
-	if got := strings.Join(workers.done, ", "); got != "warm owner, unload owner" {
+	if got := strings.Join(workers.done, ", "); got != "load owner 512, 1m0s, unload owner" {
 		t.Errorf("workers: %s", got)
 	}
 }

@@ -164,6 +164,37 @@ func TestContextIsAskedFor(t *testing.T) {
 	faultOf(t, err, BadRequest)
 }
 
+// A model that was let go and is loaded again stays, as long as was asked for.
+func TestLoadedAfterUnloaded(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.ContextTokens = 128 })
+	p := ask("bado", 1)
+	p.KeepAlive = new(time.Duration(0))
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, long := range []*time.Duration{nil, new(time.Duration(-1)), new(time.Hour)} {
+		e.Unload(p.Person, p.Model)
+		p.KeepAlive, p.ContextTokens = long, 200
+		if err := e.Load(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		w := workerOf(t, e, p)
+		if w.life.Err() != nil || w.context != 200 {
+			t.Errorf("%d tokens, %v", w.context, w.life.Err())
+		}
+		e.mu.Lock()
+		kept := e.seats[w.key].kept
+		e.mu.Unlock()
+		if want := e.cfg.KeepAlive; long == nil && kept != want || long != nil && kept != *long {
+			t.Errorf("kept for %v", kept)
+		}
+	}
+	p.ContextTokens = -1
+	if err := e.Load(t.Context(), p); err == nil {
+		t.Error("a conversation of -1 tokens")
+	}
+}
+
 // A question that goes while it waits for memory is out of the line.
 func TestLeavingTheLine(t *testing.T) {
 	e, ask := startTiny(t, nil, func(c *Config) { c.MaxWorkers = 1 })
