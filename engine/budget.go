@@ -66,6 +66,12 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 		}
 	}
 	tokens := max(s.context, want)
+	// Who wants a little more with each question shall not get a new worker each time.
+	if more := s.context + s.context/2; s.worker != nil && want > s.context && want < more {
+		if n := f.need(more); n.Private()+n.Weights <= e.cfg.Memory {
+			tokens = more
+		}
+	}
 	if s.most > 0 {
 		tokens = min(tokens, s.most)
 	}

@@ -164,6 +164,27 @@ func TestContextIsAskedFor(t *testing.T) {
 	faultOf(t, err, BadRequest)
 }
 
+// A client whose wish grows by a token with each question does not have the
+// engine start for each.
+func TestContextDoesNotCreep(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.ContextTokens = 128 })
+	began := map[*worker]bool{}
+	for i := range 20 {
+		p := ask("bado", 1)
+		p.ContextTokens = 128 + i
+		if _, _, err := collect(t.Context(), e, p); err != nil {
+			t.Fatal(err)
+		}
+		w := workerOf(t, e, p)
+		if began[w] = true; w.context < p.ContextTokens {
+			t.Errorf("%d tokens for %d", w.context, p.ContextTokens)
+		}
+	}
+	if len(began) > 2 {
+		t.Errorf("%d workers were started", len(began))
+	}
+}
+
 // A model that was let go and is loaded again stays, as long as was asked for.
 func TestLoadedAfterUnloaded(t *testing.T) {
 	e, ask := startTiny(t, nil, func(c *Config) { c.ContextTokens = 128 })
