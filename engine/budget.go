@@ -77,6 +77,12 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 		}
 	}
 	tokens := max(s.context, want)
+	// Who wants a little more with each question shall not get a new worker each time.
+	if more := s.context + s.context/2; s.worker != nil && want > s.context && want < more {
+		if n := f.need(more); n.Private()+n.Weights <= e.cfg.Memory {
+			tokens = more
+		}
+	}
 	if s.most > 0 {
 		tokens = min(tokens, s.most)
 	}
@@ -192,17 +198,26 @@ func (e *Engine) yield(s *seat) {
 // measured corrects what is thought of a model's need by what one of its
 // workers holds after an answer.
 func (e *Engine) measured(w *worker) {
-	held, ok := privateMemory(w.proc.PID())
-	if !ok {
-		return
+	if held, ok := privateMemory(w.proc.PID()); ok {
+		e.holds(w, held)
 	}
+}
+
+// holds is measured for so many bytes. What a worker holds it is held to have,
+// but of other workers of its model only twice the estimate is believed: an engine
+// keeps what long prompts made it take, and nobody's prompts shall make a model
+// too large for everybody.
+func (e *Engine) holds(w *worker, held int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.facts[w.key.model]
 	rest := held - f.need(w.context).Cache
-	if rest <= f.rest {
+	if rest <= 0 {
 		return
 	}
-	f.rest = rest
-	w.need = f.need(w.context)
+	guess := (&facts{shape: f.shape, size: f.size, kind: f.kind}).need(w.context)
+	f.rest = max(f.rest, min(rest, 2*guess.Rest))
+	n := f.need(w.context)
+	n.Rest = max(n.Rest, rest+rest/10)
+	w.need = n
 }

@@ -131,7 +131,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, yield
 			pulse.rest() // the caller may take its time
 			sent = sent || !step.done
 			if step.done {
-				e.measured(w)
+				e.measured(w) // before the caller hears of the end, for then it leaves
 				u := step.piece.Usage
 				e.heard(w, talk, u.PromptTokens+u.AnswerTokens, forgotten)
 			}
@@ -235,15 +235,25 @@ const goneWithin = 2 * time.Second
 
 // Warm starts the worker of a person and a model before it is asked.
 func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {
-	s, stay, err := e.sit(ctx, key{model: model, person: person})
+	return e.Load(ctx, Prompt{Person: person, Model: model})
+}
+
+// Load is Warm for the worker that p would have: of what p says only Person, Model,
+// ContextTokens and KeepAlive count.
+func (e *Engine) Load(ctx context.Context, p Prompt) error {
+	if err := p.checkContext(); err != nil {
+		return err
+	}
+	s, stay, err := e.sit(ctx, key{model: p.Model, person: p.Person})
 	if err != nil {
 		return err
 	}
 	defer e.rise(s)
+	e.keep(s, p.KeepAlive)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	_, err = e.worker(staying, s, 0)
+	_, err = e.worker(staying, s, p.ContextTokens)
 	switch {
 	case err == nil:
 		return nil

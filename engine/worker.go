@@ -84,6 +84,9 @@ func (w *worker) up() bool {
 func (w *worker) run(e *Engine) *Fault {
 	ctx := w.life
 	if fault := w.start(ctx, e); fault != nil {
+		if ctx.Err() != nil {
+			return nil // it was to end before it ran, and nothing failed
+		}
 		return fault
 	}
 	err := w.load(ctx, e.cfg.Patience)
