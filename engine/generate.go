@@ -249,7 +249,7 @@ func (e *Engine) Load(ctx context.Context, p Prompt) error {
 		return err
 	}
 	defer e.rise(s)
-	e.keep(s, p.KeepAlive)
+	e.keepAlive(s, p.KeepAlive)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
