@@ -35,7 +35,7 @@ type Meaning interface {
 // Workers are those of the engine, as a person may have them got ready, let go
 // and shown. *engine.Engine has them.
 type Workers interface {
-	Warm(context.Context, engine.Person, models.Digest) error
+	Load(context.Context, engine.Prompt) error
 	Unload(engine.Person, models.Digest)
 	Workers() []engine.WorkerInfo
 }

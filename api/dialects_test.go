@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
+	"abaton.local/api/openai"
 	"abaton.local/engine"
 	"abaton.local/gateway"
 	"abaton.local/models"
@@ -42,10 +44,13 @@ type desks struct {
 	done []string
 }
 
-func (d *desks) Warm(_ context.Context, p engine.Person, m models.Digest) error {
+func (d *desks) Load(_ context.Context, p engine.Prompt) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.done = append(d.done, "warm "+string(p))
+	d.done = append(d.done, fmt.Sprint("load ", p.Person, " ", p.ContextTokens))
+	if p.KeepAlive != nil {
+		d.done = append(d.done, p.KeepAlive.String())
+	}
 	return nil
 }
 
@@ -87,7 +92,7 @@ func TestDialects(t *testing.T) {
 		{"POST", "/api/chat", `{"model":"tiny",` + hi + `}`, "application/x-ndjson", []string{`"content":"Pa"`, `"content":"ris"`, `"done":true`}},
 		{"POST", "/api/chat", `{"model":"tiny:latest","stream":false,` + hi + `}`, "application/json", []string{`"model":"tiny:latest"`, `"content":"Paris"`, `"done":true`}},
 		{"POST", "/api/generate", `{"model":"tiny","prompt":"hi","stream":false}`, "application/json", []string{`"response":"Paris"`}},
-		{"POST", "/api/generate", `{"model":"tiny"}`, "application/json", []string{`"done_reason":"load"`}},
+		{"POST", "/api/generate", `{"model":"tiny","keep_alive":60,"options":{"num_ctx":512}}`, "application/json", []string{`"done_reason":"load"`}},
 		{"POST", "/api/chat", `{"model":"tiny","messages":[],"keep_alive":0}`, "application/json", []string{`"done_reason":"unload"`}},
 		{"POST", "/api/embed", `{"model":"minilm","input":"a"}`, "application/json", []string{`"embeddings":[[1,0]]`}},
 		{"POST", "/api/embeddings", `{"model":"minilm","prompt":"a"}`, "application/json", []string{`"embedding":[1,0]`}},
@@ -114,7 +119,7 @@ func TestDialects(t *testing.T) {
 			t.Errorf("%s shows another person's worker", c.path)
 		}
 	}
-	if got := strings.Join(workers.done, ", "); got != "warm owner, unload owner" {
+	if got := strings.Join(workers.done, ", "); got != "load owner 512, 1m0s, unload owner" {
 		t.Errorf("workers: %s", got)
 	}
 }
@@ -245,5 +250,32 @@ func TestKeptBeforeTold(t *testing.T) {
 	}
 	if resp, _ := h.ask(t, "GET", "/v1/responses/"+first.ID, ""); resp.StatusCode != 404 {
 		t.Error(resp.Status)
+	}
+}
+
+// A long chain of large responses is refused before all of it is in memory.
+func TestTooMuchBeforeIsRefused(t *testing.T) {
+	s := &safe{kept: map[string][]byte{}}
+	h := open(t, texts("yes"), Config{Responses: s}, gateway.Config{})
+	item := `{"type":"message","role":"user","content":"` + strings.Repeat("a", 1<<20) + `"}`
+	last := ""
+	for i := range 100 {
+		id := fmt.Sprint("resp_", i)
+		s.kept[string(vault.Owner)+id] = openai.Stored{ID: id, Previous: last, Body: []byte(`{"output":[]}`), Input: []json.RawMessage{json.RawMessage(item)}}.Encode()
+		last = id
+	}
+	resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"and?","previous_response_id":"`+last+`"}`)
+	if resp.StatusCode != 400 || !strings.Contains(body, "32 MiB") {
+		t.Errorf("%s %.300s", resp.Status, body)
+	}
+	if resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"and?","previous_response_id":"resp_2"}`); resp.StatusCode != 200 {
+		t.Errorf("%s %.300s", resp.Status, body)
+	}
+	// A vault that a rollback or a forger left with a circle in it.
+	for a, b := range map[string]string{"resp_x": "resp_y", "resp_y": "resp_x"} {
+		s.kept[string(vault.Owner)+a] = openai.Stored{ID: a, Previous: b, Body: []byte(`{"output":[]}`)}.Encode()
+	}
+	if resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"and?","previous_response_id":"resp_x"}`); resp.StatusCode != 400 {
+		t.Errorf("%s %.300s", resp.Status, body)
 	}
 }

@@ -11,8 +11,12 @@ import (
 // ErrNoResponse says that a person has no response of that id.
 var ErrNoResponse = errors.New("there is no such response")
 
-// longestChain bounds how many responses one can go on from.
-const longestChain = 1000
+// What one response can go on from, so that a few requests for long chains do not
+// fill the memory of this machine.
+const (
+	longestChain  = 1000     // responses
+	largestBefore = 32 << 20 // bytes of all of them
+)
 
 // errNoKeeping says that nothing can be kept for whoever asks.
 var errNoKeeping = &wire.BadRequest{Param: "store", Code: wire.Unsupported,
@@ -33,10 +37,19 @@ func (a *API) keep(x exchange, s openai.Stored) error {
 // before gives the responses that led to one, the oldest first.
 func (a *API) before(x exchange, id string) ([]openai.Stored, error) {
 	var chain []openai.Stored
+	size := 0
 	for id != "" {
 		s, err := a.stored(x, id)
 		if err != nil {
 			return nil, err
+		}
+		size += len(s.Body)
+		for _, item := range s.Input {
+			size += len(item)
+		}
+		if size > largestBefore {
+			return nil, &wire.BadRequest{Param: "previous_response_id", Code: wire.Invalid,
+				Message: "The responses that this one goes on from hold more than 32 MiB together. Begin a new conversation."}
 		}
 		if chain = append([]openai.Stored{s}, chain...); len(chain) > longestChain {
 			return nil, &wire.BadRequest{Param: "previous_response_id", Code: wire.Invalid, Message: "This response goes on from more than 1000 others. Begin a new conversation."}

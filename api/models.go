@@ -169,7 +169,7 @@ func (a *API) loadOrLeave(x exchange, req ollama.Request) (name string, err erro
 		a.Workers.Unload(prompt.Person, prompt.Model)
 		return passport.Name, nil
 	}
-	if err := a.Workers.Warm(x.r.Context(), prompt.Person, prompt.Model); err != nil {
+	if err := a.Workers.Load(x.r.Context(), prompt); err != nil {
 		return "", fmt.Errorf("loading a model: %w", err)
 	}
 	return passport.Name, nil

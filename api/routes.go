@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -14,10 +15,8 @@ type route struct {
 }
 
 func (rt route) speaks(d dialect) bool {
-	for _, o := range rt.only {
-		if o == d {
-			return true
-		}
+	if slices.Contains(rt.only, d) {
+		return true
 	}
 	return len(rt.only) == 0
 }

@@ -92,7 +92,7 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, ask Ask, yield f
 		return fmt.Errorf("finding the model: %w", err)
 	}
 	var spent engine.Usage
-	prompt := a.compose(s.Person, passport.Digest, ask)
+	prompt := a.compose(s, passport.Digest, ask)
 	for i := range max(1, ask.Answers) {
 		another := prompt
 		if seed := prompt.Options.Seed; seed != nil && i > 0 { // else all would be the same
@@ -141,11 +141,11 @@ func (a *Answerer) once(ctx context.Context, p engine.Prompt, cut int, put func(
 	return ErrCutShort
 }
 
-func (a *Answerer) compose(p vault.PersonID, model models.Digest, ask Ask) engine.Prompt {
+func (a *Answerer) compose(s vault.Session, model models.Digest, ask Ask) engine.Prompt {
 	if a.defaults != nil {
 		ask = a.defaults(ask.Model).filled(ask)
 	}
-	return compose(p, model, ask)
+	return compose(s, model, ask)
 }
 
 // Prompt is what the model of a question would hear, for counting and for
@@ -158,7 +158,7 @@ func (a *Answerer) Prompt(s vault.Session, ask Ask) (engine.Prompt, models.Passp
 	if err != nil {
 		return engine.Prompt{}, models.Passport{}, fmt.Errorf("finding the model: %w", err)
 	}
-	return a.compose(s.Person, passport.Digest, ask), passport, nil
+	return a.compose(s, passport.Digest, ask), passport, nil
 }
 
 func (a *Answerer) find(name string) (models.Passport, error) {

@@ -12,9 +12,10 @@ import (
 
 // compose makes what the model hears. Control tokens in its texts, the person's
 // own too, are broken by the engine, which knows the model's vocabulary.
-func compose(p vault.PersonID, model models.Digest, ask Ask) engine.Prompt {
-	return engine.Prompt{Person: engine.Person(p), Model: model, Messages: slices.Clone(ask.Messages), Text: ask.Text, Options: ask.Options,
-		ContextTokens: ask.ContextTokens, LeaveRoom: ask.Fit, KeepAlive: ask.KeepAlive}
+func compose(s vault.Session, model models.Digest, ask Ask) engine.Prompt {
+	return engine.Prompt{Person: engine.Person(s.Person), Model: model, Messages: slices.Clone(ask.Messages), Text: ask.Text, Options: ask.Options,
+		ContextTokens: ask.ContextTokens, LeaveRoom: ask.Fit, KeepAlive: ask.KeepAlive,
+		Keep: !s.Guest() && s.Unlocked()}
 }
 
 // WithMaterial asks a question about a text that somebody else may have

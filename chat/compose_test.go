@@ -12,7 +12,7 @@ import (
 
 func TestComposeLeavesTheAskAlone(t *testing.T) {
 	ask := Ask{Messages: []engine.Message{{Role: engine.User, Content: "hi"}}}
-	p := compose(vault.Owner, models.Digest{9}, ask)
+	p := compose(vault.Session{Person: vault.Owner}, models.Digest{9}, ask)
 	p.Messages[0].Content = "changed"
 	if ask.Messages[0].Content != "hi" {
 		t.Error("the prompt shares the caller's messages")
@@ -47,7 +47,7 @@ func TestMaterialStaysMaterial(t *testing.T) {
 			if material != "" && strings.Contains(ask.Messages[0].Content, material) {
 				t.Error("material reached the system's turn")
 			}
-			p := compose(vault.Owner, models.Digest{}, ask)
+			p := compose(vault.Session{Person: vault.Owner}, models.Digest{}, ask)
 			user := p.Messages[1].Content
 			head, rest, _ := strings.Cut(user, "\n")
 			mark, ok := strings.CutPrefix(head, "MATERIAL ")

@@ -18,6 +18,7 @@ type facts struct {
 	shape models.Shape
 	size  int64
 	kind  string // quantisation
+	saved int64  // most that a snapshot may have, in bytes
 	rest  int64  // most that was seen beside keys and values, in bytes; 0 before
 }
 
@@ -31,6 +32,16 @@ func (f *facts) need(context int) models.Need {
 
 // Budget is the memory that all workers together may need, in bytes.
 func (e *Engine) Budget() int64 { return e.cfg.Memory }
+
+// snapshot is what a snapshot of so many tokens may have, whose keys and values
+// have cache bytes. It lies in memory beside them for a moment, of one worker at
+// a time: the largest is set aside once.
+func (f *facts) snapshot(cache int64, tokens int) int64 {
+	if f.saved == 0 {
+		return 0
+	}
+	return min(f.saved, cache+cache/64+16*int64(tokens)+1<<20)
+}
 
 // know reads a model's header, once.
 func (e *Engine) know(d models.Digest) error {
@@ -51,7 +62,7 @@ func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation}
+		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation, saved: e.cfg.Snapshots}
 	}
 	return nil
 }
@@ -66,6 +77,12 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 		}
 	}
 	tokens := max(s.context, want)
+	// Who wants a little more with each question shall not get a new worker each time.
+	if more := s.context + s.context/2; s.worker != nil && want > s.context && want < more {
+		if n := f.need(more); n.Private()+n.Weights <= e.cfg.Memory {
+			tokens = more
+		}
+	}
 	if s.most > 0 {
 		tokens = min(tokens, s.most)
 	}
@@ -77,7 +94,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	}
 	for {
 		n := f.need(tokens)
-		if n.Private()+n.Weights <= e.cfg.Memory {
+		if n.Private()+n.Weights+f.snapshot(n.Cache, tokens) <= e.cfg.Memory {
 			break
 		}
 		if tokens/2 < leastContext {
@@ -99,6 +116,7 @@ func noRoom(n models.Need, memory int64) *Fault {
 // that are on their way out if going.
 func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	weights := map[models.Digest]int64{}
+	snapshot := int64(0)
 	count := func(d models.Digest, n models.Need) {
 		bytes += n.Private()
 		weights[d] = max(weights[d], n.Weights)
@@ -107,11 +125,16 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	for _, other := range e.seats {
 		if other.worker != nil && (!going || other.worker.life.Err() == nil) {
 			count(other.key.model, other.worker.need)
+			snapshot = max(snapshot, other.worker.snapshot)
 		}
 	}
 	if s != nil {
-		count(s.key.model, e.facts[s.key.model].need(s.context))
+		f := e.facts[s.key.model]
+		n := f.need(s.context)
+		count(s.key.model, n)
+		snapshot = max(snapshot, f.snapshot(n.Cache, s.context))
 	}
+	bytes += snapshot
 	for _, w := range weights {
 		bytes += w
 	}
@@ -175,17 +198,26 @@ func (e *Engine) yield(s *seat) {
 // measured corrects what is thought of a model's need by what one of its
 // workers holds after an answer.
 func (e *Engine) measured(w *worker) {
-	held, ok := privateMemory(w.proc.PID())
-	if !ok {
-		return
+	if held, ok := privateMemory(w.proc.PID()); ok {
+		e.holds(w, held)
 	}
+}
+
+// holds is measured for so many bytes. What a worker holds it is held to have,
+// but of other workers of its model only twice the estimate is believed: an engine
+// keeps what long prompts made it take, and nobody's prompts shall make a model
+// too large for everybody.
+func (e *Engine) holds(w *worker, held int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.facts[w.key.model]
 	rest := held - f.need(w.context).Cache
-	if rest <= f.rest {
+	if rest <= 0 {
 		return
 	}
-	f.rest = rest
-	w.need = f.need(w.context)
+	guess := (&facts{shape: f.shape, size: f.size, kind: f.kind}).need(w.context)
+	f.rest = max(f.rest, min(rest, 2*guess.Rest))
+	n := f.need(w.context)
+	n.Rest = max(n.Rest, rest+rest/10)
+	w.need = n
 }

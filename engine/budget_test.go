@@ -164,6 +164,58 @@ func TestContextIsAskedFor(t *testing.T) {
 	faultOf(t, err, BadRequest)
 }
 
+// A client whose wish grows by a token with each question does not have the
+// engine start for each.
+func TestContextDoesNotCreep(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.ContextTokens = 128 })
+	began := map[*worker]bool{}
+	for i := range 20 {
+		p := ask("bado", 1)
+		p.ContextTokens = 128 + i
+		if _, _, err := collect(t.Context(), e, p); err != nil {
+			t.Fatal(err)
+		}
+		w := workerOf(t, e, p)
+		if began[w] = true; w.context < p.ContextTokens {
+			t.Errorf("%d tokens for %d", w.context, p.ContextTokens)
+		}
+	}
+	if len(began) > 2 {
+		t.Errorf("%d workers were started", len(began))
+	}
+}
+
+// A model that was let go and is loaded again stays, as long as was asked for.
+func TestLoadedAfterUnloaded(t *testing.T) {
+	e, ask := startTiny(t, nil, func(c *Config) { c.ContextTokens = 128 })
+	p := ask("bado", 1)
+	p.KeepAlive = new(time.Duration(0))
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, long := range []*time.Duration{nil, new(time.Duration(-1)), new(time.Hour)} {
+		e.Unload(p.Person, p.Model)
+		p.KeepAlive, p.ContextTokens = long, 200
+		if err := e.Load(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		w := workerOf(t, e, p)
+		if w.life.Err() != nil || w.context != 200 {
+			t.Errorf("%d tokens, %v", w.context, w.life.Err())
+		}
+		e.mu.Lock()
+		kept := e.seats[w.key].kept
+		e.mu.Unlock()
+		if want := e.cfg.KeepAlive; long == nil && kept != want || long != nil && kept != *long {
+			t.Errorf("kept for %v", kept)
+		}
+	}
+	p.ContextTokens = -1
+	if err := e.Load(t.Context(), p); err == nil {
+		t.Error("a conversation of -1 tokens")
+	}
+}
+
 // A question that goes while it waits for memory is out of the line.
 func TestLeavingTheLine(t *testing.T) {
 	e, ask := startTiny(t, nil, func(c *Config) { c.MaxWorkers = 1 })
@@ -185,4 +237,50 @@ func TestLeavingTheLine(t *testing.T) {
 		t.Errorf("%v, %d in line", err, e.inLine())
 	}
 	stop()
+}
+
+// What a worker holds is looked at although the caller leaves with the last
+// word, as chat does.
+func TestNeedIsMeasured(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 2)
+	for d, err := range e.Generate(t.Context(), p) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Finish != "" {
+			break
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.facts[p.Model].rest <= 0 {
+		t.Error("nothing was measured")
+	}
+}
+
+// A worker that somebody's prompts made large counts as large, and makes no other
+// worker of its model too large for this machine.
+func TestOneLargeWorkerDoesNotShutOutTheOthers(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 2)
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Fatal(err)
+	}
+	e.cfg.Memory = 8 << 30
+	w := workerOf(t, e, p)
+	e.holds(w, 6<<30)
+	e.mu.Lock()
+	bytes, _ := e.used(nil, false)
+	e.mu.Unlock()
+	if bytes < 6<<30 {
+		t.Errorf("a worker that holds 6 GiB counts as %d", bytes)
+	}
+	if n := need(t, e, p.Model); n.Private() > 1<<30 {
+		t.Errorf("every other one counts as %d", n.Private())
+	}
+	p.Person = "bela"
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Error(err)
+	}
 }

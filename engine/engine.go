@@ -104,6 +104,7 @@ type Prompt struct {
 
 	ContextTokens int            // that the model shall be able to look at, at least; bounded by the model's own and by memory; 0 for the default
 	LeaveRoom     bool           // refuse it as TooLong where it leaves less room for the answer than room says
+	Keep          bool           // what the worker reads may be kept by Config.Keeper: the person keeps things, and their vault is open
 	KeepAlive     *time.Duration // of the worker after this; 0 ends it, below 0 keeps it as long as its person's vault is open; nil for the default
 }
 

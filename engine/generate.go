@@ -35,8 +35,9 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	if err != nil {
 		return err
 	}
+	talk := e.talkOf(ctx, p)
 	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
-		return e.ask(ctx, w, p, yield)
+		return e.ask(ctx, w, p, talk, yield)
 	})
 }
 
@@ -52,7 +53,7 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 		return err
 	}
 	defer e.rise(s)
-	e.keep(s, keep)
+	e.keepAlive(s, keep)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
@@ -108,8 +109,11 @@ func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Contex
 }
 
 // ask puts p to w. sent tells whether text reached the caller.
-func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta) bool) (sent bool, err error) {
+func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, yield func(Delta) bool) (sent bool, err error) {
 	err = e.work(ctx, w, func(ctx context.Context, pulse *pulse) error {
+		pulse.rest()
+		forgotten := e.resume(ctx, w, talk)
+		pulse.wait(0)
 		reply, events, tokens, err := e.put(ctx, w, p, pulse)
 		if err != nil {
 			return err
@@ -126,11 +130,15 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, yield func(Delta)
 			}
 			pulse.rest() // the caller may take its time
 			sent = sent || !step.done
+			if step.done {
+				e.measured(w) // before the caller hears of the end, for then it leaves
+				u := step.piece.Usage
+				e.heard(w, talk, u.PromptTokens+u.AnswerTokens, forgotten)
+			}
 			if !yield(step.piece) {
 				return errLeft
 			}
 			if step.done {
-				e.measured(w)
 				return nil
 			}
 			reply.slow() // the first text came at once
@@ -227,15 +235,25 @@ const goneWithin = 2 * time.Second
 
 // Warm starts the worker of a person and a model before it is asked.
 func (e *Engine) Warm(ctx context.Context, person Person, model models.Digest) error {
-	s, stay, err := e.sit(ctx, key{model: model, person: person})
+	return e.Load(ctx, Prompt{Person: person, Model: model})
+}
+
+// Load is Warm for the worker that p would have: of what p says only Person, Model,
+// ContextTokens and KeepAlive count.
+func (e *Engine) Load(ctx context.Context, p Prompt) error {
+	if err := p.checkContext(); err != nil {
+		return err
+	}
+	s, stay, err := e.sit(ctx, key{model: p.Model, person: p.Person})
 	if err != nil {
 		return err
 	}
 	defer e.rise(s)
+	e.keepAlive(s, p.KeepAlive)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	_, err = e.worker(staying, s, 0)
+	_, err = e.worker(staying, s, p.ContextTokens)
 	switch {
 	case err == nil:
 		return nil

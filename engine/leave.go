@@ -15,8 +15,12 @@ func (e *Engine) Leave(person Person) {
 		}
 		s.end()
 		s.stay, s.end = context.WithCancel(e.life)
-		if s.worker != nil {
-			s.worker.stop(errDone)
+		if w := s.worker; w != nil {
+			w.talk = nil // nothing can be sealed any more
+			if w.unkeep != nil {
+				w.unkeep()
+			}
+			w.stop(errDone)
 		}
 	}
 }

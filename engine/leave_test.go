@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"abaton.local/sandbox"
 )
 
 // A person's vault is locked: no question of theirs, not even one that waits
@@ -44,4 +47,47 @@ func TestLeaveEndsWhatWaits(t *testing.T) {
 	if _, _, err := collect(t.Context(), e, ask("deba", 2)); err != nil {
 		t.Error(err)
 	}
+}
+
+// Workers that are ended while they start did not crash: whoever locks their
+// vault, or asks and hangs up, a few times in a row is not shut out for it.
+func TestEndedWhileStartingIsNoCrash(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	p := ask("bado", 1)
+	launch, starting := e.launch, make(chan struct{})
+	e.launch = func(ctx context.Context, _ sandbox.Spec) (*sandbox.Process, error) {
+		starting <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	for range 10 {
+		left := make(chan error, 1)
+		go func() {
+			_, _, err := collect(t.Context(), e, p)
+			left <- err
+		}()
+		select {
+		case <-starting:
+		case err := <-left:
+			t.Fatalf("it is not even begun: %v", err)
+		}
+		e.Leave(p.Person)
+		if err := <-left; err == nil {
+			t.Fatal("it was answered by nobody")
+		}
+	}
+	for e.working(p) {
+		time.Sleep(time.Millisecond)
+	}
+	e.launch = launch
+	if _, _, err := collect(t.Context(), e, p); err != nil {
+		t.Error(err)
+	}
+}
+
+func (e *Engine) working(p Prompt) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.seats[key{model: p.Model, person: p.Person}]
+	return s != nil && s.worker != nil
 }

@@ -8,8 +8,8 @@ import (
 	"abaton.local/sandbox"
 )
 
-// Sizes of what an engine may write. Snapshots of its memory are the only files
-// it could make, and nobody asks for one yet.
+// Sizes of what an engine may write where no snapshot is made of it; else they
+// follow what that needs.
 const (
 	runSize  = 64 << 20
 	fileSize = 64 << 20
@@ -20,7 +20,7 @@ const (
 // loader finds them with and without a root of its own; there is no cache of
 // them in the jail, so their folders are named. Program, folder and model are
 // what was checked, by inode; system libraries belong to root and go by path.
-func jailSpec(pack *enginepack.Pack, held *enginepack.Held, path string, model *os.File, f flags, memory int64) sandbox.Spec {
+func jailSpec(pack *enginepack.Pack, held *enginepack.Held, path string, model *os.File, f flags, memory, snapshot int64) sandbox.Spec {
 	s := sandbox.Spec{
 		Name:     "engine",
 		Program:  sandbox.File{Path: pack.Server, Inside: packInside, Exec: true, Opened: held.Server},
@@ -28,8 +28,8 @@ func jailSpec(pack *enginepack.Pack, held *enginepack.Held, path string, model *
 		Args:     f.args,
 		Policy:   sandbox.Native,
 		Memory:   memory,
-		RunSize:  runSize,
-		FileSize: fileSize,
+		RunSize:  max(runSize, snapshot+1<<20),
+		FileSize: max(fileSize, snapshot),
 		RunDirs:  []string{"slots"},
 	}
 	folders := pack.LibDirs()

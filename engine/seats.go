@@ -80,8 +80,8 @@ func (e *Engine) leave(s *seat) {
 	e.changed()
 }
 
-// keep says how long the worker of s stays once nobody asks it; nil for the default.
-func (e *Engine) keep(s *seat, d *time.Duration) {
+// keepAlive says how long the worker of s stays once nobody asks it; nil for the default.
+func (e *Engine) keepAlive(s *seat, d *time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s.kept = e.cfg.KeepAlive; d != nil {
@@ -191,7 +191,9 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 // begin starts a worker for s. The caller holds mu.
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
-	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: e.facts[s.key.model].need(s.context), ready: make(chan struct{}), gone: make(chan struct{})}
+	f := e.facts[s.key.model]
+	need := f.need(s.context)
+	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: need, snapshot: f.snapshot(need.Cache, s.context), ready: make(chan struct{}), gone: make(chan struct{})}
 	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)

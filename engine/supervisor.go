@@ -40,6 +40,9 @@ type Config struct {
 	KeepAlive     time.Duration // how long a worker is kept that nobody asks; 0 takes five minutes
 	Patience      Patience
 
+	Keeper    Keeper // of snapshots; nil keeps none
+	Snapshots int64  // bytes that one may have; 0 takes 2 GiB; never more than an eighth of Memory
+
 	LinkDir string // the working directory, writable: short links to sockets live there for a moment
 	Log     *slog.Logger
 }
@@ -55,6 +58,7 @@ type Engine struct {
 
 	turns turns
 	links links
+	slots chan struct{}   // full while a snapshot lies in memory beside what it is of
 	life  context.Context // of all workers
 	end   context.CancelFunc
 	procs sync.WaitGroup // one for each worker
@@ -101,6 +105,11 @@ func New(c Config) (*Engine, error) {
 	orElse(&c.MaxQueue, 512)
 	orElse(&c.MaxWorkers, 64)
 	orElse(&c.KeepAlive, 5*time.Minute)
+	orElse(&c.Snapshots, 2<<30)
+	c.Snapshots = min(c.Snapshots, c.Memory/8)
+	if c.Keeper == nil {
+		c.Snapshots = 0
+	}
 	c.Patience = c.Patience.withDefaults()
 	e := &Engine{
 		cfg: c, encode: encodeChat,
@@ -110,6 +119,7 @@ func New(c Config) (*Engine, error) {
 		held:    map[models.Digest]int{},
 		suspect: map[[32]byte]int{},
 		change:  make(chan struct{}),
+		slots:   make(chan struct{}, 1),
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.life, e.end = context.WithCancel(context.Background())

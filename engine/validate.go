@@ -31,11 +31,11 @@ func (p Prompt) check() error {
 	if p.Model.IsZero() {
 		return outOfRange("model", "it is missing")
 	}
+	if err := p.checkContext(); err != nil {
+		return err
+	}
 	if p.Text != "" {
 		return p.checkText()
-	}
-	if p.ContextTokens < 0 || p.ContextTokens > maxContext {
-		return outOfRange("num_ctx", "it must be 1 to 16777216, or left out")
 	}
 	if len(p.Messages) == 0 || len(p.Messages) > maxMessages {
 		return outOfRange("messages", "there must be 1 to 4096 of them")
@@ -65,6 +65,13 @@ func (p Prompt) check() error {
 }
 
 // checkText is check for a text that is continued as it stands.
+func (p Prompt) checkContext() error {
+	if p.ContextTokens < 0 || p.ContextTokens > maxContext {
+		return outOfRange("num_ctx", "it must be 1 to 16777216, or left out")
+	}
+	return nil
+}
+
 func (p Prompt) checkText() error {
 	switch {
 	case len(p.Messages) > 0:

@@ -46,8 +46,14 @@ type worker struct {
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	need    models.Need      // in memory; guarded by Engine.mu
-	gone    chan struct{}    // closed when the process has ended and nothing is left of it
-	fault   *Fault           // set before gone: why it ended, nil when we wanted it to
+
+	snapshot  int64  // bytes set aside for one; never changes
+	talk      *talk  // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
+	forgotten int    // times that its person deleted something; guarded by Engine.mu
+	unkeep    func() // stops a snapshot on its way to its keeper; guarded by Engine.mu
+
+	gone  chan struct{} // closed when the process has ended and nothing is left of it
+	fault *Fault        // set before gone: why it ended, nil when we wanted it to
 }
 
 // Why a worker is ended by us.
@@ -78,6 +84,9 @@ func (w *worker) up() bool {
 func (w *worker) run(e *Engine) *Fault {
 	ctx := w.life
 	if fault := w.start(ctx, e); fault != nil {
+		if ctx.Err() != nil {
+			return nil // it was to end before it ran, and nothing failed
+		}
 		return fault
 	}
 	err := w.load(ctx, e.cfg.Patience)
@@ -92,6 +101,10 @@ func (w *worker) run(e *Engine) *Fault {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	var last *sealing
+	if err == errDone && w.up() {
+		last = e.save(w)
+	}
 	select {
 	case <-w.proc.Done():
 	default:
@@ -100,6 +113,9 @@ func (w *worker) run(e *Engine) *Fault {
 	}
 	<-w.said.done
 	_ = w.proc.RunDir().Close() // waits for a dial in progress
+	if last != nil {
+		e.keep(w, last)
+	}
 	loaded := w.up()
 	return w.why(err, loaded)
 }
@@ -141,7 +157,7 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		return unstarted(err)
 	}
 	defer held.Close()
-	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory)
+	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory, w.snapshot)
 	spec.Stderr = out
 	if w.proc, err = e.launch(ctx, spec); err != nil {
 		r.Close()

@@ -73,6 +73,9 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	if no := capability(r, &from); no != nil {
 		return no
 	}
+	if from.keyless && !onlyModels(r.URL.Path) {
+		return notHere() // not the public pages either: nobody types a passphrase there
+	}
 	crowd := &d.crowd
 	if isEntrance(r.URL.Path) {
 		// Anybody may send a login, and slowly: it must not take the place of

@@ -65,10 +65,10 @@ func (u unkeyed) CloseWrite() error { return closeWrite(u.Conn) }
 // onlyModels reports whether a path is none of the door's and the desks' own:
 // what those do needs somebody who showed a credential by themselves.
 func onlyModels(path string) bool {
-	return !strings.HasPrefix(path, "/abaton/") && !strings.HasPrefix(path, "/audit/") && path != "/abaton" && path != "/audit"
+	return !strings.HasPrefix(path, "/abaton/") && !strings.HasPrefix(path, "/audit/") && path != "/abaton" && path != "/audit" && path != "/metrics"
 }
 
-// act tells as whom somebody acts who came without a key.
+// act tells as whom somebody acts who came without a key, for a path of models.
 func (k *keyless) act(from peer, r *http.Request) (vault.Session, *refusal) {
 	for _, browsers := range []string{"Origin", "Referer", "Cookie", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"} {
 		if len(r.Header.Values(browsers)) > 0 {
@@ -76,12 +76,9 @@ func (k *keyless) act(from peer, r *http.Request) (vault.Session, *refusal) {
 				message: "This address serves programs, and this request comes from a browser. A page needs a key of its own at Abaton's own address."}
 		}
 	}
-	switch {
-	case !from.known || from.uid != k.account:
+	if !from.known || from.uid != k.account {
 		return vault.Session{}, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "wrong_account",
 			message: "This address acts for another account of this machine. Use Abaton's own address with a key of yours: `abaton keys create NAME`."}
-	case !onlyModels(r.URL.Path):
-		return vault.Session{}, notHere()
 	}
 	s, err := k.session(r.Context())
 	switch {
@@ -115,6 +112,8 @@ func capability(r *http.Request, from *peer) *refusal {
 			message: "A key in the address works on this machine alone. Send the header \"Authorization: Bearer abt_…\"."}
 	case !onlyModels(r.URL.Path) || isPublic(r.URL.Path):
 		return notHere()
+	case strings.HasPrefix(token, sessionPrefix):
+		return unknownPerson("A session's secret is no key, and belongs in no address.")
 	}
 	from.token = token
 	return nil

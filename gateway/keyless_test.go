@@ -62,9 +62,21 @@ func TestProgramsWithoutAKey(t *testing.T) {
 			t.Errorf("%s: %s %s", header, a.Status, a.body)
 		}
 	}
-	for _, path := range []string{"/abaton/do/history/list", "/audit/checkpoint", "/abaton/session", "/abaton/lock", "/abaton", "/audit"} {
+	for _, path := range []string{"/abaton/do/history/list", "/audit/checkpoint", "/abaton/session", "/abaton/lock", "/abaton", "/audit", "/metrics"} {
 		if a := get(path); a.StatusCode != 404 {
 			t.Errorf("%s: %s %s", path, a.Status, a.body)
+		}
+	}
+	// Nor do the pages that are open to everybody elsewhere: whoever else may have
+	// taken this address would ask for passphrases there.
+	for _, path := range []string{pathLogin, pathJoin} {
+		if a := raw(t, "tcp", address, posted(path, address, w.credentials(mia))); a.StatusCode != 404 || strings.Contains(a.body, sessionPrefix) {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
+	for _, path := range []string{pathCertificate, pathAuthority, "/c/abt_x" + pathCertificate, "/%61baton/certificate"} {
+		if a := get(path); a.StatusCode != 404 {
+			t.Errorf("%s: %s", path, a.Status)
 		}
 	}
 	if a := raw(t, "tcp", address, request("GET", "/api/tags", "evil.example")); a.StatusCode != 421 {
@@ -134,13 +146,20 @@ func TestKeyInTheAddress(t *testing.T) {
 		}
 	}
 	all := w.token(t, mia, vault.ScopeAll)
-	for _, path := range []string{"/abaton/session", "/abaton/do/history/list", "/audit/checkpoint", "/health", "/abaton/login"} {
+	for _, path := range []string{"/abaton/session", "/abaton/do/history/list", "/audit/checkpoint", "/health", "/abaton/login", "/metrics"} {
 		if a := w.get(t, "/c/"+all+path); a.StatusCode != 404 {
 			t.Errorf("%s: %s %s", path, a.Status, a.body)
 		}
 	}
 	if a := w.get(t, "/c/"+token+"/v1/models", "Origin: https://evil.example"); a.StatusCode != 403 {
 		t.Errorf("a foreign page: %s", a.Status)
+	}
+	// A session does more than any key, and its secret is nobody's to write down.
+	session := w.login(t, olga)
+	for _, path := range []string{"/v1/models", "/metrics", "/"} {
+		if a := w.get(t, "/c/"+session+path); a.StatusCode == 200 {
+			t.Errorf("a session's secret in an address: %s %s", a.Status, a.body)
+		}
 	}
 	if log := w.log.String(); strings.Contains(log, token) || strings.Contains(log, token[4:20]) || strings.Contains(log, "/c/") {
 		t.Error("the log holds a key")

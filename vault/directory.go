@@ -24,6 +24,11 @@ type Config struct {
 	// Cost of new passphrases. The zero Cost is calibrated once, at the first
 	// start, and then kept in the directory.
 	Cost Cost
+	// Opened, where given, is called when a person's vault was opened, before any
+	// session has it; Closing, when the last one is gone and its keys are about to
+	// follow: they wait until it returns. Neither must call back into the directory.
+	Opened  func(PersonID, *Vault)
+	Closing func(PersonID)
 	// Locked, where given, is called when a person's keys are gone, or the person:
 	// what still holds their words must end. It must not call back into the
 	// directory.
@@ -131,7 +136,7 @@ func OpenDirectory(ctx context.Context, c Config) (*Directory, error) {
 		people: map[PersonID]*person{}, names: map[string]*person{}, notes: map[ID]*invitation{},
 		tokens: map[tokenID]*tokenEntry{}, leases: map[tokenID]Session{}, deeds: map[tokenID]time.Time{},
 	}
-	d.lobby.closing, d.lobby.locked = d.closing, d.wasLocked
+	d.lobby.opened, d.lobby.closing, d.lobby.locked = c.Opened, d.closing, d.wasLocked
 	d.lobby.tokenIdle = min(cmp.Or(c.TokenIdle, tokenLock), idleLock)
 	if err := d.open(ctx); err != nil {
 		if d.vault != nil {
@@ -344,6 +349,9 @@ func (d *Directory) note(id ID, v *Vault) {
 
 // closing is a vault's last moment before its keys go.
 func (d *Directory) closing(o *home, v *Vault) {
+	if d.config.Closing != nil {
+		d.config.Closing(o.person)
+	}
 	// A journal that cannot be written must not keep the keys in memory.
 	_ = noteDeed(context.Background(), v, Deed{At: d.config.Now(), What: DeedLocked})
 	d.note(identity(o.person), v)

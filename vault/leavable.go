@@ -72,12 +72,14 @@ func follow[T any](ctx context.Context, l *leavable, seq func(context.Context) i
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		items := make(chan asked[T], 32)
+		var cut error // why not all of seq is in items; set before they are closed
 		go func() {
 			defer close(items)
 			for v, err := range seq(ctx) {
 				select {
 				case items <- asked[T]{v, err}:
 				case <-ctx.Done():
+					cut = ctx.Err()
 					return
 				}
 			}
@@ -86,6 +88,9 @@ func follow[T any](ctx context.Context, l *leavable, seq func(context.Context) i
 			select {
 			case i, more := <-items:
 				if !more {
+					if cut != nil { // half of it must not look like all
+						yield(none, cut)
+					}
 					return
 				}
 				if yield(i.value, i.err) {

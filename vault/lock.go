@@ -29,10 +29,11 @@ var ErrEnded = errors.New("this session has ended: sign in again")
 type sessions struct {
 	now       func() time.Time
 	arena     *arena
-	tokenIdle time.Duration       // of what a token opened
-	closing   func(*home, *Vault) // the vault's last words, before its keys go
-	locked    func(PersonID)      // after a person's keys are gone
-	wake      chan struct{}       // of run: a deadline may have come nearer
+	tokenIdle time.Duration          // of what a token opened
+	opened    func(PersonID, *Vault) // may be nil
+	closing   func(*home, *Vault)    // the vault's last words, before its keys go
+	locked    func(PersonID)         // after a person's keys are gone
+	wake      chan struct{}          // of run: a deadline may have come nearer
 
 	mu     sync.Mutex
 	open   map[PersonID]*home
@@ -102,6 +103,9 @@ func (s *sessions) enter(person PersonID, way SlotKind, root *[cellSize]byte, op
 		s.arena.release(root)
 	} else if o.vault, err = open(); err == nil {
 		o.root = root
+		if s.opened != nil {
+			s.opened(person, o.vault)
+		}
 	} else {
 		o.vault = nil
 		s.arena.release(root)

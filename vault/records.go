@@ -19,6 +19,8 @@ const (
 	KindToken        Kind = 6
 	KindSetting      Kind = 7
 	KindDocument     Kind = 8
+	KindResponse     Kind = 9  // kept because a program asked for it
+	KindResume       Kind = 10 // what a model had read of a conversation, so that it need not read it again
 )
 
 // Kinds of what a vault keeps for itself; no record has them.

@@ -44,6 +44,17 @@ type exportedTurn struct {
 // everything that is kept of them, the oldest first, the same bytes each time.
 // What is damaged is left out, and said in the error after all else was written.
 func (h *History) ExportJSON(ctx context.Context, w io.Writer, ids ...vault.ID) error {
+	return h.exportJSON(ctx, w, func(io.Writer) error { return nil }, ids)
+}
+
+// ExportAll is ExportJSON of all conversations, with more members of the
+// document: more writes them, each after a comma. What it writes that is damaged
+// is left out and said like that of conversations.
+func (h *History) ExportAll(ctx context.Context, w io.Writer, more func(io.Writer) error) error {
+	return h.exportJSON(ctx, w, more, nil)
+}
+
+func (h *History) exportJSON(ctx context.Context, w io.Writer, more func(io.Writer) error, ids []vault.ID) error {
 	list, err := h.oldestFirst(ids)
 	if err != nil {
 		return fmt.Errorf("exporting: %w", err)
@@ -70,7 +81,16 @@ func (h *History) ExportJSON(ctx context.Context, w io.Writer, ids ...vault.ID) 
 		return err
 	})
 	if err == nil {
-		_, err = io.WriteString(w, "\n]}\n")
+		_, err = io.WriteString(w, "\n]")
+	}
+	if err == nil {
+		err = more(w)
+		if _, damaged := errors.AsType[*vault.Damage](err); damaged {
+			damage, err = errors.Join(damage, err), nil
+		}
+	}
+	if err == nil {
+		_, err = io.WriteString(w, "}\n")
 	}
 	if err != nil {
 		return fmt.Errorf("exporting: %w", err)

@@ -81,7 +81,7 @@ func openBeside(ctx context.Context, p *program, w asWhom) (*answers, error) {
 	if err := closeWays(p); err != nil {
 		return nil, o.shut(err)
 	}
-	h, s, err := welcome(ctx, p, r.leave)
+	h, s, err := welcome(ctx, p, r)
 	if err != nil {
 		return nil, o.shut(err)
 	}
@@ -110,21 +110,26 @@ type opened struct {
 	p       *program
 	r       *rooms
 	h       *home
-	running context.Context
+	running context.Context // of the engine
 	stop    context.CancelFunc
+	locking context.Context // of whoever is idle; it ends first, for what engines had read is sealed then
+	lock    context.CancelFunc
 	work    errgroup.Group
+	locks   errgroup.Group
 }
 
 func atWork(ctx context.Context, p *program, r *rooms) *opened {
 	o := &opened{p: p, r: r}
 	o.running, o.stop = context.WithCancel(context.WithoutCancel(ctx))
+	o.locking, o.lock = context.WithCancel(context.WithoutCancel(ctx))
 	return o
 }
 
 // live has whoever is idle locked from now on. Without a home nobody lives here.
 func (o *opened) live(h *home) {
 	if o.h = h; h != nil {
-		o.work.Go(func() error { return h.people.Run(o.running) })
+		o.r.keeper = h.resume
+		o.locks.Go(func() error { return h.people.Run(o.locking) })
 	}
 }
 
@@ -143,9 +148,13 @@ func (o *opened) shut(why error) error {
 	if o.h != nil { // before the sessions end: what is sealed now needs keys
 		err = o.h.closeHistories(context.Background())
 	}
+	o.lock()
+	locked := o.locks.Wait()
 	o.stop()
-	if e := o.work.Wait(); !errors.Is(e, context.Canceled) {
-		err = errors.Join(err, e)
+	for _, e := range []error{locked, o.work.Wait()} {
+		if !errors.Is(e, context.Canceled) {
+			err = errors.Join(err, e)
+		}
 	}
 	if o.h != nil {
 		err = errors.Join(err, o.h.close())
@@ -173,7 +182,7 @@ func homeFor(ctx context.Context, p *program, r *rooms, w asWhom) (*home, error)
 	if w.guest || !w.terminal || !isHome(p.cfg.Folders) {
 		return nil, nil
 	}
-	h, err := openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{locked: r.leave}})
+	h, err := openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{rooms: r}})
 	if err == nil && h.people.Unclaimed() {
 		return nil, h.close()
 	}

@@ -40,6 +40,7 @@ type config struct {
 	Instruction    *string  `toml:"instruction"`
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
+	ResumeSpace    int      `toml:"resume_space"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	Witnesses      []string `toml:"witnesses"`
 	User           string   `toml:"user"`
@@ -107,6 +108,7 @@ var settings = []setting{
 	{"instruction", "TEXT", "what a model is told before a conversation at the terminal (small models: to be truthful and brief)", func(c *config) any { return &c.Instruction }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
+	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
 	{"person", "NAME", "who you are here (the name of your account)", func(c *config) any { return &c.Person }},
@@ -115,7 +117,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeylessAddress: "127.0.0.1:11434", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, User: "abaton"}
+	return config{Address: "127.0.0.1:8226", KeylessAddress: "127.0.0.1:11434", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, ResumeSpace: 2048, User: "abaton"}
 }
 
 // flagged collects the flags given, by key, so that they can be applied last.
@@ -295,6 +297,8 @@ func (c *config) check(origin map[string]string) error {
 		return bad("keep_alive", "1s or more, or -1 for ever")
 	case c.MaxWaiting < 1 || c.MaxWaiting > 10000:
 		return bad("max_waiting", "from 1 to 10000")
+	case c.ResumeSpace < 0 || c.ResumeSpace > 1<<20:
+		return bad("resume_space", "from 1 to 1048576 MB, or 0 for nothing")
 	case c.User == "" || c.User == "root":
 		return bad("user", "needs an account other than root")
 	}

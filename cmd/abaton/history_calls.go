@@ -183,6 +183,9 @@ func deleteHistory() call[vault.ID, struct{}] {
 	return call[vault.ID, struct{}]{"history/delete", func(ctx context.Context, h *home, s vault.Session, id vault.ID) (struct{}, error) {
 		x, err := h.history(ctx, s)
 		if err == nil {
+			err = h.unread(ctx, s)
+		}
+		if err == nil {
 			err = x.Delete(ctx, id)
 		}
 		return struct{}{}, err
@@ -233,9 +236,15 @@ func exportHistory() stream[exportIn] {
 		if err := h.people.Exported(ctx, s); err != nil {
 			return err
 		}
-		switch in.Format {
-		case formatMarkdown:
+		switch {
+		case in.Format == formatMarkdown:
 			return x.ExportMarkdown(ctx, w, in.IDs...)
+		case in.Vault:
+			v, err := s.Vault()
+			if err != nil {
+				return err
+			}
+			return x.ExportAll(ctx, w, func(w io.Writer) error { return exportResponses(ctx, v, w) })
 		default:
 			return x.ExportJSON(ctx, w, in.IDs...)
 		}
@@ -251,4 +260,5 @@ const (
 type exportIn struct {
 	Format string     `json:"format"`
 	IDs    []vault.ID `json:"ids"`
+	Vault  bool       `json:"vault,omitempty"` // all that is kept, as JSON
 }

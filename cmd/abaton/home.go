@@ -14,6 +14,8 @@ import (
 
 	"abaton.local/audit"
 	"abaton.local/chat/history"
+	"abaton.local/chat/resume"
+	"abaton.local/engine"
 	"abaton.local/sandbox"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
@@ -28,6 +30,8 @@ type home struct {
 	audit  *audit.Log
 	people *vault.Directory
 	places folders
+	rooms  *rooms         // nil: no engine runs here
+	resume *resume.Keeper // of what engines had read
 
 	verifying *turns        // of each person
 	checking  chan struct{} // holds one while the store's file is read whole
@@ -65,16 +69,17 @@ func newHome(places folders) *home {
 
 // homeOptions say how a home is opened.
 type homeOptions struct {
-	make       bool                 // where there is none
-	newMachine bool                 // the store came here without its device secret
-	accept     *vault.RolledBack    // of the directory itself
-	serving    bool                 // whether or not somebody works
-	locked     func(vault.PersonID) // called when a person's keys are gone
+	make       bool              // where there is none
+	newMachine bool              // the store came here without its device secret
+	accept     *vault.RolledBack // of the directory itself
+	serving    bool              // whether or not somebody works
+	rooms      *rooms            // whose engines hold words of people; nil: none do
 }
 
 // openHome opens the home. The caller holds the store's lock.
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
 	h = newHome(p.cfg.Folders)
+	h.rooms, h.resume = o.rooms, resume.New(int64(p.cfg.ResumeSpace)<<20)
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())
@@ -86,11 +91,12 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
 		Store: h.store, Device: h.device, StateDir: p.cfg.Folders.State, Audit: recorder{h.audit}, Now: time.Now,
 		TokenIdle: tokenIdle(p.cfg.KeepAlive), NewMachine: o.newMachine, Accept: o.accept, Serving: o.serving,
+		Opened:  func(person vault.PersonID, v *vault.Vault) { h.resume.Opened(engine.Person(person), v) },
+		Closing: o.rooms.rest,
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
-			if o.locked != nil {
-				o.locked(person)
-			}
+			h.resume.Closed(engine.Person(person))
+			o.rooms.leave(person)
 		},
 	})
 	return h, err
@@ -187,6 +193,17 @@ func (h *home) history(ctx context.Context, s vault.Session) (*history.History, 
 		k.history = opened
 	}
 	return k.history, nil
+}
+
+// unread sees to it that nothing is kept, now or later, of what engines have read
+// of a person's words until now: something of it is about to be deleted, and
+// nobody can tell in which snapshots it is.
+func (h *home) unread(ctx context.Context, s vault.Session) error {
+	if _, err := s.Vault(); err != nil {
+		return err
+	}
+	h.rooms.unread(s.Person)
+	return h.resume.Forget(ctx, engine.Person(s.Person))
 }
 
 func (h *home) forget(person vault.PersonID) {

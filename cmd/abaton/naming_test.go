@@ -29,10 +29,10 @@ func TestModelTables(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	for text, want := range map[string]string{
-		"[models.a]\ntemperature = 3.0\n":               "models.a: temperature and repeat_penalty: from 0 to 2",
-		"[models.a]\ncontext = 1\n":                     "context: from 64",
+		"[models.a]\ntemperature = 3.0\n":                "models.a: temperature and repeat_penalty: from 0 to 2",
+		"[models.a]\ncontext = 1\n":                      "context: from 64",
 		"[models.a]\nis = \"b\"\n[models.b]\nis=\"c\"\n": "models.a: is: names a name of your own",
-		"[models.a]\ntemprature = 1.0\n":                "no setting is called",
+		"[models.a]\ntemprature = 1.0\n":                 "no setting is called",
 	} {
 		if _, err := read(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)

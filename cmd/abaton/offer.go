@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"strings"
-
-	"abaton.local/vault"
 )
 
 // welcome offers a vault to somebody who waits for engine and model, where
 // nobody has one yet, and makes it. The process is locked down and holds the
 // store's lock. Without a home the person goes on as a guest; without a seat
 // they have still to say who they are.
-func welcome(ctx context.Context, p *program, locked func(vault.PersonID)) (h *home, s *seated, err error) {
+func welcome(ctx context.Context, p *program, r *rooms) (h *home, s *seated, err error) {
 	if isHome(p.cfg.Folders) {
-		if h, err = openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{locked: locked}}); err != nil {
+		if h, err = openHomeFor(ctx, p, &deskOptions{homeOptions: homeOptions{rooms: r}}); err != nil {
 			return nil, nil, err
 		}
 		if !h.people.Unclaimed() {
@@ -46,7 +44,7 @@ func welcome(ctx context.Context, p *program, locked func(vault.PersonID)) (h *h
 	}
 	defer n.wipe()
 	if h == nil { // not before all is said: who stops until here leaves nothing behind
-		if h, err = openHome(ctx, p, homeOptions{make: true, locked: locked}); err != nil {
+		if h, err = openHome(ctx, p, homeOptions{make: true, rooms: r}); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -155,14 +155,14 @@ func TestMessagesForAModel(t *testing.T) {
 		}
 		return b.String()
 	}
-	long := strings.Repeat("x", 5000*tokenBytes)
+	long := strings.Repeat("x", 17000*tokenBytes)
 	for want, is := range map[string]string{
 		"":     got(0),
 		"abcd": got(0, user("a"), model("b"), user("c"), model("d")),
 		"ab":   got(0, user("a"), model("b"), user("no answer")),
 		"bcde": got(0, user("no answer"), user("b"), model("c"), user("d"), model("e")),
 		"cd":   got(0, user("a"), model(long), user("c"), model("d")),
-		"axcd": got(10000, user("a"), model(long), user("c"), model("d")),
+		"axcd": got(20000, user("a"), model(long), user("c"), model("d")),
 		"cdef": got(0, model("no question"), user("c"), model("d"), model("again"), user("e"), model("f")),
 	} {
 		if is != want {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"abaton.local/chat/resume"
 	"abaton.local/engine"
 	"abaton.local/models"
 	"abaton.local/models/enginepack"
@@ -17,7 +18,7 @@ import (
 )
 
 // roomSettings are the settings of every verb that may open the engine's rooms.
-var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "accept_unjailed_engine"}
+var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "accept_unjailed_engine"}
 
 // rooms are what stands behind a question, in one process.
 type rooms struct {
@@ -26,14 +27,16 @@ type rooms struct {
 	model  models.Passport // that answers when none is named
 	pack   *enginepack.Pack
 	jail   *sandbox.Jail
+	keeper *resume.Keeper // nil: what engines had read is lost with them
 	engine *engine.Engine
+	exit   context.Context // ends when nobody may wait any more
 }
 
 // openRooms opens, in order, everything that needs more than a locked-down
 // process may have. With fetch, what is missing is fetched first, by a process
 // of its own. The rooms are ready for lockDown.
 func openRooms(ctx context.Context, p *program, fetch bool) (r *rooms, err error) {
-	r = &rooms{}
+	r = &rooms{exit: context.WithoutCancel(ctx)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -107,11 +110,15 @@ func (r *rooms) lockDown(p *program, open ...netip.AddrPort) error {
 	if keep < 0 {
 		keep = forEver
 	}
-	var err error
-	r.engine, err = engine.New(engine.Config{
+	c := engine.Config{
 		Jail: r.jail, Pack: r.pack, Shelf: r.shelf, Threads: p.cfg.Threads, ContextTokens: p.cfg.Context,
 		MaxWaiting: p.cfg.MaxWaiting, KeepAlive: keep, LinkDir: ".", Log: p.log,
-	})
+	}
+	if r.keeper != nil && p.cfg.ResumeSpace > 0 {
+		c.Keeper, c.Snapshots = r.keeper, int64(p.cfg.ResumeSpace)<<20
+	}
+	var err error
+	r.engine, err = engine.New(c)
 	return tell(err)
 }
 
@@ -132,9 +139,41 @@ func closeWays(p *program, open ...netip.AddrPort) error {
 
 // leave ends the engines of somebody whose vault was locked: they hold words.
 func (r *rooms) leave(person vault.PersonID) {
-	if r.engine != nil {
+	if r != nil && r.engine != nil {
 		r.engine.Leave(engine.Person(person))
 	}
+}
+
+// Bounds of how long keys stay for what engines had read to be sealed.
+const (
+	restWithin = 3 * time.Second // of one person
+	exitWithin = 5 * time.Second // of everybody, when the program ends
+)
+
+// rest ends the idle engines of somebody whose vault is about to be locked, so
+// that what they had read is sealed while the keys are there.
+func (r *rooms) rest(person vault.PersonID) {
+	if r == nil || r.engine == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.exit, restWithin)
+	defer cancel()
+	r.engine.Rest(ctx, engine.Person(person))
+}
+
+// unread keeps what somebody's engines have read from being sealed.
+func (r *rooms) unread(person vault.PersonID) {
+	if r != nil && r.engine != nil {
+		r.engine.Forget(engine.Person(person))
+	}
+}
+
+// hurry bounds what follows once ctx ended. Release gives its timer back.
+func (r *rooms) hurry(ctx context.Context) (release func()) {
+	exit, stop := context.WithCancel(r.exit)
+	r.exit = exit
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(exitWithin, stop) })
+	return func() { unhook(); stop() }
 }
 
 func (r *rooms) close() error {

@@ -56,7 +56,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return stoppedOr(ctx, err)
 	}
 	defer r.close()
-	h, err := openHome(ctx, p, homeOptions{make: true, serving: true, locked: r.leave})
+	h, err := openHome(ctx, p, homeOptions{make: true, serving: true, rooms: r})
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
 		return told{fmt.Errorf("%w. An owner accepts it, as this account: abaton people --accept-older", older), found}
 	}
@@ -79,6 +79,8 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
+	r.keeper = h.resume
+	defer r.hurry(ctx)()
 	now := status{Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
@@ -105,12 +107,14 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	}
 	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
 	running, ctx := errgroup.WithContext(ctx)
-	running.Go(func() error { return r.engine.Run(ctx) })
-	running.Go(func() error { return h.run(ctx) })
+	locked, lock := context.WithCancel(context.WithoutCancel(ctx))
+	running.Go(func() error { return r.engine.Run(locked) }) // until everybody is locked: what engines had read is sealed by it
+	running.Go(func() error { defer lock(); return h.run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
-				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine, Log: p.log,
+				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
+				Responses: keptResponses{h}, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,

@@ -56,11 +56,13 @@ func exportVault(ctx context.Context, p *program, name string, o vaultOptions) e
 		return err
 	}
 	defer d.close()
-	n, err := writeNew(path, func(w io.Writer) error { return exportHistory().at(ctx, d, exportIn{Format: formatJSON}, w) })
+	n, err := writeNew(path, func(w io.Writer) error {
+		return exportHistory().at(ctx, d, exportIn{Format: formatJSON, Vault: true}, w)
+	})
 	if err != nil {
 		return err
 	}
-	p.screen.say(fmt.Sprintf("%s (%s) holds all your conversations, in the clear: whoever can read that file can read them.", cleanLine(name), sizeOf(n)))
+	p.screen.say(fmt.Sprintf("%s (%s) holds all your conversations and the responses kept for programs, in the clear: whoever can read that file can read them.", cleanLine(name), sizeOf(n)))
 	return nil
 }
 

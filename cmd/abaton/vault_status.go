@@ -107,6 +107,7 @@ func keptKinds(v *vault.Vault) (list []keptKind) {
 		what string
 	}{
 		{vault.KindConversation, "conversations"}, {vault.KindTurn, "messages"}, {vault.KindDocument, "documents"},
+		{vault.KindResponse, "responses kept for programs"}, {vault.KindResume, "parts of what models had read, to go on at once"},
 		{vault.KindProfile, "notes about you"}, {vault.KindSetting, "settings"}, {vault.KindSegment, "parts of the search index"},
 		{vault.KindToken, "names of access tokens"}, {vault.KindAct, "acts in your own journal"},
 	} {

@@ -170,7 +170,9 @@ func rotate() long[rotation, []vault.Way] {
 		if gone == nil {
 			gone = []vault.Way{}
 		}
-		return gone, sealAnew(context.WithoutCancel(ctx), s, p)
+		// Snapshots of conversations cost nothing but time, and would take long to seal anew.
+		unread := h.unread(ctx, s)
+		return gone, errors.Join(sealAnew(context.WithoutCancel(ctx), s, p), unread)
 	}}
 }
 
