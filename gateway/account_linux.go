@@ -10,13 +10,54 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // accountOf asks the kernel whose the other end of a loopback connection is: the
 // account that made its socket, as /proc/net/tcp tells it (proc(5)). As long as
-// our end is open no other connection can have the same two addresses, and only
-// an established one counts: what is left of a closed one belongs to root there.
+// ours is established no other connection can have the same two addresses, and of
+// the others only an established one counts: what is left of a closed one belongs
+// to root there. One that was reset is still accepted and still gives what it was
+// sent, while its addresses are free for another account's: so ours is looked at
+// last.
 func accountOf(c net.Conn) (uid int, err error) {
+	if uid, err = accountInTables(c); err == nil {
+		err = stillThere(c)
+	}
+	if err != nil {
+		return -1, err
+	}
+	return uid, nil
+}
+
+// stillThere is errNoSocket for a connection whose other end is gone.
+func stillThere(c net.Conn) error {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return errNoSocket
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var info *unix.TCPInfo
+	var failed error
+	if err := raw.Control(func(fd uintptr) { info, failed = unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO) }); err != nil {
+		return err
+	}
+	if failed != nil {
+		return fmt.Errorf("asking the kernel how a connection is: %w", failed)
+	}
+	const established = 1 // linux/tcp_states.h
+	if info.State != established {
+		return errNoSocket
+	}
+	return nil
+}
+
+func accountInTables(c net.Conn) (uid int, err error) {
 	theirs, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
 		return -1, err

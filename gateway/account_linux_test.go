@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -70,4 +71,38 @@ func TestAnotherAccountIsToldApart(t *testing.T) {
 	}
 	server.Close()
 	cmd.Wait()
+}
+
+// A connection that was reset before we took it still gives what it was sent. Its
+// addresses are free, and whoever takes them vouches for nothing.
+func TestAccountOfAResetConnection(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	first, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(first, "GET / HTTP/1.1")
+	from := first.LocalAddr()
+	if err := errors.Join(first.(*net.TCPConn).SetLinger(0), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := (&net.Dialer{LocalAddr: from}).Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	for _, ok := range []bool{false, true} {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if uid, err := accountOf(c); (err == nil) != ok || ok && uid != os.Geteuid() {
+			t.Errorf("uid %d, %v", uid, err)
+		}
+	}
 }

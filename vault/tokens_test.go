@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,4 +237,36 @@ func FuzzToken(f *testing.F) {
 			t.Errorf("%q is read as %q", s, again)
 		}
 	})
+}
+
+// Programs ask for several things at once. Each of the requests that open a vault
+// by one token keeps it open, whichever came first.
+func TestRequestsByOneTokenDoNotLockEachOther(t *testing.T) {
+	p := newPlace(t)
+	d := p.open()
+	olga := p.owner(d)
+	token, _, err := d.MakeToken(t.Context(), olga, "editor", ScopeAll, p.clock.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := make([]Session, 16)
+	var all sync.WaitGroup
+	for i := range sessions {
+		all.Go(func() {
+			s, err := d.UnlockToken(t.Context(), token.Reveal())
+			if err != nil {
+				t.Error(err)
+			}
+			sessions[i] = s
+		})
+	}
+	all.Wait()
+	for i, s := range sessions {
+		if !s.Unlocked() {
+			t.Errorf("request %d was locked out by another", i)
+		}
+	}
+	if n := d.Holding(sessions[0]); n != 2 {
+		t.Errorf("%d sessions hold the vault: one by the passphrase, one by the token", n)
+	}
 }

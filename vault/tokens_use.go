@@ -52,10 +52,18 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	d.mu.Lock()
 	other := d.leases[t.key]
 	_, there := d.tokens[t.key]
-	if there {
+	late := there && other != lease // another request opened it meanwhile, and works with that
+	if there && !late {
 		d.leases[t.key] = s
 	}
 	d.mu.Unlock()
+	if late {
+		s.End()
+		if _, err := other.Vault(); err != nil { // and it was locked again
+			return d.UnlockToken(ctx, secret)
+		}
+		return other, nil
+	}
 	other.End()
 	if !there { // revoked meanwhile
 		s.End()
