@@ -97,8 +97,8 @@ func notHere() *refusal {
 
 // capability takes the token out of an address like /c/abt_…/v1/models, for
 // programs that can be given an address and no key. The rest of the path is what
-// the request is for. It is for this machine alone: an address is written down in
-// more places than a header.
+// the request is for. It is for this machine alone, and opens no vault whatever
+// the token could: an address is written down in more places than a header.
 func capability(r *http.Request, from *peer) *refusal {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/c/")
 	if !ok {
@@ -112,6 +112,8 @@ func capability(r *http.Request, from *peer) *refusal {
 			message: "A key in the address works on this machine alone. Send the header \"Authorization: Bearer abt_…\"."}
 	case !onlyModels(r.URL.Path) || isPublic(r.URL.Path):
 		return notHere()
+	case token == "":
+		return unknownPerson("The address has no key in it.")
 	case strings.HasPrefix(token, sessionPrefix):
 		return unknownPerson("A session's secret is no key, and belongs in no address.")
 	}

@@ -151,6 +151,9 @@ func TestKeyInTheAddress(t *testing.T) {
 			t.Errorf("%s: %s %s", path, a.Status, a.body)
 		}
 	}
+	if a := w.get(t, "/c/"+all+"/v1/responses/x"); a.StatusCode != 200 || !strings.Contains(a.body, " known ") {
+		t.Errorf("a key that opens a vault does so in an address: %s %s", a.Status, a.body)
+	}
 	if a := w.get(t, "/c/"+token+"/v1/models", "Origin: https://evil.example"); a.StatusCode != 403 {
 		t.Errorf("a foreign page: %s", a.Status)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"fmt"
 	"os"
 	"os/exec"
@@ -61,9 +62,16 @@ func pullBeside(ctx context.Context, p *program, what []string) error {
 	case <-pulled:
 	default:
 		_ = pull.Process.Signal(os.Interrupt) // it may just have ended
-		<-pulled
+		drained(heard, pulled)
 	}
 	return err
+}
+
+// drained reads what a pull still has to say, which nobody hears any more, until
+// it has ended: blocked in a word it would never notice that it was stopped.
+func drained(heard *os.File, pulled <-chan struct{}) {
+	go func() { _, _ = io.Copy(io.Discard, heard) }()
+	<-pulled
 }
 
 // chatBeside starts the chat and waits for its end.

@@ -46,6 +46,6 @@ func showClaim(p *program, claim vault.Once) (hide func() error, err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return hide, tell(errors.Join(err, hide()))
 	}
-	_, err = fmt.Fprintf(p.screen.errs, "  claim     abaton setup --invitation \"$(cat %s)\"\n%s", path, makes)
+	_, err = fmt.Fprintf(p.screen.errs, "  claim     abaton setup --invitation \"$(cat '%s')\"\n%s", path, makes)
 	return hide, tell(err)
 }
