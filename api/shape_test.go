@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -152,8 +153,9 @@ func TestShapesSayTheSame(t *testing.T) {
 // What is padded tells kinds of events, and not how long the words in them are.
 func TestPadHidesWords(t *testing.T) {
 	for _, w := range ways {
-		var sizes [2][]int
-		for i, word := range []string{"I", "incomprehensibilities"} {
+		var sizes [25][]int
+		for i := range sizes {
+			word := strings.Repeat("m", 1+10*i)
 			synctest.Test(t, func(t *testing.T) {
 				v := visit{path: w.path, body: "{" + w.ask + w.streams + "}", policy: shaper.Policy{LAN: shaper.Pad}}
 				v.says = spaced(word, word, word)
@@ -163,9 +165,9 @@ func TestPadHidesWords(t *testing.T) {
 				}
 			})
 		}
-		for i := range sizes[0] {
-			if sizes[0][i] != sizes[1][i] {
-				t.Errorf("%s: record %d has %d bytes, and %d with longer words", w.path, i, sizes[0][i], sizes[1][i])
+		for i, s := range sizes {
+			if !slices.Equal(s, sizes[0]) {
+				t.Errorf("%s: records have %v bytes, and %v with words of %d letters", w.path, sizes[0], s, 1+10*i)
 			}
 		}
 	}
