@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -71,7 +72,14 @@ func (a *API) noteShape(x exchange, err error) {
 // floor is the shape that is set for whoever asks. A channel is for pages of our
 // own; whatever else comes from there gets the next best.
 func (a *API) floor(x exchange) shaper.Mode {
-	return min(a.Shape.Floor(x.r.TLS != nil, string(x.session.Person), ""), shaper.Sealed)
+	at := shaper.Local
+	if addr, ok := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && addr.Network() == "unix" {
+		at = shaper.Socket
+	}
+	if x.r.TLS != nil {
+		at = shaper.LAN
+	}
+	return min(a.Shape.Floor(at, string(x.session.Person), ""), shaper.Sealed)
 }
 
 var errNoChannel = errors.New("a channel is for Abaton's own pages, since no answer has an end in it; ask for sealed")

@@ -32,14 +32,19 @@ func TestModes(t *testing.T) {
 // The strictest of what is set holds.
 func TestFloor(t *testing.T) {
 	p := Policy{Local: Off, LAN: Pad, People: map[string]Mode{"ada": Paced}, Keys: map[string]Mode{"robot": Sealed, "old": Off}}
+	sealed := Policy{Local: Sealed, LAN: Sealed}
+	if got := sealed.Floor(Socket, "bob", ""); got != Off {
+		t.Errorf("where no network is in between: %s", got)
+	}
 	for _, c := range []struct {
-		lan         bool
+		at          Listener
 		person, key string
 		want        Mode
 	}{
-		{false, "bob", "", Off}, {true, "bob", "", Pad}, {false, "ada", "", Paced}, {true, "ada", "old", Paced}, {true, "ada", "robot", Sealed}, {false, "", "robot", Sealed},
+		{Local, "bob", "", Off}, {LAN, "bob", "", Pad}, {Local, "ada", "", Paced}, {LAN, "ada", "old", Paced}, {LAN, "ada", "robot", Sealed}, {Local, "", "robot", Sealed},
+		{Socket, "bob", "", Off}, {Socket, "ada", "", Paced},
 	} {
-		if got := p.Floor(c.lan, c.person, c.key); got != c.want {
+		if got := p.Floor(c.at, c.person, c.key); got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}

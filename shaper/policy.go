@@ -7,7 +7,7 @@ import (
 
 // Policy is what holds for whom. The zero Policy shapes nothing.
 type Policy struct {
-	Local, LAN Mode            // for those who come from this machine, and from others
+	Local, LAN Mode            // for those who come over this machine's network, and from others
 	People     map[string]Mode // by person
 	Keys       map[string]Mode // by key
 
@@ -17,10 +17,23 @@ type Policy struct {
 	Jitter func() time.Duration // added to each deadline (0 to 5 ms); must know nothing of content
 }
 
+// Listener is where somebody comes in.
+type Listener int
+
+// The listeners.
+const (
+	Socket Listener = iota // no network is in between
+	Local
+	LAN
+)
+
 // Floor is the least that holds for a request.
-func (p Policy) Floor(lan bool, person, key string) Mode {
-	m := p.Local
-	if lan {
+func (p Policy) Floor(at Listener, person, key string) Mode {
+	m := Off
+	switch at {
+	case Local:
+		m = p.Local
+	case LAN:
 		m = p.LAN
 	}
 	return max(m, p.People[person], p.Keys[key])

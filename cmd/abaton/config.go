@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"abaton.local/shaper"
 )
 
 // config is everything a person can set. This file is the only reader of
@@ -28,6 +30,10 @@ type config struct {
 	LANNames       []string `toml:"lan_names"`
 	Certificate    string   `toml:"certificate"`
 	CertificateKey string   `toml:"certificate_key"`
+	Shape          string   `toml:"shape"`
+	LANShape       string   `toml:"lan_shape"`
+	ShapeWindow    duration `toml:"shape_window"`
+	PaddedUploads  bool     `toml:"padded_uploads"`
 	Model          string   `toml:"model"`
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
@@ -89,6 +95,10 @@ var settings = []setting{
 	{"lan_names", "NAME,…", "host names by which the others call this machine", func(c *config) any { return &c.LANNames }},
 	{"certificate", "FILE", "certificate for the others (one by an authority made here)", func(c *config) any { return &c.Certificate }},
 	{"certificate_key", "FILE", "its key", func(c *config) any { return &c.CertificateKey }},
+	{"shape", "SHAPE", "how much of an answer's sizes and times is hidden from whoever watches the network, for those who come from this machine: off, pad, paced or sealed (off)", func(c *config) any { return &c.Shape }},
+	{"lan_shape", "SHAPE", "the same for those who come from other machines (pad)", func(c *config) any { return &c.LANShape }},
+	{"shape_window", "TIME", "how long a sealed answer lasts at least; a longer one takes further such times (32s)", func(c *config) any { return &c.ShapeWindow }},
+	{"padded_uploads", "", "refuse shaped questions whose size tells how long they are", func(c *config) any { return &c.PaddedUploads }},
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
@@ -104,7 +114,8 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, User: "abaton"}
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, User: "abaton",
+		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
 // flagged collects the flags given, by key, so that they can be applied last.
@@ -270,7 +281,14 @@ func (c *config) check(origin map[string]string) error {
 		return bad("address", fmt.Sprintf("%s is not this machine alone; only a loopback address such as 127.0.0.1 or [::1] is allowed here, "+
 			"for it has no TLS; other machines come in by --lan-address", cmp.Or(host, "an empty host")))
 	}
+	for key, word := range map[string]string{"shape": c.Shape, "lan_shape": c.LANShape} {
+		if m, err := shaper.ParseMode(word); err != nil || m == shaper.Channel {
+			return bad(key, "off, pad, paced or sealed")
+		}
+	}
 	switch {
+	case time.Duration(c.ShapeWindow) < time.Second || time.Duration(c.ShapeWindow) > 10*time.Minute || time.Duration(c.ShapeWindow)%time.Second != 0:
+		return bad("shape_window", "whole seconds from 1s to 10m")
 	case c.Threads < 0 || c.Threads > 1024:
 		return bad("threads", "from 1 to 1024, or 0 for as many as physical cores")
 	case c.Context < 0 || c.Context > 16<<20 || c.Context > 0 && c.Context < 64:

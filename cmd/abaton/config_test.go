@@ -69,6 +69,10 @@ func TestWrongSettingsNameTheirPlace(t *testing.T) {
 		{"every address", "", "", "", "--address=:8226", "an empty host is not this machine alone"},
 		{"no port", "", "", "", "--address=127.0.0.1", "is not an address such as"},
 		{"port", "", "", "", "--address=127.0.0.1:70000", "is not a port"},
+		{"no shape", "lan_shape = \"loud\"\n", "", "", "", "lan_shape in "},
+		{"a shape for pages", "", "", "", "--shape=channel", "off, pad, paced or sealed"},
+		{"a window that is too long", "", "", "", "--shape-window=11m", "--shape-window: whole seconds from 1s to 10m"},
+		{"a window between seconds", "", "ABATON_SHAPE_WINDOW", "1500ms", "", "ABATON_SHAPE_WINDOW: whole seconds"},
 		{"root", "", "ABATON_USER", "root", "", "account other than root"},
 		{"switch", "", "", "", "--accept-unjailed-engine=perhaps", "neither true nor false"},
 	} {

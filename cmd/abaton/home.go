@@ -28,6 +28,7 @@ type home struct {
 	audit  *audit.Log
 	people *vault.Directory
 	places folders
+	shape  status // what is set about shapes
 
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
@@ -59,7 +60,7 @@ type homeOptions struct {
 
 // openHome opens the home. The caller holds the store's lock.
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
-	h = &home{places: p.cfg.Folders, histories: map[vault.PersonID]*kept{}}
+	h = &home{places: p.cfg.Folders, shape: p.cfg.shapes(), histories: map[vault.PersonID]*kept{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())

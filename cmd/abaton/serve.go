@@ -29,10 +29,12 @@ func serveVerb() verb {
 			"abaton serve",
 			"abaton serve --address 127.0.0.1:9000 --keep-alive 1h",
 			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local",
+			"abaton serve --lan-address 192.168.1.9:8443 --lan-shape sealed",
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
-		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key"}, roomSettings...),
-		codes:    []int{failed, unprotected},
+		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key",
+			"shape", "lan_shape", "shape_window", "padded_uploads"}, roomSettings...),
+		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
 			return func(ctx context.Context, p *program, args []string) error {
@@ -72,7 +74,8 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
-	now := status{Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
+	now := p.cfg.shapes()
+	now.Address, now.Tier, now.Version = door.Addr().String(), tierWords(r.jail.Tier()), ownVersion()
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
@@ -97,6 +100,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Meaning: r.engine, Workers: r.engine, Log: p.log,
+				Shape: p.cfg.shaping(),
 			}),
 			desks:    routes,
 			standing: door.Standing,
@@ -152,6 +156,7 @@ func announce(p *program, r *rooms, s status, e entrance, door *gateway.Gateway)
 	if at := door.TLSAddr(); at != nil {
 		fmt.Fprintf(out, "  others    https://%s/abaton/certificate (TLS and an account)\n            fingerprint of the authority: %s\n", at, door.Fingerprint())
 	}
+	fmt.Fprintf(out, "  shape     %s\n", shapeWords(s))
 	if claim := e.claim.Reveal(); len(claim) > 0 {
 		fmt.Fprintf(out, "  claim     abaton setup --invitation %s\n            makes the owner, whose conversations are kept. Once, and until this server ends.\n", claim)
 	}
