@@ -73,24 +73,15 @@ func (a *API) events(x exchange, asks []chat.Ask) iter.Seq2[chat.Event, error] {
 // still time to answer with an error status. What is to be kept is kept before
 // the client is told that the answer is complete.
 func (a *API) stream(x exchange, q question) {
-	model := ""
-	if x.shape > shaper.Off {
-		_, passport, err := a.Chat.Prompt(x.session, q.asks[0])
-		if err != nil {
-			a.fail(x, err)
-			return
-		}
-		model = passport.Name
-	}
 	if x.shape > shaper.Pad {
-		a.paced(x, q, model)
+		a.paced(x, q)
 		return
 	}
 	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
 	pad := func(frames []byte, words int) []byte { return frames }
 	if x.shape == shaper.Pad {
 		pad = func(frames []byte, words int) []byte { return shaper.PadEvents(frames, len(frames)-words) }
-		opening := q.stream.Empty(model) // so that a failure comes in the stream, too
+		opening := q.stream.Empty(x.model) // so that a failure comes in the stream, too
 		if out.send(pad(opening, len(opening))) != nil {
 			return
 		}

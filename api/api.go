@@ -103,6 +103,7 @@ type exchange struct {
 	name    string // what follows a path that ends in "/"
 
 	shape        shaper.Mode
+	model        string    // that answers, where anything is shaped
 	asked, begin time.Time // when the question had arrived; when the response begins, where it is paced
 }
 

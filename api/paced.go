@@ -14,11 +14,11 @@ import (
 // paced sends a stream in a shape whose frames leave at fixed moments, whatever
 // the engine does: one goroutine asks the engine and fills a script, this one
 // reads it at deadlines.
-func (a *API) paced(x exchange, q question, model string) {
+func (a *API) paced(x exchange, q question) {
 	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
 	ctx, stop := context.WithCancel(x.r.Context())
 	defer stop()
-	s := &script{encoder: q.stream, model: model, around: usualEnvelope, drained: make(chan struct{}, 1)}
+	s := &script{encoder: q.stream, model: x.model, around: usualEnvelope, drained: make(chan struct{}, 1)}
 	asking := x
 	asking.r = x.r.WithContext(ctx)
 	broke := make(chan any, 1)

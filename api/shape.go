@@ -54,6 +54,13 @@ func (a *API) shapes(x *exchange, q question, sent int) error {
 				"Add spaces after the JSON until it has " + strconv.Itoa(shaper.Bucket(sent)) + " bytes."}
 		}
 	}
+	if len(q.asks) > 0 { // a model that is not there is told of at once: that is no word of the question
+		_, passport, err := a.Chat.Prompt(x.session, q.asks[0])
+		if err != nil {
+			return err
+		}
+		x.model = passport.Name
+	}
 	x.w.Header().Set(shapeHeader, x.shape.String()+upload)
 	if x.shape > shaper.Pad {
 		x.begin = a.Shape.Plan(x.shape).Begin(x.asked)
