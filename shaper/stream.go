@@ -36,14 +36,15 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for tick, n := 1, 1; ; n++ {
-		timer.Reset(time.Until(begin.Add(time.Duration(tick)*p.Tick + p.Jitter())))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
+		due := begin.Add(time.Duration(tick)*p.Tick + p.Jitter())
+		if err := wait(ctx, timer, due.Add(-p.Tick/aheadPart)); err != nil {
+			return err
 		}
 		frame, err := f.next(n)
 		if err != nil {
+			return err
+		}
+		if err := wait(ctx, timer, due); err != nil {
 			return err
 		}
 		if err := send(frame); err != nil {
@@ -53,6 +54,20 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 			return nil
 		}
 		tick = max(tick+1, int(time.Since(begin)/p.Tick))
+	}
+}
+
+// A frame is made ready a part of a tick before it is due: how long that takes
+// depends on what is in it.
+const aheadPart = 10
+
+func wait(ctx context.Context, timer *time.Timer, until time.Time) error {
+	timer.Reset(time.Until(until))
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 
@@ -150,14 +165,9 @@ func (f *framer) end(n int) (bool, error) {
 func (p Plan) Whole(ctx context.Context, begin time.Time, n int) (int, error) {
 	frames := max((n+p.Frame-1)/p.Frame, int((time.Since(begin)+p.Tick-1)/p.Tick), 1)
 	end := p.end(frames)
-	timer := time.NewTimer(time.Until(begin.Add(time.Duration(end)*p.Tick + p.Jitter())))
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-timer.C:
-		return end * p.Frame, nil
-	}
+	return end * p.Frame, wait(ctx, timer, begin.Add(time.Duration(end)*p.Tick+p.Jitter()))
 }
 
 // Begin is when a response begins that was asked for at a moment: at the next
