@@ -32,7 +32,7 @@ import (
 // what they see of another: a real server, real TLS and a real client, in virtual
 // time, so that "the same" means equal to the nanosecond and to the byte.
 
-// record is one TLS record from server to client.
+// record is one TLS record; bytes of those from the client are negative.
 type record struct {
 	at    time.Duration
 	bytes int
@@ -44,35 +44,53 @@ type tap struct {
 	begun time.Time
 
 	mu      sync.Mutex
-	partial []byte   // guarded by mu
+	out, in []byte   // of records that are not whole yet; guarded by mu
 	trace   []record // guarded by mu
 }
 
 func (t *tap) Write(p []byte) (int, error) {
 	n, err := t.Conn.Write(p)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for t.partial = append(t.partial, p[:n]...); len(t.partial) >= 5; {
-		size := 5 + int(binary.BigEndian.Uint16(t.partial[3:5]))
-		if len(t.partial) < size {
-			break
-		}
-		t.trace = append(t.trace, record{time.Since(t.begun), size})
-		t.partial = t.partial[size:]
-	}
+	t.note(&t.out, p[:n], 1)
 	return n, err
 }
 
+func (t *tap) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	t.note(&t.in, p[:n], -1)
+	return n, err
+}
+
+func (t *tap) note(partial *[]byte, p []byte, sign int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for *partial = append(*partial, p...); len(*partial) >= 5; {
+		size := 5 + int(binary.BigEndian.Uint16((*partial)[3:5]))
+		if len(*partial) < size {
+			break
+		}
+		t.trace = append(t.trace, record{time.Since(t.begun), sign * size})
+		*partial = (*partial)[size:]
+	}
+}
+
 // seen is the trace from the first frame of a response on: everything before it
-// is the connection's own.
+// is the connection's own. First comes what the server sends, then what the
+// client answers: of two records of one instant it is up to the two processes
+// which is first.
 func (t *tap) seen() []record {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	first := slices.IndexFunc(t.trace, func(r record) bool { return r.at > 0 })
-	if first < 0 {
-		return nil
+	var out, in []record
+	for _, r := range t.trace {
+		switch {
+		case r.at == 0:
+		case r.bytes > 0:
+			out = append(out, r)
+		default:
+			in = append(in, r)
+		}
 	}
-	return slices.Clone(t.trace[first:])
+	return append(out, in...)
 }
 
 // oneConn is a listener for one connection in memory.
@@ -110,6 +128,7 @@ type visit struct {
 	policy     shaper.Policy
 	says       says
 	http2      bool
+	burst      bool // the answer comes at once, over HTTP/2
 	path, body string
 	header     http.Header
 	read       func(io.Reader) // nil: all of it at once
@@ -277,7 +296,7 @@ func each(t *testing.T, test func(*testing.T, visit)) {
 		for how, field := range map[string]string{"streamed": w.streams, "whole": w.whole} {
 			for _, two := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s %s HTTP2=%v", strings.ReplaceAll(w.path[1:], "/", "."), how, two), func(t *testing.T) {
-					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two})
+					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two, burst: two && how == "whole"})
 				})
 			}
 		}
@@ -291,6 +310,9 @@ func (v visit) under(t *testing.T, m shaper.Mode, seed uint64, longest time.Dura
 		v.says = chance(seed, longest)
 		trace, _, _ = v.look(t)
 	})
+	if v.burst { // the client makes room for more as often as it gets to it
+		trace = slices.DeleteFunc(trace, func(r record) bool { return r.bytes < 0 })
+	}
 	return trace
 }
 
@@ -332,7 +354,12 @@ func TestPacedTellsAWindow(t *testing.T) {
 }
 
 // windowOf is when a trace ends, in whole seconds after its beginning.
-func windowOf(trace []record) int { return int(trace[len(trace)-1].at / time.Second) }
+func windowOf(trace []record) (window int) {
+	for _, r := range trace {
+		window = max(window, int(r.at/time.Second))
+	}
+	return window
+}
 
 func difference(a, b []record) string {
 	for i := range min(len(a), len(b)) {
