@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -75,8 +76,8 @@ func (t *tap) note(partial *[]byte, p []byte, sign int) {
 
 // seen is the trace from the first frame of a response on: everything before it
 // is the connection's own. First comes what the server sends, then what the
-// client answers: of two records of one instant it is up to the two processes
-// which is first.
+// client answers, by size within an instant: which of several is first is up to
+// processors.
 func (t *tap) seen() []record {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,6 +91,7 @@ func (t *tap) seen() []record {
 			in = append(in, r)
 		}
 	}
+	slices.SortFunc(in, func(a, b record) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.bytes, b.bytes)) })
 	return append(out, in...)
 }
 
@@ -133,6 +135,7 @@ type visit struct {
 	header     http.Header
 	read       func(io.Reader) // nil: all of it at once
 	prepare    func(*Config)
+	times      int // how often it is asked, over one connection; 0 is once
 }
 
 // look asks within a bubble of virtual time.
@@ -179,26 +182,11 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 		conn := tls.Client(far, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{next}})
 		return conn, conn.HandshakeContext(ctx)
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://abaton"+v.path, strings.NewReader(v.body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for name, values := range v.header {
-		req.Header[name] = values
-	}
 	var got strings.Builder
-	resp, failed := transport.RoundTrip(req)
-	if failed == nil {
-		if want := 1 + v.major(); resp.ProtoMajor != want {
-			t.Errorf("the protocol is %s", resp.Proto)
+	for range max(1, v.times) {
+		if status, failed = v.once(t, ctx, transport, &got); failed != nil {
+			break
 		}
-		if status = resp.StatusCode; v.read != nil {
-			v.read(resp.Body)
-		} else {
-			_, failed = io.Copy(&got, resp.Body)
-		}
-		resp.Body.Close()
 	}
 	synctest.Wait()
 	trace = watched.seen()
@@ -209,6 +197,33 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 		t.Error(err)
 	}
 	return trace, status, got.String(), failed
+}
+
+// once asks one question over a connection.
+func (v visit) once(t *testing.T, ctx context.Context, transport *http.Transport, got *strings.Builder) (status int, err error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://abaton"+v.path, strings.NewReader(v.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, values := range v.header {
+		req.Header[name] = values
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if want := 1 + v.major(); resp.ProtoMajor != want {
+		t.Errorf("the protocol is %s", resp.Proto)
+	}
+	if v.read != nil {
+		v.read(resp.Body)
+		return resp.StatusCode, nil
+	}
+	_, err = io.Copy(got, resp.Body)
+	return resp.StatusCode, err
 }
 
 func (v visit) major() int {
@@ -331,6 +346,34 @@ func TestSealedTellsNothing(t *testing.T) {
 		}
 		if slices.Equal(v.under(t, shaper.Off, 1, 20*time.Second), v.under(t, shaper.Off, 2, 20*time.Second)) {
 			t.Error("unshaped answers look the same, too: nothing is proven")
+		}
+	})
+}
+
+// Nor can two conversations over one connection be told apart, of which one goes
+// well and the other does not.
+func TestSealedConversationsTellNothing(t *testing.T) {
+	each(t, func(t *testing.T, v visit) {
+		var traces [3][]record
+		for i := range traces {
+			synctest.Test(t, func(t *testing.T) {
+				turn := uint64(0)
+				v.times, v.policy = 3, shaper.Policy{LAN: shaper.Sealed, Jitter: sameDraws()}
+				v.says = func(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+					turn++
+					return chance(uint64(i)*3+turn, 20*time.Second)(ctx, p)
+				}
+				traces[i], _, _ = v.look(t)
+			})
+			if v.http2 { // what the client says of connection and windows between questions is not the same in any two runs
+				traces[i] = slices.DeleteFunc(traces[i], func(r record) bool { return r.bytes < 0 })
+			}
+			if !slices.Equal(traces[0], traces[i]) {
+				t.Fatalf("conversation %d can be told from the first: %s", i, difference(traces[0], traces[i]))
+			}
+		}
+		if len(traces[0]) < 30 {
+			t.Errorf("only %d records were seen", len(traces[0]))
 		}
 	})
 }
