@@ -135,7 +135,8 @@ type visit struct {
 	header     http.Header
 	read       func(io.Reader) // nil: all of it at once
 	prepare    func(*Config)
-	times      int // how often it is asked, over one connection; 0 is once
+	stop       time.Duration // after which the server stops; 0: it does not
+	times      int           // how often it is asked, over one connection; 0 is once
 }
 
 // look asks within a bubble of virtual time.
@@ -166,6 +167,11 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate()}, MinVersion: tls.VersionTLS13, DynamicRecordSizingDisabled: true},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Request-Id", "req_ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+			if v.stop > 0 {
+				ctx, stop := context.WithTimeout(r.Context(), v.stop)
+				defer stop()
+				r = r.WithContext(ctx)
+			}
 			a.ServeSession(w, r, vault.Session{Person: "ada"})
 		}),
 	}

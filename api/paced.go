@@ -40,8 +40,8 @@ func (a *API) paced(x exchange, q question) {
 	if p := <-broke; p != nil {
 		panic(p) // the door tells of it
 	}
-	if err != nil && x.r.Context().Err() != nil {
-		out.send(q.stream.Failure(a.problem(x, x.r.Context().Err()))) // where the server stops; nobody reads it where the client hung up
+	if err != nil && out.begun && x.r.Context().Err() != nil {
+		out.send(s.remains()) // where the server stops; nobody reads it where the client hung up
 	}
 }
 
@@ -187,10 +187,14 @@ func (s *script) ends(frames []byte) {
 // fail makes a failure the end. What was said before it is sent first.
 func (s *script) fail(a *API, x exchange, err error) {
 	p := a.problem(x, err)
-	_ = s.wait(x.r.Context(), 0) // where the client is gone nothing is sent
+	_ = s.wait(x.r.Context(), 0) // where it ends early, what waits goes with the end
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end = s.encoder.Failure(p)
+	for _, e := range s.pending {
+		s.end = append(s.end, s.encoder.Frames(e)...)
+	}
+	s.pending, s.size = nil, 0
+	s.end = append(s.end, s.encoder.Failure(p)...)
 }
 
 // Next gives the next event, with as much text as fits into n bytes.
@@ -249,6 +253,18 @@ func (s *script) Last() []byte {
 		return nil
 	}
 	return slices.Clone(s.end)
+}
+
+// remains is everything that was not sent yet. It is asked when nobody writes any
+// more, so there is an end, if only a failure.
+func (s *script) remains() (frames []byte) {
+	for {
+		next := s.Next(mostPending)
+		if next == nil {
+			return append(frames, s.Last()...)
+		}
+		frames = append(frames, next...)
+	}
 }
 
 // begin sends the header of a stream at its moment.

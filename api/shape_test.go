@@ -366,3 +366,21 @@ func TestUnshaped(t *testing.T) {
 		}
 	})
 }
+
+// A server that stops sends what there is of an answer and, where it is not whole,
+// says so: no event breaks off.
+func TestStoppingInAWindow(t *testing.T) {
+	for _, w := range ways {
+		for stop, want := range map[time.Duration]bool{1234 * time.Millisecond: false, 10 * time.Second: true} {
+			synctest.Test(t, func(t *testing.T) {
+				v := visit{path: w.path, body: "{" + w.ask + w.streams + "}", policy: shaper.Policy{LAN: shaper.Sealed}, stop: stop}
+				v.says = spaced(strings.Repeat("long ", 300), "words", "come", "here")
+				_, _, stream := v.look(t)
+				x := understand(t, stream)
+				if whole := strings.Contains(x.text, "here") && !strings.Contains(x.end, "error"); whole != want || !strings.Contains(x.text, "long ") {
+					t.Errorf("%s, stopped after %v: %.100q and %q", w.path, stop, x.text, x.end)
+				}
+			})
+		}
+	}
+}

@@ -31,21 +31,31 @@ type Source interface {
 // than a tick, the ticks that it missed are left out, and the window has its
 // frames nevertheless: so a client that reads slowly makes an answer longer, by
 // as much as any other answer.
+//
+// Where ctx ends first, what was begun of an event is sent whole, so that the
+// caller can still say why; that is no frame.
 func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([]byte) error) error {
 	f := framer{plan: p, src: src}
+	stopped := func(err error) error {
+		if len(f.rest) > 0 {
+			return errors.Join(err, send(f.rest))
+		}
+		return err
+	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for tick, n := 1, 1; ; n++ {
 		due := begin.Add(time.Duration(tick)*p.Tick + p.Jitter())
 		if err := wait(ctx, timer, due.Add(-p.Tick/aheadPart)); err != nil {
-			return err
+			return stopped(err)
 		}
 		frame, err := f.next(n)
 		if err != nil {
 			return err
 		}
 		if err := wait(ctx, timer, due); err != nil {
-			return err
+			f.rest = append(frame, f.rest...)
+			return stopped(err)
 		}
 		if err := send(frame); err != nil {
 			return err
