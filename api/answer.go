@@ -78,9 +78,9 @@ func (a *API) stream(x exchange, q question) {
 		return
 	}
 	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
-	pad := func(frames []byte, words int) []byte { return frames }
+	pad := func(frames []byte, _ int) []byte { return frames }
 	if x.shape == shaper.Pad {
-		pad = func(frames []byte, words int) []byte { return shaper.PadEvents(frames, len(frames)-words) }
+		pad = shaper.PadEvents
 		opening := q.stream.Empty(x.model) // so that a failure comes in the stream, too
 		if out.send(pad(opening, len(opening))) != nil {
 			return
@@ -108,8 +108,8 @@ func (a *API) stream(x exchange, q question) {
 			return
 		}
 		words := written(e)
-		if e.Finish != "" {
-			words = len(frames) // what was said may be said again there
+		if e.Finish != "" || len(e.LogProbs) > 0 {
+			words = len(frames) // they are said again there
 		}
 		if out.send(pad(frames, words)) != nil {
 			return

@@ -109,10 +109,13 @@ func TestPlacesForSpaces(t *testing.T) {
 	}
 	for words := range 600 {
 		event := []byte(`data: {"text":"` + string(bytes.Repeat([]byte{'x'}, words)) + "\"}\n\n")
-		want := 19 + (words+PadStep-1)/PadStep*PadStep
-		if got := PadEvents(event, 19); len(got) != want || !bytes.HasSuffix(got, []byte("\n\n")) {
+		want := PadStep/2 + (words+PadStep-1)/PadStep*PadStep
+		if got := PadEvents(event, words); len(got) != want || !bytes.HasSuffix(got, []byte("\n\n")) {
 			t.Fatalf("%d letters: %d bytes, want %d", words, len(got), want)
 		}
+	}
+	if got := PadEvents([]byte("data: {}\n\n"), 5000); len(got) != PadStep {
+		t.Errorf("words that are left out: %d bytes", len(got))
 	}
 	if got := PadEvents([]byte("data: [DONE]\n\n"), 0); string(got) != "data: [DONE]\n\n" {
 		t.Errorf("%q", got)

@@ -45,16 +45,20 @@ func stretch(b []byte, at, n int) []byte {
 }
 
 // PadEvents rounds whole events up, so that their size does not tell the length
-// of the words in them: to a multiple of PadStep beyond base, which is the size
-// of an event without words. What takes no spaces stays as it is.
-func PadEvents(events []byte, base int) []byte {
+// of the words in them, which take so many bytes: these to a multiple of PadStep,
+// and what is around them, which may repeat words that were said before, to a
+// multiple of half of it. What takes no spaces stays as it is.
+func PadEvents(events []byte, words int) []byte {
 	at := lastSlack(events)
 	if at < 0 {
 		return events
 	}
-	over := len(events) - base
-	return stretch(events, at, (PadStep-over%PadStep)%PadStep)
+	words = min(words, len(events)) // a dialect may leave some out
+	to := rounded(len(events)-words, PadStep/2) + rounded(words, PadStep)
+	return stretch(events, at, to-len(events))
 }
+
+func rounded(n, step int) int { return (n + step - 1) / step * step }
 
 // PadStep is longer than any word of a model's vocabulary as JSON writes it.
 const PadStep = 256
