@@ -10,6 +10,7 @@ import (
 
 	"abaton.local/api/wire"
 	"abaton.local/chat"
+	"abaton.local/shaper"
 )
 
 // mostText bounds an answer that is collected before it is sent, in bytes. No
@@ -26,8 +27,13 @@ func questions(decode func(*API, exchange, []byte) (question, error)) func(*API,
 			a.fail(x, err)
 			return
 		}
+		x.asked = time.Now()
 		q, err := decode(a, x, body)
+		if err == nil {
+			err = a.shapes(&x, q, len(body))
+		}
 		if err != nil {
+			a.noteShape(x, err)
 			a.fail(x, err)
 			return
 		}
@@ -67,7 +73,19 @@ func (a *API) events(x exchange, asks []chat.Ask) iter.Seq2[chat.Event, error] {
 // still time to answer with an error status. What is to be kept is kept before
 // the client is told that the answer is complete.
 func (a *API) stream(x exchange, q question) {
+	if x.shape > shaper.Pad {
+		a.paced(x, q)
+		return
+	}
 	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
+	pad := func(frames []byte, _ int) []byte { return frames }
+	if x.shape == shaper.Pad {
+		pad = shaper.PadEvents
+		opening := q.stream.Empty(x.model) // so that a failure comes in the stream, too
+		if out.send(pad(opening, len(opening))) != nil {
+			return
+		}
+	}
 	size := 0
 	for e, err := range a.events(x, q.asks) {
 		if size += len(e.Text) + len(e.Reasoning); err == nil && q.keep != nil && size > mostText {
@@ -85,33 +103,48 @@ func (a *API) stream(x exchange, q question) {
 			return
 		}
 		if err != nil {
-			out.send(q.stream.Failure(a.problem(x, err))) // nothing is left to do where this fails
+			failure := q.stream.Failure(a.problem(x, err))
+			out.send(pad(failure, len(failure))) // nothing is left to do where this fails
 			return
 		}
-		if out.send(frames) != nil {
+		words := written(e)
+		if e.Finish != "" || len(e.LogProbs) > 0 {
+			words = len(frames) // they are said again there
+		}
+		if out.send(pad(frames, words)) != nil {
 			return
 		}
 	}
 }
 
 func (a *API) whole(x exchange, q question) {
+	body, err := a.collect(x, q)
+	switch {
+	case x.shape > shaper.Off:
+		a.tell(x, body, err)
+	case err != nil:
+		a.fail(x, err)
+	default:
+		a.sendJSON(x, body)
+	}
+}
+
+func (a *API) collect(x exchange, q question) ([]byte, error) {
 	for e, err := range a.events(x, q.asks) {
 		if err == nil && q.whole.Len() > mostText {
 			err = errTooMuch
 		}
 		if err != nil {
-			a.fail(x, err)
-			return
+			return nil, err
 		}
 		q.whole.Add(e)
 	}
 	if q.keep != nil {
 		if err := a.keep(x, q.keep()); err != nil {
-			a.fail(x, err)
-			return
+			return nil, err
 		}
 	}
-	a.sendJSON(x, q.whole.Encode())
+	return q.whole.Encode(), nil
 }
 
 // sender writes frames, each with a deadline of its own: a client that reads
@@ -153,6 +186,9 @@ func (a *API) send(x exchange, media string, body []byte) {
 	x.w.Header().Set("Content-Type", media)
 	if x.words == anthropics {
 		x.w.Header().Set("Request-Id", x.id())
+	}
+	if media == "application/json" {
+		body = x.bucketed(body)
 	}
 	x.w.Write(body)
 }

@@ -15,6 +15,7 @@ import (
 	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/models"
+	"abaton.local/shaper"
 	"abaton.local/vault"
 )
 
@@ -64,6 +65,8 @@ type Config struct {
 	Workers      Workers               // nil: nothing is loaded but by asking
 	Responses    Responses             // nil: none is kept
 	Forged       func(s vault.Session) // told of a request that named an engine's cache or slot; may be nil
+	Shape        shaper.Policy         // how much of answers is hidden from whoever watches the network
+	Lowered      func(s vault.Session) // told of a request for a shape that is none or that hides less than is set; may be nil
 	WriteTimeout time.Duration         // for one piece of an answer to be taken by the client (20 s)
 	Log          *slog.Logger          // nil discards
 }
@@ -85,6 +88,9 @@ func New(c Config) *API {
 	if c.Forged == nil {
 		c.Forged = func(vault.Session) {}
 	}
+	if c.Lowered == nil {
+		c.Lowered = func(vault.Session) {}
+	}
 	return &API{c, time.Now}
 }
 
@@ -95,6 +101,10 @@ type exchange struct {
 	session vault.Session
 	words   dialect
 	name    string // what follows a path that ends in "/"
+
+	shape        shaper.Mode
+	model        string    // that answers, where anything is shaped
+	asked, begin time.Time // when the question had arrived; when the response begins, where it is paced
 }
 
 func (x exchange) id() string { return x.w.Header().Get("X-Request-Id") }
@@ -102,6 +112,7 @@ func (x exchange) id() string { return x.w.Header().Get("X-Request-Id") }
 // ServeSession answers one request of a person whom the door knows.
 func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
 	x := exchange{w: w, r: r, session: s, words: dialectOf(r)}
+	x.shape = a.floor(x)
 	var allowed []string
 	for _, rt := range routes {
 		name, ok := rt.matches(r.URL.Path)

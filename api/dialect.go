@@ -75,5 +75,5 @@ func (a *API) say(x exchange, p wire.Problem) {
 		h.Set("Request-Id", x.id())
 	}
 	x.w.WriteHeader(p.Status)
-	x.w.Write(x.words.body(p, x.id()))
+	x.w.Write(x.bucketed(x.words.body(p, x.id())))
 }

@@ -19,13 +19,18 @@ type question struct {
 	whole  collector
 	media  string // of the stream
 	forged bool
-	keep   func() openai.Stored // what is to be kept once the last event was encoded; nil: nothing
-	load   func() ([]byte, error)
+
+	shape     string // that the stream was asked to have; empty: none
+	obfuscate bool   // sizes were asked to be hidden
+
+	keep func() openai.Stored // what is to be kept once the last event was encoded; nil: nothing
+	load func() ([]byte, error)
 }
 
 // encoder puts events into frames of a stream.
 type encoder interface {
 	Frames(chat.Event) []byte
+	Empty(model string) []byte // says nothing, but opens what is to be opened
 	Failure(wire.Problem) []byte
 }
 
@@ -51,7 +56,7 @@ func chatCompletion(a *API, x exchange, body []byte) (question, error) {
 			Message: "store is not supported here: send it to /v1/responses, whose answers can be asked for again. Leave store out."}
 	}
 	head := openai.Answer{ID: "chatcmpl-" + rand.Text(), Created: a.now()}
-	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged}
+	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		q.stream = openai.NewChatStream(head, req)
 	} else {
@@ -66,7 +71,7 @@ func completion(a *API, x exchange, body []byte) (question, error) {
 		return question{}, err
 	}
 	head := openai.Answer{ID: "cmpl-" + rand.Text(), Created: a.now()}
-	q := question{asks: req.Asks(), media: serverSentEvents, forged: req.Forged}
+	q := question{asks: req.Asks(), media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		q.stream = openai.NewCompletionStream(head, req)
 	} else {
@@ -95,7 +100,7 @@ func response(a *API, x exchange, body []byte) (question, error) {
 		}
 	}
 	head := openai.Answer{ID: "resp_" + rand.Text(), Created: a.now()}
-	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged}
+	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		s := openai.NewResponseStream(head, req)
 		q.stream, q.keep = s, s.Stored

@@ -140,6 +140,8 @@ func (c *certificates) config() *tls.Config {
 		GetCertificate:         c.get,
 		SessionTicketsDisabled: true,
 		NextProtos:             []string{"http/1.1"},
+		// Sizes that grow with what a connection has carried would tell of it.
+		DynamicRecordSizingDisabled: true,
 	}
 }
 

@@ -84,12 +84,7 @@ type (
 // with 0 of them, and its last change gives the number: all official client
 // libraries let that one stand.
 func (s *Stream) Frames(e chat.Event) []byte {
-	var out []byte
-	if !s.begun {
-		s.begun = true
-		out = frame(out, "message_start", started{"message_start", s.answer.message(e)})
-		out = append(out, Ping()...)
-	}
+	out := s.begin(e)
 	for _, p := range pieces(e.Delta, s.thoughts) {
 		out = s.piece(out, p)
 	}
@@ -102,6 +97,23 @@ func (s *Stream) Frames(e chat.Event) []byte {
 	out = s.stop(out)
 	out = frame(out, "message_delta", changed{"message_delta", ending{StopReason: stopReason(e.Finish)}, usageOf(e.Usage)})
 	return frame(out, "message_stop", bare{"message_stop"})
+}
+
+// begin starts the message, once.
+func (s *Stream) begin(e chat.Event) []byte {
+	if s.begun {
+		return nil
+	}
+	s.begun = true
+	return append(frame(nil, "message_start", started{"message_start", s.answer.message(e)}), Ping()...)
+}
+
+// Empty gives frames that say nothing: at first those that start the message.
+func (s *Stream) Empty(model string) []byte {
+	if out := s.begin(chat.Event{Model: model}); out != nil {
+		return out
+	}
+	return Ping()
 }
 
 // Ping gives a frame that says that the connection lives. It may stand anywhere.

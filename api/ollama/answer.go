@@ -46,6 +46,9 @@ func (s *Stream) Frames(e chat.Event) []byte {
 	return out
 }
 
+// Empty gives a line of this model without text.
+func (s *Stream) Empty(model string) []byte { return append(s.line(line{}, model), '\n') }
+
 // Failure gives the line that tells of a failure in mid-stream. The stream ends
 // after it, and client libraries raise an error.
 func (s *Stream) Failure(p wire.Problem) []byte { return append(Body(p), '\n') }

@@ -26,10 +26,12 @@ type progress struct {
 	begun map[int]bool
 	want  int
 	ended int
+	last  int // that a piece came of
 }
 
 // starts tells whether this is the first piece of an answer.
 func (p *progress) starts(answer int) bool {
+	p.last = answer
 	if p.begun[answer] {
 		return false
 	}
@@ -123,6 +125,16 @@ func (s *ChatStream) called(c engine.CallDelta) delta {
 		t.Type = "function"
 	}
 	return delta{Calls: []toolCall{t}}
+}
+
+// Empty gives a chunk of this model that says nothing: at first the one that says
+// who speaks.
+func (s *ChatStream) Empty(model string) []byte {
+	c := chunkChoice{Index: s.turns.last}
+	if s.turns.starts(c.Index) {
+		c.Delta = delta{Role: "assistant", Content: new("")}
+	}
+	return s.frame(nil, model, 0, c)
 }
 
 // Failure gives the frame that tells of a failure in mid-stream. The stream

@@ -71,6 +71,7 @@ type CompletionStream struct {
 	req     CompletionRequest
 	turns   turns
 	offsets map[int]int // of the next token, in characters
+	place   int         // of the answer that is being sent
 }
 
 // NewCompletionStream starts an answer.
@@ -83,6 +84,7 @@ func (s *CompletionStream) Frames(e chat.Event) []byte {
 	kept := chat.Event{Model: e.Model, Answer: e.Answer}
 	kept.Finish, kept.Usage = e.Finish, e.Usage // the texts are sent, not kept
 	place, began := s.turns.add(kept)
+	s.place = place
 	text := e.Text
 	if began {
 		text = s.req.echoed(place) + text
@@ -109,6 +111,11 @@ func (s *CompletionStream) Frames(e chat.Event) []byte {
 		out = appendFrame(out, wire.Encode(last))
 	}
 	return appendFrame(out, []byte("[DONE]"))
+}
+
+// Empty gives a chunk of this model without text.
+func (s *CompletionStream) Empty(model string) []byte {
+	return appendFrame(nil, wire.Encode(s.answer.older(model, []olderChoice{{Index: s.place}})))
 }
 
 // Failure gives the frame that tells of a failure in mid-stream, after which

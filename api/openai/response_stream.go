@@ -11,6 +11,7 @@ type ResponseStream struct {
 	whole    *ResponseWhole
 	sequence int
 	begun    bool
+	failed   bool
 }
 
 // NewResponseStream starts a response.
@@ -71,13 +72,11 @@ func responseLogProbs(list []engine.LogProb) *[]responseLogProb {
 // Frames gives the frames of one event; they may be none. Those of the first
 // one also open the response, and those of the last one end it.
 func (s *ResponseStream) Frames(e chat.Event) []byte {
-	var out []byte
-	send := func(ev event) { out = s.frame(out, ev) }
 	if !s.begun {
-		s.begun, s.whole.model, s.whole.cut = true, e.Model, e.Cut
-		send(event{Type: "response.created", Response: new(s.whole.object("in_progress"))})
-		send(event{Type: "response.in_progress", Response: new(s.whole.object("in_progress"))})
+		s.whole.cut = e.Cut
 	}
+	out := s.begin(e.Model)
+	send := func(ev event) { out = s.frame(out, ev) }
 	s.whole.take(e, func(st step) { s.told(st, send) })
 	if e.Finish == "" {
 		return out
@@ -85,6 +84,33 @@ func (s *ResponseStream) Frames(e chat.Event) []byte {
 	o := s.whole.object("completed")
 	send(event{Type: "response." + o.Status, Response: &o})
 	return out
+}
+
+// begin opens the response, once.
+func (s *ResponseStream) begin(model string) (out []byte) {
+	if s.begun {
+		return nil
+	}
+	s.begun, s.whole.model = true, model
+	out = s.frame(out, event{Type: "response.created", Response: new(s.whole.object("in_progress"))})
+	return s.frame(out, event{Type: "response.in_progress", Response: new(s.whole.object("in_progress"))})
+}
+
+// Empty gives frames that say nothing: at first those that open the response,
+// then an empty piece of the item that is being written. Where none is, or none
+// any more since the end is encoded already, it is a comment of one line: the dialect has no event for nothing, and a blank line
+// after a comment is an event to some client libraries.
+func (s *ResponseStream) Empty(model string) (out []byte) {
+	if out = s.begin(model); out != nil {
+		return out
+	}
+	for at := len(s.whole.outputs) - 1; at >= 0 && !s.failed; at-- {
+		if !s.whole.outputs[at].finished {
+			s.told(step{what: grown, at: at}, func(ev event) { out = s.frame(out, ev) })
+			return out
+		}
+	}
+	return []byte(":\n")
 }
 
 // told sends what a step looks like to the client.
@@ -137,6 +163,7 @@ func (s *ResponseStream) told(st step, send func(event)) {
 // raise one. Nothing comes after them.
 func (s *ResponseStream) Failure(p wire.Problem) []byte {
 	var out []byte
+	s.failed = true
 	if s.begun {
 		o := s.whole.object("failed")
 		o.Error = errorOf(p)

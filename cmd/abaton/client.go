@@ -19,6 +19,7 @@ import (
 	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/gateway"
+	"abaton.local/shaper"
 )
 
 // client talks to a running serve over its Unix socket, in the OpenAI dialect.
@@ -180,7 +181,7 @@ func (c *client) question(ctx context.Context, ask chat.Ask) (io.ReadCloser, err
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/v1/chat/completions", bytes.NewReader(encoded))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/v1/chat/completions", bytes.NewReader(shaper.PadRequest(encoded)))
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"abaton.local/shaper"
 )
 
 // config is everything a person can set. This file is the only reader of
@@ -32,6 +34,10 @@ type config struct {
 	KeylessKey     string   `toml:"keyless_key"`
 	KeylessAccount string   `toml:"keyless_account"`
 	KeylessAddress string   `toml:"keyless_address"`
+	Shape          string   `toml:"shape"`
+	LANShape       string   `toml:"lan_shape"`
+	ShapeWindow    duration `toml:"shape_window"`
+	PaddedUploads  bool     `toml:"padded_uploads"`
 	Model          string   `toml:"model"`
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
@@ -100,6 +106,10 @@ var settings = []setting{
 	{"keyless_key", "ID", "let programs that can send no key ask as this token (see `abaton keys`): models only, no vault", func(c *config) any { return &c.KeylessKey }},
 	{"keyless_account", "NAME", "the account of this machine whose programs may (the one that serves)", func(c *config) any { return &c.KeylessAccount }},
 	{"keyless_address", "HOST:PORT", "loopback address for them (127.0.0.1:11434, where they look for Ollama)", func(c *config) any { return &c.KeylessAddress }},
+	{"shape", "SHAPE", "how much of an answer's sizes and times is hidden from whoever watches the network, for those who come from this machine: off, pad, paced or sealed (off)", func(c *config) any { return &c.Shape }},
+	{"lan_shape", "SHAPE", "the same for those who come from other machines (pad)", func(c *config) any { return &c.LANShape }},
+	{"shape_window", "TIME", "how long a sealed answer lasts at least; a longer one takes further such times (32s)", func(c *config) any { return &c.ShapeWindow }},
+	{"padded_uploads", "", "refuse shaped questions whose size tells how long they are", func(c *config) any { return &c.PaddedUploads }},
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
@@ -117,7 +127,8 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeylessAddress: "127.0.0.1:11434", KeepAlive: duration(5 * time.Minute), MaxWaiting: 16, ResumeSpace: 2048, User: "abaton"}
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, ResumeSpace: 2048, User: "abaton",
+		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
 // flagged collects the flags given, by key, so that they can be applied last.
@@ -286,7 +297,14 @@ func (c *config) check(origin map[string]string) error {
 		return bad("address", fmt.Sprintf("%s is not this machine alone; only a loopback address such as 127.0.0.1 or [::1] is allowed here, "+
 			"for it has no TLS; other machines come in by --lan-address", cmp.Or(host, "an empty host")))
 	}
+	for key, word := range map[string]string{"shape": c.Shape, "lan_shape": c.LANShape} {
+		if m, err := shaper.ParseMode(word); err != nil || m == shaper.Channel {
+			return bad(key, "off, pad, paced or sealed")
+		}
+	}
 	switch {
+	case time.Duration(c.ShapeWindow) < time.Second || time.Duration(c.ShapeWindow) > 10*time.Minute || time.Duration(c.ShapeWindow)%time.Second != 0:
+		return bad("shape_window", "whole seconds from 1s to 10m")
 	case c.Threads < 0 || c.Threads > 1024:
 		return bad("threads", "from 1 to 1024, or 0 for as many as physical cores")
 	case c.Context < 0 || c.Context > 16<<20 || c.Context > 0 && c.Context < 64:

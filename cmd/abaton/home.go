@@ -30,6 +30,7 @@ type home struct {
 	audit  *audit.Log
 	people *vault.Directory
 	places folders
+	shape  status         // what is set about shapes
 	rooms  *rooms         // nil: no engine runs here
 	resume *resume.Keeper // of what engines had read
 
@@ -80,6 +81,7 @@ type homeOptions struct {
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
 	h = newHome(p.cfg.Folders)
 	h.rooms, h.resume = o.rooms, resume.New(int64(p.cfg.ResumeSpace)<<20)
+	h.shape = p.cfg.shapes()
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())

@@ -29,10 +29,12 @@ func serveVerb() verb {
 			"abaton serve",
 			"abaton serve --address 127.0.0.1:9000 --keep-alive 1h",
 			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local",
+			"abaton serve --lan-address 192.168.1.9:8443 --lan-shape sealed",
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
-		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses"}, roomSettings...),
-		codes:    []int{failed, unprotected},
+		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
+			"shape", "lan_shape", "shape_window", "padded_uploads"}, roomSettings...),
+		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
 			return func(ctx context.Context, p *program, args []string) error {
@@ -81,7 +83,8 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	}
 	r.keeper = h.resume
 	defer r.hurry(ctx)()
-	now := status{Address: door.Addr().String(), Tier: tierWords(r.jail.Tier()), Version: ownVersion()}
+	now := p.cfg.shapes()
+	now.Address, now.Tier, now.Version = door.Addr().String(), tierWords(r.jail.Tier()), ownVersion()
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
@@ -114,7 +117,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h}, Log: p.log,
+				Responses: keptResponses{h}, Shape: p.cfg.shaping(), Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
@@ -177,6 +180,7 @@ func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 			fmt.Fprintf(out, "            authority %s\n            SHA-256   %s\n", own, door.FingerprintDigits())
 		}
 	}
+	fmt.Fprintf(out, "  shape     %s\n", shapeWords(s))
 }
 
 // announce says the token if it is new. It comes last: programs wait for it.

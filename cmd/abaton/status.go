@@ -21,6 +21,10 @@ type status struct {
 	Address string `json:"address"`
 	Tier    string `json:"tier"`
 	Version string `json:"version"`
+
+	// What is hidden of answers from whoever watches the network.
+	Shape    string `json:"shape"`
+	LANShape string `json:"lan_shape,omitempty"` // empty: no other machine may come in
 }
 
 // Where serve tells it, and what it saw of itself.

@@ -23,6 +23,7 @@ type vaultStatus struct {
 	Changes uint64       `json:"changes"`
 	Head    string       `json:"head"` // hexadecimal
 	Until   time.Time    `json:"session_ends,omitzero"`
+	Network string       `json:"network"`
 }
 
 // wayIn is one way to open the vault.
@@ -68,6 +69,7 @@ func seeVault() call[struct{}, vaultStatus] {
 		}
 		x.Kept = keptKinds(v)
 		x.Places, x.Device = h.places.places()
+		x.Network = shapeWords(h.shape)
 		head := v.Head()
 		x.Changes, x.Head, x.Until = head.Seq, hex.EncodeToString(head.Sum[:8]), s.Until()
 		return x, nil
@@ -208,6 +210,8 @@ func showVault(ctx context.Context, p *program, d *desk, asJSON bool) error {
 	page.head("What is promised")
 	page.text("Encrypted at rest under keys only you can unlock. While you are signed in, the machine that answers you must see your words; " +
 		"whoever controls that machine at that moment could too.")
+	page.text("Whoever watches the network between you and this machine can read nothing, and may learn from sizes and times. Answers are shaped: " + x.Network + ". " +
+		"When you ask, how often, and from where is seen in any case.")
 	page.text("The process that holds your keys gave up every way to the Internet before you typed your secret; the model runs in a sandbox of its own (`abaton audit`). " +
 		"Keys stay in memory that goes neither to swap nor into core images, until you lock, 15 minutes pass without use, or 12 hours in all.")
 	return tell(page.err)

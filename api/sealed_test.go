@@ -1,0 +1,196 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	rnd "math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"abaton.local/engine"
+	"abaton.local/shaper"
+)
+
+// chance is an engine that says something of its own with every seed: how much,
+// how fast, with stalls, with thoughts or calls, and sometimes it breaks.
+func chance(seed uint64, longest time.Duration) says {
+	return func(ctx context.Context, _ engine.Prompt) iter.Seq2[engine.Delta, error] {
+		return func(yield func(engine.Delta, error) bool) {
+			r := rnd.New(rnd.NewPCG(seed, 2))
+			begun := time.Now()
+			pause := func(most time.Duration) bool {
+				wait := min(time.Duration(r.Int64N(int64(most))), longest-time.Since(begun))
+				select {
+				case <-ctx.Done():
+					return false
+				case <-time.After(max(0, wait)):
+					return true
+				}
+			}
+			n := r.IntN(120)
+			gap := time.Duration(1+r.IntN(300)) * time.Millisecond
+			broken := seed%4 == 3
+			if seed%8 == 7 {
+				n = 0 // breaks before a word
+			}
+			if !pause(longest) {
+				yield(engine.Delta{}, ctx.Err())
+				return
+			}
+			for i := range n {
+				d := engine.Delta{Text: strings.Repeat([]string{"a", "\"\\", " é漢", "\n😀"}[r.IntN(4)], 1+r.IntN(30))}
+				if seed%3 == 1 && i < n/2 {
+					d = engine.Delta{Reasoning: d.Text}
+				}
+				if seed%5 == 2 && i == n-1 {
+					d = engine.Delta{Calls: []engine.CallDelta{{ID: "call_1", Name: "look_up", Arguments: fmt.Sprintf(`{"n":%d}`, r.IntN(1e9))}}}
+				}
+				if !yield(d, nil) {
+					return
+				}
+				if most := gap; !pause(most) || r.IntN(50) == 0 && !pause(2*time.Second) {
+					yield(engine.Delta{}, ctx.Err())
+					return
+				}
+			}
+			kinds := []engine.Kind{engine.Crashed, engine.TooLong, engine.NoMemory, engine.Poison}
+			if broken {
+				yield(engine.Delta{}, &engine.Fault{Kind: kinds[r.IntN(len(kinds))], What: "It broke " + strings.Repeat("so ", r.IntN(40)) + ".", Do: "Ask again."})
+				return
+			}
+			finish := engine.Stopped
+			if seed%5 == 2 && n > 0 {
+				finish = engine.Called
+			}
+			yield(engine.Delta{Finish: finish, Usage: engine.Usage{PromptTokens: r.IntN(5000), AnswerTokens: n}}, nil)
+		}
+	}
+}
+
+// sameDraws is jitter as every answer meets it.
+func sameDraws() func() time.Duration {
+	r := rnd.New(rnd.NewPCG(3, 3))
+	return func() time.Duration { return time.Duration(r.Int64N(int64(5 * time.Millisecond))) }
+}
+
+// ways are all endpoints that answer with text.
+var ways = []struct{ path, ask, streams, whole string }{
+	{"/v1/chat/completions", `"model":"tiny",` + hi, `,"stream":true`, ``},
+	{"/v1/completions", `"model":"tiny","prompt":"hi"`, `,"stream":true`, ``},
+	{"/v1/responses", `"model":"tiny","input":"hi"`, `,"stream":true`, ``},
+	{"/v1/messages", `"model":"tiny","max_tokens":99,` + hi, `,"stream":true`, ``},
+	{"/api/chat", `"model":"tiny",` + hi, ``, `,"stream":false`},
+	{"/api/generate", `"model":"tiny","prompt":"hi"`, ``, `,"stream":false`},
+}
+
+// each runs a test for every endpoint, streamed and whole, over both protocols.
+func each(t *testing.T, test func(*testing.T, visit)) {
+	for _, w := range ways {
+		for how, field := range map[string]string{"streamed": w.streams, "whole": w.whole} {
+			for _, two := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s %s HTTP2=%v", strings.ReplaceAll(w.path[1:], "/", "."), how, two), func(t *testing.T) {
+					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two, burst: two && how == "whole"})
+				})
+			}
+		}
+	}
+}
+
+func (v visit) under(t *testing.T, m shaper.Mode, seed uint64, longest time.Duration) (trace []record) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		v.policy = shaper.Policy{LAN: m, Jitter: sameDraws()}
+		v.says = chance(seed, longest)
+		trace, _, _ = v.look(t)
+	})
+	if v.burst { // the client makes room for more as often as it gets to it
+		trace = slices.DeleteFunc(trace, func(r record) bool { return r.bytes < 0 })
+	}
+	return trace
+}
+
+// Nobody who watches the network can tell two sealed answers apart, whatever they
+// say, however fast, and whether they come to their end or break.
+func TestSealedTellsNothing(t *testing.T) {
+	each(t, func(t *testing.T, v visit) {
+		first := v.under(t, shaper.Sealed, 0, 20*time.Second)
+		if len(first) < 10 {
+			t.Fatalf("only %d records were seen", len(first))
+		}
+		for seed := uint64(1); seed < 9; seed++ {
+			if other := v.under(t, shaper.Sealed, seed, 20*time.Second); !slices.Equal(first, other) {
+				t.Fatalf("answer %d can be told from the first: %s", seed, difference(first, other))
+			}
+		}
+		if slices.Equal(v.under(t, shaper.Off, 1, 20*time.Second), v.under(t, shaper.Off, 2, 20*time.Second)) {
+			t.Error("unshaped answers look the same, too: nothing is proven")
+		}
+	})
+}
+
+// Nor can two conversations over one connection be told apart, of which one goes
+// well and the other does not.
+func TestSealedConversationsTellNothing(t *testing.T) {
+	each(t, func(t *testing.T, v visit) {
+		var traces [2][]record
+		for i := range traces {
+			synctest.Test(t, func(t *testing.T) {
+				turn := uint64(0)
+				v.times, v.policy = 2, shaper.Policy{LAN: shaper.Sealed, Jitter: sameDraws()}
+				v.says = func(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+					turn++
+					return chance(uint64(i)*2+turn, 20*time.Second)(ctx, p)
+				}
+				traces[i], _, _ = v.look(t)
+			})
+			if v.http2 { // what the client says of connection and windows between questions is not the same in any two runs
+				traces[i] = slices.DeleteFunc(traces[i], func(r record) bool { return r.bytes < 0 })
+			}
+			if !slices.Equal(traces[0], traces[i]) {
+				t.Fatalf("conversation %d can be told from the first: %s", i, difference(traces[0], traces[i]))
+			}
+		}
+		if len(traces[0]) < 20 {
+			t.Errorf("only %d records were seen", len(traces[0]))
+		}
+	})
+}
+
+// Paced answers tell in which of a few windows they ended, and nothing else.
+func TestPacedTellsAWindow(t *testing.T) {
+	each(t, func(t *testing.T, v visit) {
+		windows := map[int][]record{}
+		for seed := range uint64(6) {
+			trace := v.under(t, shaper.Paced, seed, time.Duration(4+seed%2*10)*time.Second)
+			window := windowOf(trace)
+			if other, ok := windows[window]; ok && !slices.Equal(trace, other) {
+				t.Fatalf("two answers that ended after %d s differ: %s", window, difference(trace, other))
+			}
+			windows[window] = trace
+		}
+		if len(windows) > 3 {
+			t.Errorf("answers of at most 14 s ended in %d windows", len(windows))
+		}
+	})
+}
+
+// windowOf is when a trace ends, in whole seconds after its beginning.
+func windowOf(trace []record) (window int) {
+	for _, r := range trace {
+		window = max(window, int(r.at/time.Second))
+	}
+	return window
+}
+
+func difference(a, b []record) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("record %d is %v, and %v; of %d and %d", i, a[i], b[i], len(a), len(b))
+		}
+	}
+	return fmt.Sprintf("%d records, and %d", len(a), len(b))
+}
