@@ -27,7 +27,7 @@ func Attacks() []Attack {
 	outline := func(traces []Trace) [][]float64 {
 		return joined(rows(traces, summary), rows(traces, curve))
 	}
-	trees := learn.Forest{Trees: 200, MinLeaf: 2}
+	trees := learn.Forest{Trees: 100, MinLeaf: 5}
 	return []Attack{
 		{"A0", "length only: records, bytes, duration", each(length), trees, 0},
 		{"A1", "boosted trees on raw sequences", func(traces []Trace) [][]float64 {
@@ -48,11 +48,13 @@ type Effort struct {
 	Folds        int
 	Draws        int // of the bootstrap
 	Permutations int
+	Enough       int // of them as good as what was seen, after which no more are made; 0: all
 	Seed         uint64
 }
 
-// Full is what a claim needs.
-var Full = Effort{Folds: 5, Draws: 1000, Permutations: 200, Seed: 1}
+func (e Effort) null(seed uint64) learn.Null {
+	return learn.Null{Times: e.Permutations, Enough: e.Enough, Seed: seed}
+}
 
 // Outcome is what an attack reached.
 type Outcome struct {
@@ -72,8 +74,9 @@ type Outcome struct {
 	Accuracy     float64        `json:"accuracy"`
 	Majority     float64        `json:"majority"`
 	Bits         float64        `json:"bits_per_response"`
-	P            float64        `json:"p"` // of chance doing as well; before correction
-	Permutations int            `json:"permutations"`
+	P            float64        `json:"p"`                 // of chance doing as well; before correction
+	Permutations int            `json:"permutations"`      // as many as were to be made
+	Redone       int            `json:"permutations_made"` // fewer where chance soon did as well
 	NullMean     float64        `json:"null_mean"`
 	NullSD       float64        `json:"null_sd"`
 }
@@ -112,10 +115,9 @@ func (a Attack) Run(traces []Trace, labels []string, e Effort) (Outcome, error) 
 		_, high := learn.ClopperPearson(int(math.Ceil(o.TPR*float64(positives))), positives, 0.90)
 		o.TPRUpper = max(high, learn.Bootstrap(said.Set, e.Draws, e.Seed, rate).Upper)
 	}
-	null := learn.Null(s, e.Permutations, e.Seed, func(s learn.Set, seed uint64) float64 {
-		return a.scored(s, e.Folds, seed).AUC(nil)
-	})
-	o.P = learn.PValue(o.AUC, null)
+	n := e.null(e.Seed)
+	null := n.Draw(s, o.AUC, func(s learn.Set, seed uint64) float64 { return a.scored(s, e.Folds, seed).AUC(nil) })
+	o.P, o.Redone = n.P(o.AUC, null), len(null)
 	o.NullMean, o.NullSD = meanDeviation(null)
 	return o, nil
 }

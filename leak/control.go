@@ -31,8 +31,9 @@ func (a Attack) Control(traces []Trace, labels []string, times int, e Effort) (S
 		seed := e.Seed + uint64(i)*7_919
 		lot := learn.Shuffle(s, seed^0x5eed)
 		auc := pipeline(lot, seed)
-		null := learn.Null(lot, e.Permutations, seed, pipeline)
-		out.PValues = append(out.PValues, learn.PValue(auc, null))
+		n := e.null(seed)
+		null := n.Draw(lot, auc, pipeline)
+		out.PValues = append(out.PValues, n.P(auc, null))
 		aucs, all = append(aucs, auc), append(all, null...)
 	}
 	_, out.P = learn.Uniform(out.PValues)

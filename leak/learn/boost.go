@@ -73,15 +73,8 @@ func (n *node) at(row []float64) float64 {
 	return n.value
 }
 
-// outputs is one for a binary set: the log-odds.
-func outputs(classes int) int {
-	if classes == 2 {
-		return 1
-	}
-	return classes
-}
-
-// chances turns raw outputs into probabilities of the classes.
+// chances turns raw outputs into probabilities of the classes. A binary set has
+// one output: the log-odds.
 func chances(raw []float64) []float64 {
 	if len(raw) == 1 {
 		p := 1 / (1 + math.Exp(-raw[0]))

@@ -79,10 +79,47 @@ func TestHolmKnown(t *testing.T) {
 }
 
 func TestPValueKnown(t *testing.T) {
-	about(t, "best of all", PValue(3, []float64{0, 1, 2}), 0.25)
-	about(t, "a tie", PValue(2, []float64{0, 1, 2}), 0.5)
-	about(t, "not a number", PValue(math.NaN(), []float64{0, 1, 2}), 1)
-	about(t, "no draws", PValue(1, nil), 1)
+	var n Null
+	about(t, "best of all", n.P(3, []float64{0, 1, 2}), 0.25)
+	about(t, "a tie", n.P(2, []float64{0, 1, 2}), 0.5)
+	about(t, "not a number", n.P(math.NaN(), []float64{0, 1, 2}), 1)
+	about(t, "no draws", n.P(1, nil), 1)
+	n.Enough = 2
+	about(t, "enough", n.P(1, []float64{0, 1, 0, 2}), 0.5)
+	about(t, "not enough", n.P(1, []float64{0, 1, 0, 0}), 0.4)
+}
+
+// TestNullEndsEarly: the draws are the first of those made without an early end,
+// and p-values stay uniform.
+func TestNullEndsEarly(t *testing.T) {
+	s := prompts(1, 4, 1, 2, 1, 0)
+	lot := func(_ Set, seed uint64) float64 { return random(seed, 9).Float64() }
+	all := Null{Times: 50, Seed: 3}.Draw(s, 0.5, lot)
+	early := Null{Times: 50, Enough: 5, Seed: 3}.Draw(s, 0.5, lot)
+	if len(all) != 50 || len(early) >= 50 || !slices.Equal(early, all[:len(early)]) || early[len(early)-1] < 0.5 {
+		t.Errorf("all %v\nearly %v", all, early)
+	}
+	if got := (Null{Times: 50, Enough: 5}).Draw(s, 2, lot); len(got) != 50 {
+		t.Errorf("what chance never reaches was given up after %d", len(got))
+	}
+	var p []float64
+	for i := range uint64(400) {
+		n := Null{Times: 99, Enough: 10, Seed: i << 32}
+		seen := random(i, 10).Float64()
+		p = append(p, n.P(seen, n.Draw(s, seen, lot)))
+	}
+	slices.Sort(p)
+	for _, level := range []float64{0.01, 0.05, 0.1, 0.5} {
+		below := 0
+		for _, v := range p {
+			if v <= level {
+				below++
+			}
+		}
+		if most := 400*level + 4*math.Sqrt(400*level*(1-level)); float64(below) > most {
+			t.Errorf("%d of 400 p-values are at most %v", below, level)
+		}
+	}
 }
 
 func TestBinomialProperties(t *testing.T) {

@@ -31,41 +31,58 @@ func Shuffle(s Set, seed uint64) Set {
 }
 
 // Null is what the pipeline says where there is nothing to find: it is redone
-// whole, from dealing folds to the last number, on times sets with shuffled
-// labels. The order and the values do not depend on the number of processors.
-func Null(s Set, times int, seed uint64, pipeline func(s Set, seed uint64) float64) []float64 {
-	out := make([]float64, times)
-	next := make(chan int)
-	var work sync.WaitGroup
-	for range min(times, runtime.GOMAXPROCS(0)) {
-		work.Go(func() {
-			for i := range next {
-				own := seed + uint64(i)*1_000_003
-				out[i] = pipeline(Shuffle(s, own), own)
+// whole, from dealing folds to the last number, on sets with shuffled labels.
+// The values and their number do not depend on the number of processors.
+type Null struct {
+	Times int // at most
+	// Enough values at least as high as what was seen end the shuffling early:
+	// chance is then known to do as well. 0: never.
+	Enough int
+	Seed   uint64
+}
+
+// Draw asks the pipeline about shuffled sets.
+func (n Null) Draw(s Set, seen float64, pipeline func(s Set, seed uint64) float64) []float64 {
+	out := make([]float64, 0, n.Times)
+	high := 0
+	for len(out) < n.Times {
+		batch := make([]float64, min(runtime.GOMAXPROCS(0), n.Times-len(out)))
+		var work sync.WaitGroup
+		for i := range batch {
+			seed := n.Seed + uint64(len(out)+i+1)*1_000_003
+			work.Go(func() { batch[i] = pipeline(Shuffle(s, seed), seed) })
+		}
+		work.Wait()
+		for _, v := range batch {
+			out = append(out, v)
+			if !(v < seen) {
+				high++
 			}
-		})
+			if n.Enough > 0 && high >= n.Enough {
+				return out
+			}
+		}
 	}
-	for i := range times {
-		next <- i
-	}
-	close(next)
-	work.Wait()
 	return out
 }
 
-// PValue is how often chance does at least as well as what was seen. What was
-// seen counts as one of the draws, so it is never zero.
+// P is how often chance does at least as well as what was seen. Without an early
+// end what was seen counts as one of the draws, so it is never zero.
 //
 // Phipson and Smyth, "Permutation p-values should never be zero", Statistical
-// Applications in Genetics and Molecular Biology 9 (2010).
-func PValue(seen float64, null []float64) float64 {
-	as := 1
+// Applications in Genetics and Molecular Biology 9 (2010); Besag and Clifford,
+// "Sequential Monte Carlo p-values", Biometrika 78 (1991), for the early end.
+func (n Null) P(seen float64, null []float64) float64 {
+	high := 0
 	for _, v := range null {
 		if !(v < seen) { // what is not a number speaks for chance
-			as++
+			high++
 		}
 	}
-	return float64(as) / float64(len(null)+1)
+	if n.Enough > 0 && high >= n.Enough {
+		return float64(high) / float64(len(null))
+	}
+	return float64(high+1) / float64(len(null)+1)
 }
 
 // Holm corrects p-values for there being many: any of them at or below a level

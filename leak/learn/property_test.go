@@ -84,7 +84,7 @@ func TestSameSeed(t *testing.T) {
 		}
 	}
 	null := func() []float64 {
-		return Null(s, 8, 5, func(s Set, seed uint64) float64 { return Cross(learners["forest"], s, 3, seed).AUC(nil) })
+		return Null{Times: 8, Seed: 5}.Draw(s, 0, func(s Set, seed uint64) float64 { return Cross(learners["forest"], s, 3, seed).AUC(nil) })
 	}
 	many := null()
 	was := runtime.GOMAXPROCS(1)
