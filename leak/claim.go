@@ -27,23 +27,29 @@ const (
 
 // Evidence is a run: one mode attacked, and the controls of the same run.
 type Evidence struct {
-	Corpus, Model, Hardware, Commit, Mode string
+	Corpus   string `json:"corpus"`
+	Model    string `json:"model"`
+	Hardware string `json:"hardware"`
+	Commit   string `json:"commit"`
+	Mode     string `json:"mode"`
+	Protocol string `json:"protocol"` // dialect, version of HTTP, streamed or not
 
-	Structural bool // two answers give the same trace in virtual time, in every format we ship
-	Control    []ControlTopic
-	ControlA5  *Recovery
-	ShuffledP  float64 // of p-values of shuffled labels being uniform
-	ShuffledIn bool    // their mean AUC lies within the permutation band
-	Outcomes   []Outcome
-	Tokens     *Recovery // A5 on the mode
-	Live       *Outcome  // A6 beside a working engine
+	Structural bool           `json:"structural"` // two answers give the same trace in virtual time, in every format we ship
+	Control    []ControlTopic `json:"control"`
+	ControlA5  *Recovery      `json:"control_tokens,omitempty"`
+	ShuffledP  float64        `json:"shuffled_p"`      // of p-values of shuffled labels being uniform
+	ShuffledIn bool           `json:"shuffled_within"` // their mean AUC lies within the permutation band
+	Outcomes   []Outcome      `json:"outcomes"`
+	Tokens     *Recovery      `json:"tokens,omitempty"` // A5 on the mode
+	Live       *Outcome       `json:"live,omitempty"`   // A6 beside a working engine
 }
 
 // ControlTopic is the best that one of the attacks reached on a topic with
 // shaping off.
 type ControlTopic struct {
-	Topic, Attack string
-	AUC           float64
+	Topic  string  `json:"topic"`
+	Attack string  `json:"attack"`
+	AUC    float64 `json:"auc"`
 }
 
 // Claim is the one sentence that may be quoted, if any, and why not a better one.
@@ -100,7 +106,13 @@ func (e Evidence) ground() string {
 		}
 		prompts = min(prompts, o.Prompts)
 	}
-	return fmt.Sprintf("On corpus %s (%d traces of %d prompts per label, %s, %s, %s)", e.Corpus, traces, prompts, e.Model, e.Hardware, e.Commit)
+	var topics []string
+	for _, o := range e.Outcomes {
+		topics = append(topics, o.topic())
+	}
+	slices.Sort(topics)
+	return fmt.Sprintf("On corpus %s (%s; %d traces of %d prompts per label, %s, %s, %s, %s)", e.Corpus, strings.Join(slices.Compact(topics), ", "),
+		traces, prompts, e.Protocol, e.Model, e.Hardware, e.Commit)
 }
 
 // attacks names those that a sentence is about, each once.
@@ -124,7 +136,7 @@ func (e Evidence) attacks(outcomes []Outcome) string {
 // sample proves little in either direction.
 func (e Evidence) unusable() (because []string) {
 	say := func(format string, a ...any) { because = append(because, fmt.Sprintf(format, a...)) }
-	for name, v := range map[string]string{"corpus": e.Corpus, "model": e.Model, "hardware": e.Hardware, "commit": e.Commit, "mode": e.Mode} {
+	for name, v := range map[string]string{"corpus": e.Corpus, "model": e.Model, "hardware": e.Hardware, "commit": e.Commit, "mode": e.Mode, "protocol": e.Protocol} {
 		if v == "" {
 			say("the run does not name its %s", name)
 		}

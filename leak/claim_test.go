@@ -17,7 +17,7 @@ func flat(id, topic string) Outcome {
 
 // clean is a run in which everything holds.
 func clean() Evidence {
-	e := Evidence{Corpus: "v1", Model: "m", Hardware: "h", Commit: "c", Mode: "sealed", Structural: true,
+	e := Evidence{Corpus: "v1", Model: "m", Hardware: "h", Commit: "c", Mode: "sealed", Protocol: "OpenAI chat over HTTP/1.1", Structural: true,
 		ControlA5: &Recovery{Traces: 400, Accuracy: 0.999}, ShuffledP: 0.5, ShuffledIn: true,
 		Tokens: &Recovery{Traces: 3200, Accuracy: 0.201, Majority: 0.2}}
 	for _, topic := range []string{"law", "health"} {
@@ -48,7 +48,7 @@ func TestChoose(t *testing.T) {
 		want  string
 		says  string
 	}{
-		"clean":      {func(*Evidence) {}, chance, "none of the 6 attacks that were run (A0, A1, A2, A5, A6, A9) did better than chance in sealed mode: best AUC 0.51, 95 % upper bound 0.53; up to 5 traces"},
+		"clean":      {func(*Evidence) {}, chance, "On corpus v1 (health, law; 1600 traces of 100 prompts per label, OpenAI chat over HTTP/1.1, m, h, c), none of the 6 attacks that were run (A0, A1, A2, A5, A6, A9) did better than chance in sealed mode: best AUC 0.51, 95 % upper bound 0.53; up to 5 traces"},
 		"channel":    {func(e *Evidence) { e.Mode = "channel" }, chance, "in channel mode:"},
 		"paced":      {func(e *Evidence) { e.Mode = "paced" }, measured, "reached AUC 0.53 (95 % interval 0.49 to 0.53) in paced mode"},
 		"no layer A": {func(e *Evidence) { e.Structural = false }, measured, "the best of the 6 attacks"},
@@ -104,6 +104,7 @@ func TestChoose(t *testing.T) {
 		"interval is no number":  {func(e *Evidence) { e.Outcomes[0].Within.Upper = nan }, nothing, ""},
 		"p is no number":         {func(e *Evidence) { e.Outcomes[0].P = nan }, nothing, ""},
 		"p is zero":              {func(e *Evidence) { e.Outcomes[0].P = 0 }, nothing, ""},
+		"nameless protocol":      {func(e *Evidence) { e.Protocol = "" }, nothing, ""},
 		"nameless model":         {func(e *Evidence) { e.Model = "" }, nothing, ""},
 		"nothing at all":         {func(e *Evidence) { *e = Evidence{} }, nothing, ""},
 		"controls but no result": {func(e *Evidence) { e.Outcomes = []Outcome{{ID: "A1", Labels: []string{"noise", "law"}}} }, nothing, ""},
