@@ -78,12 +78,13 @@ func TestRelaySees(t *testing.T) {
 	var work sync.WaitGroup
 	for range clients {
 		work.Go(func() {
-			c, err := tls.Dial("tcp", relay.Addr(), config)
+			raw, err := net.Dial("tcp", relay.Addr())
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer c.Close()
+			defer raw.Close()
+			c := tls.Client(raw, config)
 			if _, err := c.Write(make([]byte, 300)); err != nil {
 				t.Error(err)
 			}
@@ -91,6 +92,7 @@ func TestRelaySees(t *testing.T) {
 			if err != nil || len(all) != 1+512+90+4000+512 {
 				t.Errorf("%d bytes came through, %v", len(all), err)
 			}
+			wait(raw.(*net.TCPConn)) // else it would be chance who ends first after the server's goodbye
 		})
 	}
 	work.Wait()

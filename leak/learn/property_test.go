@@ -131,6 +131,35 @@ func TestFoldsKeepPrompts(t *testing.T) {
 	}
 }
 
+// TestPatienceStops: where there is nothing to learn boosting stops early, where
+// there is it goes on; what is held back are whole prompts.
+func TestPatienceStops(t *testing.T) {
+	b := Boost{Rounds: 80, MinLeaf: 5, Patience: 5}
+	nothing := len(b.Fit(prompts(11, 60, 4, 2, 4, 0), 1).(*boosted).trees)
+	much := len(b.Fit(prompts(11, 60, 4, 2, 4, 2), 1).(*boosted).trees)
+	if nothing > 20 || much <= nothing {
+		t.Errorf("%d rounds where there is nothing, %d where there is much", nothing, much)
+	}
+	s := prompts(12, 30, 4, 2, 1, 0)
+	train, held, ok := holdBack(s, 1)
+	if !ok || len(train.Y)+len(held.Y) != len(s.Y) || len(held.Y) == 0 {
+		t.Fatalf("%d of %d rows are held back", len(held.Y), len(s.Y))
+	}
+	for _, g := range held.Group {
+		if slices.Contains(train.Group, g) {
+			t.Errorf("prompt %d is on both sides", g)
+		}
+	}
+}
+
+// TestFoldsAreNotMixed: learners of different folds may score on different
+// scales; that must neither help nor harm.
+func TestFoldsAreNotMixed(t *testing.T) {
+	s := Scored{Set: Set{Y: []int{0, 1, 0, 1}, Group: []int{0, 1, 2, 3}, Classes: 2}, Fold: []int{0, 0, 1, 1}}
+	s.Scores = [][]float64{{0.9, 0.1}, {0.8, 0.2}, {0.2, 0.8}, {0.1, 0.9}}
+	about(t, "AUC", s.AUC(nil), 1)
+}
+
 // TestShuffleKeepsPrompts: one label for each prompt, and as many of each.
 func TestShuffleKeepsPrompts(t *testing.T) {
 	s := prompts(5, 30, 4, 3, 1, 0)
