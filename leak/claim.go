@@ -169,8 +169,10 @@ func (e Evidence) unusable() (because []string) {
 		if !(c.AUC >= controlAUC && c.AUC <= 1) {
 			say("with shaping off the attacks reached AUC %.2f on %s; an attacker below %.2f is too weak to prove anything", c.AUC, c.Topic, controlAUC)
 		}
-		if !slices.ContainsFunc(e.Outcomes, func(o Outcome) bool { return o.ID == c.Attack }) {
-			say("%s, the best attack with shaping off on %s, was not run on the mode", c.Attack, c.Topic)
+		// Twenty traces together are easy to tell apart: that would hide how weak
+		// an attacker is on one.
+		if !slices.ContainsFunc(e.Outcomes, func(o Outcome) bool { return o.ID == c.Attack && o.Pool < 2 && o.topic() == c.Topic }) {
+			say("%s, the best attack with shaping off on %s, was not run on single traces of the mode", c.Attack, c.Topic)
 		}
 	}
 	if c := e.ControlA5; c == nil || c.Traces < leastPrompts || !(c.Accuracy >= controlTokens) {

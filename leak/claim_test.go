@@ -87,6 +87,8 @@ func TestChoose(t *testing.T) {
 		"no control":             {func(e *Evidence) { e.Control = nil }, nothing, ""},
 		"topic without control":  {func(e *Evidence) { e.Control = e.Control[:1] }, nothing, ""},
 		"control by another":     {func(e *Evidence) { e.Control[0].Attack = "A3" }, nothing, ""},
+		"control by pooled":      {func(e *Evidence) { e.Control[0].Attack = "A9" }, nothing, ""},
+		"control elsewhere":      {func(e *Evidence) { e.Outcomes = slices.Delete(e.Outcomes, 1, 2) }, nothing, ""},
 		"control reads too few":  {func(e *Evidence) { e.ControlA5.Accuracy = 0.989 }, nothing, ""},
 		"control of one trace":   {func(e *Evidence) { e.ControlA5.Traces = 1 }, nothing, ""},
 		"no token control":       {func(e *Evidence) { e.ControlA5 = nil }, nothing, ""},

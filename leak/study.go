@@ -48,7 +48,7 @@ func (s Study) Controls(off []Trace) (c Controls, err error) {
 	for _, topic := range s.Topics {
 		var own []Outcome
 		for _, o := range c.Outcomes {
-			if o.topic() == topic {
+			if o.topic() == topic && o.Pool < 2 {
 				own = append(own, o)
 			}
 		}
