@@ -140,8 +140,8 @@ func sequences(traces []Trace) [][]float64 {
 // upload is what is seen before the answer: sizes going up, and how long the
 // first records took to come.
 //
-// Zheng et al., "InputSnatch", arXiv 2411.18191 (2024), for the time to the
-// first token.
+// The time to the first token is what "InputSnatch", arXiv 2411.18191 (2024),
+// reads.
 func upload(t *Trace) []float64 {
 	sizes := make([]float64, len(t.UpSizes))
 	for i, s := range t.UpSizes {
