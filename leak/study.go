@@ -1,0 +1,175 @@
+package leak
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"abaton.local/leak/learn"
+)
+
+// Study runs every attack on every topic, one mode after the other. Outcomes may
+// be kept as they come, so that a run of hours goes on where it was stopped.
+type Study struct {
+	Noise   string   // the label of everything that is on no topic
+	Topics  []string // labels, each told from the noise
+	Attacks []Attack
+	Effort  Effort
+
+	Kept func(key string) (Outcome, bool)  // may be nil
+	Keep func(key string, o Outcome) error // may be nil
+}
+
+// Controls are what a run says of itself with shaping off.
+type Controls struct {
+	Outcomes []Outcome      `json:"outcomes"`
+	Best     []ControlTopic `json:"best"`
+	Tokens   *Recovery      `json:"tokens,omitempty"`
+	Shuffled Shuffled       `json:"shuffled"`
+}
+
+// The negative control looks at many sets with labels by lot, each with few
+// shuffles of its own and few trees: it asks whether p-values are uniform, not
+// how small they get.
+const (
+	controlRounds   = 60
+	controlShuffles = 19
+	controlPrompts  = 30 // of each label; it would take an hour with all
+)
+
+// Controls attacks traces of shaping off. They must be of the same run as those
+// that are judged by them.
+func (s Study) Controls(off []Trace) (c Controls, err error) {
+	if c.Outcomes, err = s.outcomes("off", off, false); err != nil {
+		return c, err
+	}
+	for _, topic := range s.Topics {
+		var own []Outcome
+		for _, o := range c.Outcomes {
+			if o.topic() == topic && o.Pool < 2 {
+				own = append(own, o)
+			}
+		}
+		if len(own) > 0 {
+			best := strongest(own)
+			c.Best = append(c.Best, ControlTopic{topic, best.ID, best.AUC})
+		}
+	}
+	if r, ok := RecoverTokens(off, s.Effort.Folds, s.Effort.Seed); ok {
+		c.Tokens = &r
+	}
+	if len(s.Topics) == 0 || len(s.Attacks) == 0 {
+		return c, nil
+	}
+	light := s.Effort
+	light.Permutations, light.Enough = controlShuffles, 0
+	a := s.Attacks[0]
+	if _, trees := a.Learner.(learn.Forest); trees {
+		a.Learner = learn.Forest{Trees: 10}
+	}
+	labels := []string{s.Noise, s.Topics[0]}
+	c.Shuffled, err = a.Control(few(off, labels), labels, controlRounds, light)
+	return c, err
+}
+
+// few is all traces of the first prompts of each label.
+func few(traces []Trace, labels []string) (out []Trace) {
+	known := make(map[string]bool)
+	left := make(map[string]int)
+	for _, l := range labels {
+		left[l] = controlPrompts
+	}
+	for _, t := range traces {
+		if !known[t.PromptID] && left[t.Label] > 0 {
+			left[t.Label]--
+			known[t.PromptID] = true
+		}
+		if known[t.PromptID] {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Judge attacks traces of a mode and gathers what a claim rests on. The caller
+// adds what no trace says: names, equality in virtual time, the live subset.
+func (s Study) Judge(mode string, traces []Trace, c Controls) (e Evidence, err error) {
+	e = Evidence{Mode: mode, Control: c.Best, ControlA5: c.Tokens, ShuffledP: c.Shuffled.P, ShuffledIn: c.Shuffled.Within}
+	if e.Outcomes, err = s.outcomes(mode, traces, true); err != nil {
+		return e, err
+	}
+	if r, ok := RecoverTokens(traces, s.Effort.Folds, s.Effort.Seed); ok {
+		e.Tokens = &r
+	}
+	return e, nil
+}
+
+// outcomes runs the attacks. A control needs no shuffles: that it beats chance
+// is not in question.
+func (s Study) outcomes(mode string, traces []Trace, shuffle bool) (out []Outcome, err error) {
+	digest, err := digestOf(traces)
+	if err != nil {
+		return nil, err
+	}
+	effort := s.Effort
+	if !shuffle {
+		effort.Permutations = 0
+	}
+	for _, topic := range s.Topics {
+		for _, a := range s.Attacks {
+			// What is kept holds for these very traces and this much work only.
+			key := fmt.Sprintf("%s %s %s %v %s", mode, topic, a.ID, effort, digest)
+			if s.Kept != nil {
+				if o, there := s.Kept(key); there {
+					out = append(out, o)
+					continue
+				}
+			}
+			o, err := a.Run(traces, []string{s.Noise, topic}, effort)
+			if err != nil {
+				return nil, err
+			}
+			if s.Keep != nil {
+				if err := s.Keep(key, o); err != nil {
+					return nil, fmt.Errorf("cannot keep what attack %s found: %w", a.ID, err)
+				}
+			}
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+func digestOf(traces []Trace) (string, error) {
+	h := sha256.New()
+	e := json.NewEncoder(h)
+	for _, t := range traces {
+		if err := e.Encode(t); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Unpooled leaves out attacks that need more traces of each prompt than there
+// are.
+func Unpooled(attacks []Attack, traces []Trace) []Attack {
+	count, most := make(map[string]int), 0
+	for _, t := range traces {
+		count[t.PromptID]++
+		most = max(most, count[t.PromptID])
+	}
+	return slices.DeleteFunc(slices.Clone(attacks), func(a Attack) bool { return a.Pool > most })
+}
+
+// Odds is the share of alarms that are true where so many innocent conversations
+// come on each one that is looked for. Where no false alarm was seen, ask with
+// the upper bound of their rate: none in n only says that it is below 3/n.
+func Odds(tpr, fpr, innocent float64) float64 {
+	if !(tpr > 0) {
+		return 0
+	}
+	return tpr / (tpr + innocent*fpr)
+}
