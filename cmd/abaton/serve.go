@@ -103,13 +103,16 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
+	forged := newForgeries(h.audit.RecordDaily)
+	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return r.engine.Run(ctx) })
 	running.Go(func() error { return h.run(ctx) })
+	running.Go(func() error { return forged.run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
-				Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Meaning: r.engine, Workers: r.engine, Log: p.log,
+				Chat: chat.New(r.engine, r.shelf), Shelf: r.shelf, Meaning: r.engine, Workers: r.engine, Forged: forged.note, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
