@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -53,8 +54,9 @@ type Engine struct {
 	cfg    Config
 	launch func(context.Context, sandbox.Spec) (*sandbox.Process, error)
 	encode func([]Message, Options) ([]byte, error)
-	extra  []string // flags; tests of faults set these three
-	memory int64    // bytes of each worker; 0 computes them
+	extra  []string                                          // flags; tests of faults set these three
+	memory int64                                             // bytes of each worker; 0 computes them
+	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
 	turns turns
 	links links

@@ -23,8 +23,9 @@ type turns struct {
 	slice  time.Duration // how long one turn lasts
 
 	mu      sync.Mutex
-	members []*member // guarded by mu; those of the person whose turn is next stand first
-	running bool      // the goroutine of rotate
+	members []*member     // guarded by mu; those of the person whose turn is next stand first
+	running bool          // the goroutine of rotate
+	over    chan struct{} // to it: who had the turn needs it no more
 	idle    sync.WaitGroup
 }
 
@@ -41,9 +42,12 @@ func (t *turns) join(r runner, person Person) (leave func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.members = append(t.members, m)
-	if len(t.members) > t.atOnce && !t.running {
-		t.running = true
-		t.idle.Go(t.rotate)
+	if len(t.members) > t.atOnce {
+		m.set(true) // until its turn comes
+		if !t.running {
+			t.running, t.over = true, make(chan struct{}, 1)
+			t.idle.Go(func() { t.rotate(t.over) })
+		}
 	}
 	return func() { t.leave(m) }
 }
@@ -55,6 +59,12 @@ func (t *turns) leave(m *member) {
 		if x == m {
 			t.members = append(t.members[:i], t.members[i+1:]...)
 			break
+		}
+	}
+	if t.running && !m.stopped {
+		select {
+		case t.over <- struct{}{}:
+		default: // it is told already
 		}
 	}
 	m.set(false) // it must notice that its question is gone
@@ -75,11 +85,15 @@ func (t *turns) share() int {
 }
 
 // rotate runs while there are more members than may compute.
-func (t *turns) rotate() {
+func (t *turns) rotate(over <-chan struct{}) {
 	tick := time.NewTicker(t.slice)
 	defer tick.Stop()
 	for t.next() {
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-over:
+			tick.Reset(t.slice)
+		}
 	}
 }
 

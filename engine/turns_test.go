@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -50,7 +51,7 @@ func TestTurns(t *testing.T) {
 			for range c.members {
 				d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
 				mu.Lock()
-				running++ // a new one runs until the next turn begins
+				running++ // until it joins
 				mu.Unlock()
 				all = append(all, d)
 				leave = append(leave, turns.join(d, Person(fmt.Sprint(len(all)))))
@@ -130,6 +131,40 @@ func TestTurnsAreOfPersons(t *testing.T) {
 		for _, l := range leave {
 			l()
 		}
+		turns.idle.Wait()
+	})
+}
+
+// Whoever comes while others take turns waits for theirs from the first moment,
+// and where somebody has ended the next one need not wait for the slice to end.
+func TestTheNextComesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := turns{atOnce: 1, slice: time.Hour}
+		began := time.Now()
+		var mu sync.Mutex
+		running, most := 0, 0
+		var all []*dancer
+		var leave []func()
+		for i := range 3 {
+			d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
+			running++
+			all, leave = append(all, d), append(leave, turns.join(d, Person(fmt.Sprint(i))))
+			if running != 1 {
+				t.Errorf("%d run once %d have come", running, i+1)
+			}
+			synctest.Wait()
+		}
+		for range 2 {
+			i := slices.IndexFunc(all, func(d *dancer) bool { return !d.stopped })
+			leave[i]()
+			all, leave = slices.Delete(all, i, i+1), slices.Delete(leave, i, i+1)
+			running--
+			synctest.Wait()
+			if running != 1 || time.Since(began) != 0 {
+				t.Errorf("of %d that are left %d run after %v", len(all), running, time.Since(began))
+			}
+		}
+		leave[0]()
 		turns.idle.Wait()
 	})
 }

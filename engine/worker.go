@@ -168,6 +168,9 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	w.client = newClient(func(ctx context.Context) (net.Conn, error) {
 		return e.links.dial(ctx, dir, filepath.Base(socketInside))
 	})
+	if e.wire != nil {
+		w.client.http.Transport = e.wire(w.key.person, w.client.http.Transport)
+	}
 	return nil
 }
 

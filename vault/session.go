@@ -15,6 +15,7 @@ type Session struct {
 	seat   *seat // nil: known, and never to be unlocked
 	guest  bool
 	audits bool
+	token  tokenID // that it was opened with; zero: none
 }
 
 // Guest is a session for somebody who keeps nothing: a person that never was
@@ -25,6 +26,15 @@ func Guest() Session {
 
 // Audits tells whether this session reads the audit log and does nothing else.
 func (s Session) Audits() bool { return s.audits }
+
+// Token is the identifier of the token that this session was opened with, as in
+// TokenInfo; empty where there was none.
+func (s Session) Token() string {
+	if s.token == (tokenID{}) {
+		return ""
+	}
+	return s.token.String()
+}
 
 // Guest tells whether this session keeps nothing.
 func (s Session) Guest() bool { return s.guest }

@@ -37,9 +37,9 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	}
 	switch t.Scope {
 	case ScopeAsk:
-		return Session{Person: p.id}, nil
+		return Session{Person: p.id, token: t.key}, nil
 	case ScopeAudit:
-		return Session{Person: p.id, audits: true}, nil
+		return Session{Person: p.id, audits: true, token: t.key}, nil
 	}
 	if _, err := lease.Vault(); err == nil {
 		d.tokenUsed(ctx, t.key, lease)
@@ -49,6 +49,7 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	if err != nil {
 		return Session{}, err
 	}
+	s.token = t.key
 	d.mu.Lock()
 	other := d.leases[t.key]
 	_, there := d.tokens[t.key]
@@ -91,7 +92,7 @@ func (d *Directory) TokenSession(id string) (Session, error) {
 	if !known || p.State != active {
 		return Session{}, ErrToken
 	}
-	return Session{Person: p.id}, nil
+	return Session{Person: p.id, token: t.key}, nil
 }
 
 // openByToken opens the slot of a token.

@@ -108,16 +108,19 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
+	forged := newForgeries(h.audit.RecordDaily)
+	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
 	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
 	running, ctx := errgroup.WithContext(ctx)
 	locked, lock := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() error { return r.engine.Run(locked) }) // until everybody is locked: what engines had read is sealed by it
 	running.Go(func() error { defer lock(); return h.run(ctx) })
+	running.Go(func() error { return forged.run(ctx) })
 	running.Go(func() error {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h}, Shape: p.cfg.shaping(), Log: p.log,
+				Responses: keptResponses{h}, Forged: forged.note, Shape: p.cfg.shaping(), Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
