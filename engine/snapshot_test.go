@@ -241,14 +241,14 @@ func TestBadSnapshots(t *testing.T) {
 	}
 }
 
-// overheard notes the paths of what an engine is asked.
-type overheard struct {
+// asked notes the paths of what an engine is asked.
+type asked struct {
 	http.RoundTripper
 	mu    sync.Mutex
 	paths []string
 }
 
-func (o *overheard) RoundTrip(r *http.Request) (*http.Response, error) {
+func (o *asked) RoundTrip(r *http.Request) (*http.Response, error) {
 	o.mu.Lock()
 	o.paths = append(o.paths, r.URL.RequestURI())
 	o.mu.Unlock()
@@ -272,7 +272,7 @@ func TestUnprovenNeverReachesTheEngine(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := workerOf(t, e, on)
-		o := &overheard{RoundTripper: w.client.http.Transport}
+		o := &asked{RoundTripper: w.client.http.Transport}
 		w.client.http.Transport = o
 		talkTo(t, e, on, "")
 		if got := slices.Contains(o.paths, "/slots/0?action=restore"); got != want {
