@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"abaton.local/models"
@@ -15,16 +16,20 @@ import (
 
 // facts are what a model's engines need. They are guarded by Engine.mu.
 type facts struct {
-	shape models.Shape
-	size  int64
-	kind  string // quantisation
-	rest  int64  // most that was seen beside keys and values, in bytes; 0 before
+	shape   models.Shape
+	size    int64
+	copying models.Copying
+	rest    int64 // most that was seen beside keys, values and a copy of the weights, in bytes; 0 before
 }
 
-func (f *facts) need(context int) models.Need {
-	n := models.Fit(f.shape, f.size, f.kind, models.Setup{Context: context, Batch: batch})
+// need is that of a worker, copied if it has the weights for itself.
+func (f *facts) need(context int, copied bool) models.Need {
+	n := models.Fit(f.shape, f.size, models.Setup{Context: context, Batch: batch, Copied: copied})
 	if f.rest > 0 {
 		n.Rest = f.rest + f.rest/10
+		if copied {
+			n.Rest += n.Weights
+		}
 	}
 	return n
 }
@@ -48,7 +53,7 @@ func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation}
+		e.facts[d] = &facts{shape: shape, size: passport.Size, copying: models.CopyingOf(passport.Quantisation, runtime.GOARCH)}
 	}
 	return nil
 }
@@ -73,7 +78,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 		tokens = int(own)
 	}
 	for {
-		n := f.need(tokens)
+		n := f.need(tokens, false)
 		if n.Private()+n.Weights <= e.cfg.Memory {
 			break
 		}
@@ -107,7 +112,7 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 		}
 	}
 	if s != nil {
-		count(s.key.model, e.facts[s.key.model].need(s.context))
+		count(s.key.model, e.facts[s.key.model].need(s.context, false))
 	}
 	for _, w := range weights {
 		bytes += w
@@ -120,6 +125,19 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 func (e *Engine) roomy(s *seat, going bool) bool {
 	bytes, workers := e.used(s, going)
 	return bytes <= e.cfg.Memory && workers <= e.cfg.MaxWorkers
+}
+
+// copies tells whether the worker that s is about to get may have a copy of the
+// weights, which is faster: only where memory holds it and one more like it
+// beside all that live. Others share what is mapped from the file.
+func (e *Engine) copies(s *seat) bool {
+	f := e.facts[s.key.model]
+	if f.copying != models.FastCopy {
+		return false
+	}
+	bytes, _ := e.used(s, false) // with s, not copied
+	n := f.need(s.context, true)
+	return bytes+n.Weights+n.Private() <= e.cfg.Memory
 }
 
 // makeRoom ends idle workers, the one that was used longest ago first, until
@@ -179,10 +197,13 @@ func (e *Engine) measured(w *worker) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.facts[w.key.model]
-	rest := held - f.need(w.context).Cache
+	rest := held - f.need(w.context, false).Cache
+	if w.copied {
+		rest -= f.size
+	}
 	if rest <= f.rest {
 		return
 	}
 	f.rest = rest
-	w.need = f.need(w.context)
+	w.need = f.need(w.context, w.copied)
 }

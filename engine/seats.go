@@ -191,7 +191,9 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 // begin starts a worker for s. The caller holds mu.
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
-	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: e.facts[s.key.model].need(s.context), ready: make(chan struct{}), gone: make(chan struct{})}
+	f, copied := e.facts[s.key.model], e.copies(s)
+	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: f.need(s.context, copied), copied: copied,
+		shares: !copied && f.copying != models.NoCopy, ready: make(chan struct{}), gone: make(chan struct{})}
 	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)
