@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 )
 
 // median of a non-empty sample.
@@ -42,14 +41,6 @@ func intervalOf(x []float64, figure func([]float64) float64) (lo, hi float64) {
 	}
 	slices.Sort(figures)
 	return figures[250], figures[9749]
-}
-
-func seconds(d []time.Duration) []float64 {
-	s := make([]float64, len(d))
-	for i, x := range d {
-		s[i] = x.Seconds()
-	}
-	return s
 }
 
 func spread(x []float64, unit string) string {
