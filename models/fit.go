@@ -74,7 +74,7 @@ func CopyingOf(quantisation, arch string) Copying {
 	switch {
 	case is("Q4_0", "IQ4_NL", "MXFP4"):
 		return FastCopy
-	case is("Q4_K", "Q2_K") && arch == "amd64": // which has kernels for them as they lie
+	case is("Q4_K", "Q2_K") && arch == "amd64": // seen with AVX-512
 		return UselessCopy
 	case is("Q4_K", "Q2_K"), is("Q5_K", "Q6_K", "Q8_0") && arch == "arm64":
 		return FastCopy
