@@ -5,7 +5,6 @@ package bench
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -35,7 +34,11 @@ func home(b testing.TB) string {
 
 // program is the built program with its folders below the prepared home.
 func program(b testing.TB, args ...string) *exec.Cmd {
-	h := filepath.Join(home(b), "pulled")
+	return programIn(filepath.Join(home(b), "pulled"), args...)
+}
+
+// programIn is it with its folders below h.
+func programIn(h string, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Getenv("ABATON_BIN"), args...)
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "ABATON_CONFIG_DIR="+h+"/config", "ABATON_DATA_DIR="+h+"/data",
@@ -45,22 +48,38 @@ func program(b testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// side is one of the two things compared: something that speaks chat completions.
+// side is one of the things compared: something that answers.
 type side struct {
-	name   string
-	url    string
-	client *http.Client
-	token  string
-	pid    int
-	stop   func()
+	name    string
+	dialect dialect
+	model   string
+	url     string
+	client  *http.Client
+	token   string
+	pid     int
+	stop    func()
+}
+
+// starter is the name of the model that was prepared.
+const starter = "smollm2-135m"
+
+// as is the same side by other words.
+func (s side) as(d dialect) *side {
+	s.name, s.dialect = s.name+", "+d.name, d
+	return &s
 }
 
 // serve starts `abaton serve` and waits for its address. A token is made by the
 // first start only, so the home's token file is removed before.
 func serve(b testing.TB) *side {
 	b.Helper()
-	_ = os.Remove(filepath.Join(home(b), "pulled", "data", "token.json"))
-	cmd := program(b, "serve", "--address", "127.0.0.1:0")
+	return serveIn(b, filepath.Join(home(b), "pulled"))
+}
+
+func serveIn(b testing.TB, h string) *side {
+	b.Helper()
+	_ = os.Remove(filepath.Join(h, "data", "token.json"))
+	cmd := programIn(h, "serve", "--address", "127.0.0.1:0")
 	cmd.Stderr = nil
 	out, err := cmd.StderrPipe()
 	if err != nil {
@@ -70,7 +89,7 @@ func serve(b testing.TB) *side {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	s := &side{name: "abaton serve", client: &http.Client{}, pid: cmd.Process.Pid}
+	s := &side{name: "abaton serve", dialect: openAI, model: starter, client: &http.Client{}, pid: cmd.Process.Pid}
 	s.stop = sync.OnceFunc(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
 	b.Cleanup(s.stop)
 	lines := bufio.NewScanner(out)
@@ -96,19 +115,28 @@ func serve(b testing.TB) *side {
 // one got, read from the kernel, with only paths replaced.
 func bare(b testing.TB, argv []string) (*side, time.Duration) {
 	b.Helper()
+	model, _ := filepath.Glob(filepath.Join(home(b), "own", "models", "*.gguf"))
+	if len(model) != 1 {
+		b.Fatalf("want one model below %s, got %q", home(b), model)
+	}
+	return bareOf(b, argv, model[0])
+}
+
+// bareOf is bare with a model of one's own.
+func bareOf(b testing.TB, argv []string, model string) (*side, time.Duration) {
+	b.Helper()
 	argv = slices.Clone(argv)
 	dir := b.TempDir()
 	port := freePort(b)
-	model, _ := filepath.Glob(filepath.Join(home(b), "own", "models", "*.gguf"))
 	server, _ := filepath.Glob(filepath.Join(home(b), "own", "engines", "*", "llama-server"))
-	if len(model) != 1 || len(server) != 1 {
-		b.Fatalf("want one model and one engine below %s, got %q and %q", home(b), model, server)
+	if len(server) != 1 {
+		b.Fatalf("want one engine below %s, got %q", home(b), server)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "slots"), 0o700); err != nil {
 		b.Fatal(err)
 	}
 	for i, a := range argv {
-		a = regexp.MustCompile(`^\S*/model\.gguf$`).ReplaceAllLiteralString(a, model[0])
+		a = regexp.MustCompile(`^\S*/model\.gguf$`).ReplaceAllLiteralString(a, model)
 		a = regexp.MustCompile(`^\S*/engine\.sock$`).ReplaceAllLiteralString(a, "127.0.0.1")
 		argv[i] = regexp.MustCompile(`^\S*/slots$`).ReplaceAllLiteralString(a, filepath.Join(dir, "slots"))
 	}
@@ -120,7 +148,7 @@ func bare(b testing.TB, argv []string) (*side, time.Duration) {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	s := &side{name: "bare engine", url: "http://127.0.0.1:" + port, pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{
+	s := &side{name: "bare engine", dialect: openAI, model: starter, url: "http://127.0.0.1:" + port, pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true}}} // the engine drops idle connections, in the middle of a request too
 	s.stop = sync.OnceFunc(func() { s.client.CloseIdleConnections(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	b.Cleanup(s.stop)
@@ -151,9 +179,24 @@ func freePort(b testing.TB) string {
 	return port
 }
 
-// engineArgs finds the engine below the server and reads its arguments.
-func engineArgs(b testing.TB, server int) []string {
-	b.Helper()
+// with is argv with another value of an option.
+func with(argv []string, option, value string) []string {
+	argv = slices.Clone(argv)
+	if i := slices.Index(argv, option); i >= 0 && i+1 < len(argv) {
+		argv[i+1] = value
+		return argv
+	}
+	return append(argv, option, value)
+}
+
+// process is an engine as the kernel knows it.
+type process struct {
+	pid  int
+	argv []string
+}
+
+// enginesOf finds the engines below the server.
+func enginesOf(server int) (found []process) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, f := range stats {
 		text, err := os.ReadFile(f)
@@ -166,91 +209,36 @@ func engineArgs(b testing.TB, server int) []string {
 		}
 		line, err := os.ReadFile(filepath.Join(filepath.Dir(f), "cmdline"))
 		if err == nil && bytes.Contains(line, []byte("engine.sock")) {
-			return strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+			found = append(found, process{pid, strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")})
 		}
 	}
-	b.Fatal("no engine process below the server")
-	return nil
+	return found
 }
 
-// answer is one streamed answer, timed at the client.
-type answer struct {
-	first  time.Duration // until the first piece of text
-	decode time.Duration // from the first piece of text to the last
-	pieces int           // pieces of text: the bare engine sends one per token, abaton all that came in a frame
-	tokens int           // as the engine counted
-}
-
-func (s *side) ask(b testing.TB, prompt string, tokens int) answer {
+// engineArgs are the arguments of an engine below the server.
+func engineArgs(b testing.TB, server int) []string {
 	b.Helper()
-	body, err := json.Marshal(map[string]any{
-		"model": "smollm2-135m", "messages": []map[string]string{{"role": "user", "content": prompt}},
-		"max_tokens": tokens, "temperature": 0, "seed": 1, "stream": true,
-		"stream_options": map[string]bool{"include_usage": true},
-	})
-	if err != nil {
-		b.Fatal(err)
+	found := enginesOf(server)
+	if len(found) == 0 {
+		b.Fatal("no engine process below the server")
 	}
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, s.url+"/v1/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		b.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
-	}
-	start := time.Now()
-	r, err := s.client.Do(req)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(r.Body, 4096))
-		b.Fatalf("%s: %s: %s", s.name, r.Status, text)
-	}
-	var a answer
-	lines := bufio.NewScanner(r.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok || data == "[DONE]" {
-			continue
-		}
-		var chunk struct {
-			Choices []struct{ Delta struct{ Content string } }
-			Usage   *struct {
-				CompletionTokens int `json:"completion_tokens"`
-			}
-		}
-		if err := json.Unmarshal([]byte(data), &chunk); err != nil {
-			b.Fatalf("%s: %v in %q", s.name, err, data)
-		}
-		if len(chunk.Choices) > 0 && chunk.Choices[0].Delta.Content != "" {
-			if a.pieces++; a.pieces == 1 {
-				a.first = time.Since(start)
-			}
-			a.decode = time.Since(start) - a.first
-		}
-		if chunk.Usage != nil {
-			a.tokens = chunk.Usage.CompletionTokens
-		}
-	}
-	if err := lines.Err(); err != nil || a.pieces < 2 || a.tokens < a.pieces {
-		b.Fatalf("%s: answer broke off after %d pieces, %d tokens: %v", s.name, a.pieces, a.tokens, err)
-	}
-	return a
+	return found[0].argv
 }
 
-func rss(b testing.TB, pid int) int {
+// rss is what a process holds of memory, in bytes.
+func rss(b testing.TB, pid int) int { return memory(b, pid, "VmRSS") }
+
+// memory reads a line of proc(5)'s status, in bytes.
+func memory(b testing.TB, pid int, line string) int {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text)
+	m := regexp.MustCompile(line + `:\s+(\d+) kB`).FindSubmatch(text)
 	if m == nil {
-		b.Fatal("no VmRSS")
+		b.Fatalf("no %s of process %d", line, pid)
 	}
 	n, _ := strconv.Atoi(string(m[1]))
 	return n * 1024

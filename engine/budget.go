@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"abaton.local/models"
@@ -15,17 +16,21 @@ import (
 
 // facts are what a model's engines need. They are guarded by Engine.mu.
 type facts struct {
-	shape models.Shape
-	size  int64
-	kind  string // quantisation
-	saved int64  // most that a snapshot may have, in bytes
-	rest  int64  // most that was seen beside keys and values, in bytes; 0 before
+	shape   models.Shape
+	size    int64
+	copying models.Copying
+	saved   int64 // most that a snapshot may have, in bytes
+	rest    int64 // most that was seen beside keys, values and a copy of the weights, in bytes; 0 before
 }
 
-func (f *facts) need(context int) models.Need {
-	n := models.Fit(f.shape, f.size, f.kind, models.Setup{Context: context, Batch: batch})
+// need is that of a worker, copied if it has the weights for itself.
+func (f *facts) need(context int, copied bool) models.Need {
+	n := models.Fit(f.shape, f.size, models.Setup{Context: context, Batch: batch, Copied: copied})
 	if f.rest > 0 {
 		n.Rest = f.rest + f.rest/10
+		if copied {
+			n.Rest += n.Weights
+		}
 	}
 	return n
 }
@@ -62,7 +67,7 @@ func (e *Engine) know(d models.Digest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, kind: passport.Quantisation, saved: e.cfg.Snapshots}
+		e.facts[d] = &facts{shape: shape, size: passport.Size, copying: models.CopyingOf(passport.Quantisation, runtime.GOARCH), saved: e.cfg.Snapshots}
 	}
 	return nil
 }
@@ -79,7 +84,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	tokens := max(s.context, want)
 	// Who wants a little more with each question shall not get a new worker each time.
 	if more := s.context + s.context/2; s.worker != nil && want > s.context && want < more {
-		if n := f.need(more); n.Private()+n.Weights <= e.cfg.Memory {
+		if n := f.need(more, false); n.Private()+n.Weights <= e.cfg.Memory {
 			tokens = more
 		}
 	}
@@ -93,7 +98,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 		tokens = int(own)
 	}
 	for {
-		n := f.need(tokens)
+		n := f.need(tokens, false)
 		if n.Private()+n.Weights+f.snapshot(n.Cache, tokens) <= e.cfg.Memory {
 			break
 		}
@@ -130,7 +135,7 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	}
 	if s != nil {
 		f := e.facts[s.key.model]
-		n := f.need(s.context)
+		n := f.need(s.context, false)
 		count(s.key.model, n)
 		snapshot = max(snapshot, f.snapshot(n.Cache, s.context))
 	}
@@ -146,6 +151,19 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 func (e *Engine) roomy(s *seat, going bool) bool {
 	bytes, workers := e.used(s, going)
 	return bytes <= e.cfg.Memory && workers <= e.cfg.MaxWorkers
+}
+
+// copies tells whether the worker that s is about to get may have a copy of the
+// weights, which is faster: only where memory holds it and one more like it
+// beside all that live. Others share what is mapped from the file.
+func (e *Engine) copies(s *seat) bool {
+	f := e.facts[s.key.model]
+	if f.copying != models.FastCopy {
+		return false
+	}
+	bytes, _ := e.used(s, false) // with s, not copied
+	n := f.need(s.context, true)
+	return bytes+n.Weights+n.Private() <= e.cfg.Memory
 }
 
 // makeRoom ends idle workers, the one that was used longest ago first, until
@@ -211,13 +229,20 @@ func (e *Engine) holds(w *worker, held int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.facts[w.key.model]
-	rest := held - f.need(w.context).Cache
+	rest := held - f.need(w.context, false).Cache
+	if w.copied {
+		rest -= f.size
+	}
 	if rest <= 0 {
 		return
 	}
-	guess := (&facts{shape: f.shape, size: f.size, kind: f.kind}).need(w.context)
+	guess := (&facts{shape: f.shape, size: f.size}).need(w.context, false)
 	f.rest = max(f.rest, min(rest, 2*guess.Rest))
-	n := f.need(w.context)
-	n.Rest = max(n.Rest, rest+rest/10)
+	n := f.need(w.context, w.copied)
+	whole := rest + rest/10
+	if w.copied {
+		whole += f.size
+	}
+	n.Rest = max(n.Rest, whole)
 	w.need = n
 }

@@ -21,7 +21,7 @@ func need(t *testing.T, e *Engine, d models.Digest) models.Need {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.facts[d].need(e.cfg.ContextTokens)
+	return e.facts[d].need(e.cfg.ContextTokens, false)
 }
 
 // Six people share a machine that has memory for two workers: all are answered,

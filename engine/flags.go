@@ -23,13 +23,14 @@ type flags struct {
 	Timeout     time.Duration // --timeout: of reads and writes
 	Batch       int           // -b and -ub: tokens computed in one go
 	Kind        kind          // --embedding or --reranking, or an answering one
+	Shares      bool          // --no-repack: weights are read where the file is mapped, not copied into another order
 	extra       []string      // for tests of faults: no caller can reach it
 }
 
 // args spells f after the program's name; at maps a path inside the jail to
 // what the program sees.
 func (f flags) args(at func(string) string) []string {
-	return append([]string{
+	list := []string{
 		"-m", at(modelInside),
 		"--host", at(socketInside),
 		"--offline", "--no-ui",
@@ -46,7 +47,11 @@ func (f flags) args(at func(string) string) []string {
 		"--timeout", strconv.Itoa(int(f.Timeout.Seconds())),
 		"--log-verbosity", "1", "--log-colors", "off", // errors alone, for the reason why a model was refused
 		"--load-mode", "mmap",
-	}, append(f.Kind.args(), f.extra...)...)
+	}
+	if f.Shares {
+		list = append(list, "--no-repack")
+	}
+	return append(append(list, f.Kind.args()...), f.extra...)
 }
 
 func (k kind) args() []string {

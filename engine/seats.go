@@ -191,9 +191,10 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 // begin starts a worker for s. The caller holds mu.
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
-	f := e.facts[s.key.model]
-	need := f.need(s.context)
-	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: need, snapshot: f.snapshot(need.Cache, s.context), ready: make(chan struct{}), gone: make(chan struct{})}
+	f, copied := e.facts[s.key.model], e.copies(s)
+	need := f.need(s.context, copied)
+	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: need, copied: copied, shares: !copied && f.copying != models.NoCopy,
+		snapshot: f.snapshot(need.Cache, s.context), ready: make(chan struct{}), gone: make(chan struct{})}
 	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)

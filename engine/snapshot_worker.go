@@ -175,7 +175,7 @@ func (e *Engine) save(w *worker) *sealing {
 // affords tells whether a snapshot of so many tokens fits what was set aside.
 func (e *Engine) affords(w *worker, tokens int) bool {
 	f := e.facts[w.key.model]
-	return f != nil && f.snapshot(f.need(tokens).Cache, tokens) <= w.snapshot
+	return f != nil && f.snapshot(f.need(tokens, false).Cache, tokens) <= w.snapshot
 }
 
 func (s *sealing) save(w *worker) error {

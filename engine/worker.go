@@ -45,6 +45,8 @@ type worker struct {
 	around  around           // of a worker for meanings; set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
+	copied  bool             // it may have a copy of the weights; set before it starts
+	shares  bool             // it must not, though the engine would make one; set before it starts
 	need    models.Need      // in memory; guarded by Engine.mu
 
 	snapshot  int64  // bytes set aside for one; never changes
@@ -135,7 +137,7 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	if err != nil {
 		return noModel(err)
 	}
-	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, extra: e.extra}
+	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, extra: e.extra}
 	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
 		return fault
 	}

@@ -2,13 +2,15 @@ package models
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 )
 
 // Setup is how an engine is to run a model.
 type Setup struct {
-	Context int // tokens of one conversation
-	Batch   int // tokens computed in one go
+	Context int  // tokens of one conversation
+	Batch   int  // tokens computed in one go
+	Copied  bool // the weights, into an order of the engine's own
 }
 
 // Need is what one engine process needs in memory for a model, in bytes.
@@ -33,7 +35,7 @@ const (
 
 // Fit estimates what a model of such a shape, in a file of size bytes, needs. It
 // is pure; absurd numbers give the largest number instead of wrapping.
-func Fit(s Shape, size int64, quantisation string, at Setup) Need {
+func Fit(s Shape, size int64, at Setup) Need {
 	embedding := s.Embedding
 	if embedding == 0 {
 		embedding = fitUnknown
@@ -46,22 +48,38 @@ func Fit(s Shape, size int64, quantisation string, at Setup) Need {
 	n.Cache = whole(times(times(element, 2), uint64(max(at.Context, 0)))) // 16 bits each
 	rest := times(uint64(max(at.Batch, 0)), times(4, times(embedding, fitWidth)))
 	n.Rest = plus(fitProgram, plus(whole(rest), whole(times(s.Vocab, fitToken))))
-	if Copied(quantisation) {
+	if at.Copied {
 		n.Rest = plus(n.Rest, n.Weights)
 	}
 	return n
 }
 
-// Copied tells whether the engine copies weights of this type into another order
-// for the processor, so that no two processes share them (ggml's repack.cpp on
-// AVX2; files of mixed types are copied in part, which counts as whole).
-func Copied(quantisation string) bool {
-	for _, kind := range []string{"Q4_0", "Q4_K", "IQ4_NL", "Q2_K", "MXFP4"} {
-		if strings.HasPrefix(strings.ToUpper(quantisation), kind) {
-			return true
-		}
+// Copying is what an engine does with weights of a type when nobody tells it.
+type Copying int
+
+// The kinds of copying, into another order for the processor (ggml's repack.cpp
+// of b11434). A copy is as large as the file, and no two processes share it.
+const (
+	NoCopy      Copying = iota // they are read where the file is mapped
+	UselessCopy                // read from the file they are as fast or faster
+	FastCopy                   // the copy is faster
+)
+
+// CopyingOf tells it for a processor of GOARCH's name, as docs/decisions/0013 has
+// measured. Files of mixed types are copied in part, which counts as whole.
+func CopyingOf(quantisation, arch string) Copying {
+	is := func(kinds ...string) bool {
+		return slices.ContainsFunc(kinds, func(kind string) bool { return strings.HasPrefix(strings.ToUpper(quantisation), kind) })
 	}
-	return false
+	switch {
+	case is("Q4_0", "IQ4_NL", "MXFP4"):
+		return FastCopy
+	case is("Q4_K", "Q2_K") && arch == "amd64": // seen with AVX-512
+		return UselessCopy
+	case is("Q4_K", "Q2_K"), is("Q5_K", "Q6_K", "Q8_0") && arch == "arm64":
+		return FastCopy
+	}
+	return NoCopy
 }
 
 // FitContext is the longest conversation that is worth its memory: the model's
@@ -70,7 +88,7 @@ func Copied(quantisation string) bool {
 func FitContext(s Shape, memory int64) int {
 	const least, most = 2048, 16384
 	tokens := most
-	for tokens > least && Fit(s, 0, "", Setup{Context: tokens}).Cache > memory/16 {
+	for tokens > least && Fit(s, 0, Setup{Context: tokens}).Cache > memory/16 {
 		tokens /= 2
 	}
 	if s.ContextLength > 0 && s.ContextLength < uint64(tokens) {

@@ -15,7 +15,7 @@ func TestFitIsNearWhatWasSeen(t *testing.T) {
 		context int
 		seen    int64 // bytes, after a question
 	}{{512, 33864 << 10}, {4096, 130640 << 10}, {8192, 223436 << 10}} {
-		n := Fit(smolShape, 98362432, "Q4_1", Setup{Context: c.context, Batch: 512})
+		n := Fit(smolShape, 98362432, Setup{Context: c.context, Batch: 512})
 		if got := n.Private(); got < c.seen || got > c.seen+c.seen/2+(24<<20) {
 			t.Errorf("%d tokens: %d MB, seen were %d", c.context, got>>20, c.seen>>20)
 		}
@@ -26,10 +26,20 @@ func TestFitIsNearWhatWasSeen(t *testing.T) {
 }
 
 func TestFitCountsCopiedWeights(t *testing.T) {
-	for kind, copied := range map[string]bool{"Q4_K_M": true, "Q4_0": true, "q4_k_s": true, "Q4_1": false, "Q8_0": false, "F16": false, "": false} {
-		plain, n := Fit(smolShape, 1<<30, "", Setup{}), Fit(smolShape, 1<<30, kind, Setup{})
-		if want := plain.Private() + map[bool]int64{true: 1 << 30}[copied]; n.Private() != want {
-			t.Errorf("%s: %d, not %d", kind, n.Private(), want)
+	plain, copied := Fit(smolShape, 1<<30, Setup{}), Fit(smolShape, 1<<30, Setup{Copied: true})
+	if copied.Private() != plain.Private()+1<<30 || copied.Weights != plain.Weights {
+		t.Errorf("%+v, and copied %+v", plain, copied)
+	}
+}
+
+func TestCopyingOf(t *testing.T) {
+	for _, c := range []struct {
+		kind         string
+		amd64, arm64 Copying
+	}{{"Q4_K_M", UselessCopy, FastCopy}, {"q4_k_s", UselessCopy, FastCopy}, {"Q2_K", UselessCopy, FastCopy}, {"Q4_0", FastCopy, FastCopy}, {"IQ4_NL", FastCopy, FastCopy},
+		{"Q8_0", NoCopy, FastCopy}, {"Q4_1", NoCopy, NoCopy}, {"F16", NoCopy, NoCopy}, {"", NoCopy, NoCopy}} {
+		if a, b := CopyingOf(c.kind, "amd64"), CopyingOf(c.kind, "arm64"); a != c.amd64 || b != c.arm64 {
+			t.Errorf("%s: %d and %d", c.kind, a, b)
 		}
 	}
 }
@@ -39,7 +49,7 @@ func TestFitNeverWraps(t *testing.T) {
 		big := rapid.OneOf(rapid.Uint64(), rapid.SampledFrom([]uint64{0, 1, math.MaxUint64}))
 		s := Shape{Layers: big.Draw(r, "layers"), Embedding: big.Draw(r, "width"), Vocab: big.Draw(r, "vocab"), CacheElements: big.Draw(r, "cache"),
 			ContextLength: big.Draw(r, "length")}
-		n := Fit(s, rapid.Int64().Draw(r, "size"), rapid.SampledFrom([]string{"", "Q4_K"}).Draw(r, "kind"), Setup{rapid.Int().Draw(r, "context"), rapid.Int().Draw(r, "batch")})
+		n := Fit(s, rapid.Int64().Draw(r, "size"), Setup{rapid.Int().Draw(r, "context"), rapid.Int().Draw(r, "batch"), rapid.Bool().Draw(r, "copied")})
 		if n.Private() < fitProgram || n.Weights < 0 || n.Cache < 0 {
 			r.Fatalf("%+v", n)
 		}

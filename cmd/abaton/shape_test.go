@@ -14,7 +14,7 @@ func TestShapeWords(t *testing.T) {
 	if p := c.shaping(); p.Local != shaper.Off || p.LAN != shaper.Pad || p.Window != shaper.DefaultWindow || p.Uploads {
 		t.Errorf("%+v", p)
 	}
-	for m := shaper.Off; m < shaper.Channel; m++ {
+	for m := range shaper.Channel {
 		c.Shape, c.LANShape, c.LAN = m.String(), m.String(), ""
 		if here := shapeWords(c.shapes()); !strings.HasPrefix(here, m.String()+" (") || strings.Contains(here, "other machines") {
 			t.Errorf("%q", here)

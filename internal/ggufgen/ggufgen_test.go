@@ -54,3 +54,26 @@ func TestHalf(t *testing.T) {
 		t.Errorf("-0: %04x", got)
 	}
 }
+
+// What is written piece by piece is what is made at once, and the blocks of
+// each type fill their tensors with finite scales.
+func TestQuantised(t *testing.T) {
+	for _, kind := range []Kind{Q4K, Q2K, Q40, IQ4NL} {
+		f := Quantised(1, kind, 1)
+		var b bytes.Buffer
+		if n, err := f.WriteTo(&b); err != nil || n != int64(b.Len()) || !bytes.Equal(b.Bytes(), f.Bytes()) {
+			t.Errorf("%s: %d bytes, %v, written otherwise than at once", kind.Name, n, err)
+		}
+		x := f.Tensor("blk.0.ffn_down.weight")
+		if x == nil || x.Type != kind.number || len(x.Data) != 4<<20/kind.elements*kind.bytes {
+			t.Fatalf("%s: %+v", kind.Name, x)
+		}
+		for at := 0; at < len(x.Data); at += kind.bytes {
+			for _, s := range kind.scales {
+				if got := binary.LittleEndian.Uint16(x.Data[at+s.at:]); got&0x7c00 == 0x7c00 || got == 0 {
+					t.Fatalf("%s: a scale of %04x", kind.Name, got)
+				}
+			}
+		}
+	}
+}
