@@ -30,6 +30,13 @@ const (
 	breakerAddress = "127.0.0.1:9"
 )
 
+// brief are the checks by the other doors than the key's: behind the door all is
+// the same.
+var brief = []string{"chat", "chat, streamed", "generate", "messages", "messages, streamed", "responses", "embeddings", "embed, embeddings",
+	"models", "list, show, ps", "heartbeat", "error: unknown model"}
+
+func (d door) tries(name string) bool { return d == byKey || slices.Contains(brief, name) }
+
 // base is the address to give to a client, without /v1.
 func (d door) base() string {
 	switch d {

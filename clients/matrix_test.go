@@ -40,9 +40,13 @@ var allDoors = []door{byKey, byAddress, byNone}
 func matrix(t *testing.T, section string, clients []client) {
 	t.Helper()
 	seen := table{}
-	sought := map[string][]string{}
 	whole := true
-	for _, c := range clients {
+	for i, c := range clients {
+		if i > 0 && clients[i-1].dialect != c.dialect {
+			if err := anew(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		t.Run(c.name, func(t *testing.T) {
 			for _, d := range c.doors {
 				for _, one := range c.run(t, d) {
@@ -57,7 +61,6 @@ func matrix(t *testing.T, section string, clients []client) {
 			whole = false // -run chose others
 		}
 	}
-	_ = sought
 	if !whole || t.Failed() {
 		return
 	}

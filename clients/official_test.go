@@ -1,7 +1,8 @@
 package clients
 
 import (
-	"runtime/debug"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -19,30 +20,30 @@ const (
 // TestOfficial runs the libraries of those who made the interfaces.
 func TestOfficial(t *testing.T) {
 	matrix(t, "official", []client{
-		{name: "openai-go", version: inGoMod(t, "github.com/openai/openai-go/v3"), dialect: "OpenAI", doors: allDoors, run: goOpenAI},
+		{name: "openai (Go)", version: inGoMod(t, "github.com/openai/openai-go/v3"), dialect: "OpenAI", doors: allDoors, run: goOpenAI},
 		{name: "openai (Python)", version: pythonOpenAI, dialect: "OpenAI", doors: allDoors, run: inPython("openai_.py", "openai=="+pythonOpenAI)},
 		{name: "openai (Node)", version: nodeOpenAI, dialect: "OpenAI", doors: allDoors, run: inNode("openai.mjs", "openai@"+nodeOpenAI)},
-		{name: "ollama/api (Go)", version: inGoMod(t, "github.com/ollama/ollama"), dialect: "Ollama", doors: allDoors, run: goOllama},
+		{name: "ollama (Go)", version: inGoMod(t, "github.com/ollama/ollama"), dialect: "Ollama", doors: allDoors, run: goOllama},
 		{name: "ollama (Python)", version: pythonOllama, dialect: "Ollama", doors: allDoors, run: inPython("ollama_.py", "ollama=="+pythonOllama)},
 		{name: "ollama (Node)", version: nodeOllama, dialect: "Ollama", doors: allDoors, run: inNode("ollama.mjs", "ollama@"+nodeOllama)},
-		{name: "anthropic-sdk-go", version: inGoMod(t, "github.com/anthropics/anthropic-sdk-go"), dialect: "Anthropic", doors: allDoors, run: goAnthropic},
+		{name: "anthropic (Go)", version: inGoMod(t, "github.com/anthropics/anthropic-sdk-go"), dialect: "Anthropic", doors: allDoors, run: goAnthropic},
 		{name: "anthropic (Python)", version: pythonAnthropic, dialect: "Anthropic", doors: allDoors, run: inPython("anthropic_.py", "anthropic=="+pythonAnthropic)},
-		{name: "@anthropic-ai/sdk (Node)", version: nodeAnthropic, dialect: "Anthropic", doors: allDoors, run: inNode("anthropic.mjs", "@anthropic-ai/sdk@"+nodeAnthropic)},
+		{name: "anthropic (Node)", version: nodeAnthropic, dialect: "Anthropic", doors: allDoors, run: inNode("anthropic.mjs", "@anthropic-ai/sdk@"+nodeAnthropic)},
 	})
 }
 
-// inGoMod is the version that this test is built with.
+// inGoMod is the version of a module that this test is built with.
 func inGoMod(t *testing.T, module string) string {
 	t.Helper()
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		t.Fatal("this test does not know what it was built from")
+	b, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, m := range info.Deps {
-		if m.Path == module {
-			return m.Version[1:]
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == module {
+			return strings.TrimPrefix(f[1], "v")
 		}
 	}
-	t.Fatalf("this test was built without %s", module)
+	t.Fatalf("go.mod does not name %s", module)
 	return ""
 }

@@ -75,7 +75,7 @@ func goOllama(t *testing.T, d door) []check {
 		}
 		return nil
 	}
-	r := results{t: t}
+	r := results{door: d}
 	r.check("chat", func() error {
 		a, err := ask(c, request(question), nil)
 		if err != nil {
@@ -116,13 +116,13 @@ func goOllama(t *testing.T, d door) []check {
 		arguments := api.NewToolCallFunctionArguments()
 		arguments.Set("city", "Paris")
 		q := request("What is the weather in Paris?")
-		q.Tools = tools
+		q.Tools, q.Options["num_predict"] = tools, 200
 		for range 2 {
 			a, err := ask(c, q, nil)
 			if err != nil {
 				return err
 			}
-			if a.text.Len() == 0 && len(a.last.Message.ToolCalls) == 0 {
+			if a.text.Len() == 0 && len(a.last.Message.ToolCalls) == 0 && a.last.DoneReason != "length" {
 				return fmt.Errorf("neither text nor call: %+v", a.last)
 			}
 			q.Messages = append(q.Messages, api.Message{Role: "assistant", ToolCalls: []api.ToolCall{{Function: api.ToolCallFunction{Name: "weather", Arguments: arguments}}}},
@@ -190,7 +190,7 @@ func goOllama(t *testing.T, d door) []check {
 		q := request(long + "ollama go " + d.base())
 		q.Stream, q.Options["num_predict"] = nil, 900
 		_, err := ask(c, q, breakOnce())
-		return says(err, "ended unexpectedly")
+		return says(err, "out of memory")
 	})
 	r.refused("pull", func() error {
 		return says(c.Pull(t.Context(), &api.PullRequest{Model: "llama3"}, func(api.ProgressResponse) error { return nil }), "abaton pull")

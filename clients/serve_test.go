@@ -37,6 +37,10 @@ const (
 
 var served server
 
+// anew starts the server anew where it was: it gives a model up whose engine
+// ended a few times in a short while, and tests make it end.
+var anew func() error
+
 func TestMain(m *testing.M) {
 	if done, err := playedPart(); done {
 		if err != nil {
@@ -71,12 +75,17 @@ func withServer(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	served = server{token: token, work: work}
+	served = server{token: token, work: work, address: "127.0.0.1:0", keyless: "127.0.0.1:0"}
 	stop, err := h.serve(id)
 	if err != nil {
 		return 1, err
 	}
-	defer stop()
+	defer func() { stop() }()
+	anew = func() error {
+		stop()
+		stop, err = h.serve(id)
+		return err
+	}
 	stopRelays, err := relays(h.uid, h.gid)
 	if err != nil {
 		return 1, err
@@ -119,8 +128,8 @@ func newHouse(bin, home, work string) (*house, error) {
 			return nil, err
 		}
 	}
-	// A prepared embedding model, taken as a person would take a file of theirs.
-	conf := fmt.Sprintf("model = %q\n[folders]\nmodels = %q\nengines = %q\n", model, filepath.Join(its, "models"), filepath.Join(its, "engines"))
+	// One thread, for threads that wait for each other crawl where the machine does other things, too.
+	conf := fmt.Sprintf("model = %q\nthreads = 1\n[folders]\nmodels = %q\nengines = %q\n", model, filepath.Join(its, "models"), filepath.Join(its, "engines"))
 	if err := os.WriteFile(filepath.Join(work, "config", "abaton.toml"), []byte(conf), 0o644); err != nil {
 		return nil, err
 	}
@@ -133,6 +142,7 @@ func newHouse(bin, home, work string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A prepared embedding model, taken as a person would take a file of theirs.
 	b, err := os.ReadFile(filepath.Join(os.Getenv("ABATON_CHECK_CACHE"), "minilm", "minilm.gguf"))
 	if err != nil {
 		return nil, fmt.Errorf("%w: run `make base`, which prepares it", err)
@@ -180,7 +190,7 @@ func (h *house) person() (id, token string, err error) {
 
 // serve starts the server, with a door for programs that send no key.
 func (h *house) serve(key string) (stop func(), err error) {
-	cmd := exec.Command(h.bin, "serve", "--address", "127.0.0.1:0", "--keyless-key", key, "--keyless-address", "127.0.0.1:0")
+	cmd := exec.Command(h.bin, "serve", "--address", served.address, "--keyless-key", key, "--keyless-address", served.keyless)
 	cmd.Env, cmd.Dir = h.env, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r, w, err := os.Pipe()
@@ -209,6 +219,7 @@ func (h *house) serve(key string) (stop func(), err error) {
 func (h *house) announced(r io.Reader) error {
 	address := regexp.MustCompile(`^  (address|keyless) +http://(127\.0\.0\.1:\d+)`)
 	var said []string
+	served.address, served.keyless = "", ""
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		said = append(said, lines.Text())
 		switch m := address.FindStringSubmatch(lines.Text()); {
@@ -225,7 +236,8 @@ func (h *house) announced(r io.Reader) error {
 	return fmt.Errorf("abaton serve did not say where it serves:\n%s", strings.Join(said, "\n"))
 }
 
-// breakWorkers ends the engine's processes, as a crash would.
+// breakWorkers ends the engine's processes as the kernel does where memory is
+// short. Weaker signals do not reach the first process of a namespace.
 func breakWorkers() error {
 	parents := map[int]int{}
 	workers := map[int]bool{}
@@ -243,7 +255,7 @@ func breakWorkers() error {
 		fields := strings.Fields(string(b[j+1:]))
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(b[:i])))
 		parents[pid], _ = strconv.Atoi(fields[1])
-		workers[pid] = string(b[i+1:j]) == "llama-server"
+		workers[pid] = string(b[i+1:j]) == "engine"
 	}
 	broken := 0
 	for pid, is := range workers {

@@ -70,7 +70,8 @@ func onlyModels(path string) bool {
 
 // act tells as whom somebody acts who came without a key, for a path of models.
 func (k *keyless) act(from peer, r *http.Request) (vault.Session, *refusal) {
-	for _, browsers := range []string{"Origin", "Referer", "Cookie", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"} {
+	// Not Sec-Fetch-Mode: Node's fetch sends it, and nothing else of these. A browser that sends it sends Sec-Fetch-Site, too.
+	for _, browsers := range []string{"Origin", "Referer", "Cookie", "Sec-Fetch-Site", "Sec-Fetch-Dest"} {
 		if len(r.Header.Values(browsers)) > 0 {
 			return vault.Session{}, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "foreign_origin",
 				message: "This address serves programs, and this request comes from a browser. A page needs a key of its own at Abaton's own address."}

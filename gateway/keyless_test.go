@@ -51,12 +51,12 @@ func TestProgramsWithoutAKey(t *testing.T) {
 	get := func(path string, header ...string) answer {
 		return raw(t, "tcp", address, request("GET", path, address, header...))
 	}
-	for _, header := range [][]string{nil, {"Authorization: Bearer ollama"}, {"X-Api-Key: anything"}} {
+	for _, header := range [][]string{nil, {"Authorization: Bearer ollama"}, {"X-Api-Key: anything"}, {"Sec-Fetch-Mode: cors"}} {
 		if a := get("/api/tags", header...); a.StatusCode != 200 || a.body != string(s.Person)+" known /api/tags" {
 			t.Errorf("%v: %s %s", header, a.Status, a.body)
 		}
 	}
-	for _, header := range []string{"Origin: http://" + address, "Origin: null", "Origin: https://evil.example", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate",
+	for _, header := range []string{"Origin: http://" + address, "Origin: null", "Origin: https://evil.example", "Sec-Fetch-Site: none", "Sec-Fetch-Site: cross-site",
 		"Referer: http://" + address + "/", "Cookie: a=b"} {
 		if a := get("/api/tags", header); a.StatusCode != 403 || strings.Contains(a.body, string(s.Person)) {
 			t.Errorf("%s: %s %s", header, a.Status, a.body)

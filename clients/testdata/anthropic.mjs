@@ -13,7 +13,6 @@ const forced = { tools, tool_choice: { type: "any" }, max_tokens: 100 };
 function called(a) {
   const call = a.content.find((b) => b.type === "tool_use");
   that(call?.name === "weather" && typeof call.input.city === "string" && a.stop_reason === "tool_use", a);
-  return call;
 }
 
 async function whole() {
@@ -32,11 +31,12 @@ await check("messages, streamed", async () => {
 });
 await check("tools, called and answered", async () => {
   const a = await ask(weather, forced);
-  const call = called(a);
+  called(a);
+  const calls = a.content.filter((b) => b.type === "tool_use"); // there may be several
   const messages = [
     { role: "user", content: weather },
     { role: "assistant", content: a.content },
-    { role: "user", content: [{ type: "tool_result", tool_use_id: call.id, content: "sunny" }] },
+    { role: "user", content: calls.map((b) => ({ type: "tool_result", tool_use_id: b.id, content: "sunny" })) },
   ];
   that((await ask("", { messages, tools })).content.length > 0);
 });

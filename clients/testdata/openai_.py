@@ -39,12 +39,12 @@ def called(name, arguments):
 
 
 def tools():
-    call = chat("What is the weather in Paris?", tools=[TOOL], tool_choice="required", max_tokens=100).choices[0].message.tool_calls[0]
-    called(call.function.name, call.function.arguments)
+    calls = chat("What is the weather in Paris?", tools=[TOOL], tool_choice="required", max_tokens=100).choices[0].message.tool_calls
+    called(calls[0].function.name, calls[0].function.arguments)
     messages = [
         {"role": "user", "content": "What is the weather in Paris?"},
-        {"role": "assistant", "content": None, "tool_calls": [call.model_dump()]},
-        {"role": "tool", "tool_call_id": call.id, "content": "sunny"},
+        {"role": "assistant", "content": None, "tool_calls": [call.model_dump() for call in calls]},
+        *({"role": "tool", "tool_call_id": call.id, "content": "sunny"} for call in calls),
     ]
     assert chat(messages=messages, tools=[TOOL], tool_choice="none").choices[0].message.content
 
