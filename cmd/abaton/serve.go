@@ -19,9 +19,9 @@ import (
 
 func serveVerb() verb {
 	return verb{
-		name: "serve", short: "answer programs on this machine (OpenAI interface)",
-		about: "Answers programs on this machine: POST /v1/chat/completions and GET /v1/models, on a loopback address with an " +
-			"access token, and on a Unix socket for this account's own programs. With --lan-address other machines come in too, by " +
+		name: "serve", short: "answer programs: the interfaces of OpenAI, Ollama and Anthropic",
+		about: "Answers programs on this machine in the dialects of OpenAI, Ollama and Anthropic, on a loopback address with an " +
+			"access token, and on a Unix socket for this account's own programs; `abaton connect` has the lines to paste into them. With --lan-address other machines come in too, by " +
 			"TLS and with an account. The claim makes the first owner: a terminal shows it once, else it lies in a file of this account, until the server ends. " +
 			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
 			"running answers had time to end; a second one ends it at once.",
