@@ -189,12 +189,12 @@ func (h *ours) prompt(who Person, text string, most int) Prompt {
 func (h *ours) ask(ctx context.Context, who Person, text string, most int) (told, error) {
 	began := time.Now()
 	var first time.Duration
-	said := ""
+	var said strings.Builder
 	for d, err := range h.e.Generate(ctx, h.prompt(who, text, most)) {
 		if err != nil {
 			return told{}, err
 		}
-		if said += d.Text; first == 0 && d.Text != "" {
+		if said.WriteString(d.Text); first == 0 && d.Text != "" {
 			first = time.Since(began)
 			if ctx.Value(leaving{}) != nil {
 				break
@@ -207,7 +207,7 @@ func (h *ours) ask(ctx context.Context, who Person, text string, most int) (told
 	if !ok {
 		x.cached = -1 // no test takes that for nothing
 	}
-	x.text, x.first = said, first
+	x.text, x.first = said.String(), first
 	return x, nil
 }
 
@@ -286,9 +286,10 @@ func (x *texts) next(tokens int) string {
 	const first, second = "bcdfghlmnprstvw", "aeiou"
 	syllable := func(i int) string { return string(first[i/len(second)]) + string(second[i%len(second)]) }
 	x.made++
-	s := syllable(x.made % (len(first) * len(second)))
+	var s strings.Builder
+	s.WriteString(syllable(x.made % (len(first) * len(second))))
 	for range tokens - 1 {
-		s += syllable(x.random.IntN(len(first) * len(second)))
+		s.WriteString(syllable(x.random.IntN(len(first) * len(second))))
 	}
-	return s
+	return s.String()
 }
