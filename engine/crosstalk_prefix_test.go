@@ -67,11 +67,11 @@ func TestNobodyLearnsFromTheCache(t *testing.T) {
 	for _, few := range []bool{false, true} {
 		h := ourHouse(t, func(c *Config) {
 			if few {
-				c.MaxWorkers = 2
+				c.MaxWorkers = 1
 			}
 		})
 		for _, c := range []cell{{8, 0, few}, {32, 1, few}, {128, 3, few}} {
-			for range map[bool]int{false: 16, true: 4}[few] {
+			for range map[bool]int{false: 18, true: 2}[few] {
 				right, wrong, err := c.pair(t.Context(), h, x)
 				if err != nil {
 					t.Fatal(c, err)

@@ -147,22 +147,29 @@ func TestTheNextComesAtOnce(t *testing.T) {
 		var leave []func()
 		for i := range 3 {
 			d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
+			mu.Lock()
 			running++
+			mu.Unlock()
 			all, leave = append(all, d), append(leave, turns.join(d, Person(fmt.Sprint(i))))
+			mu.Lock()
 			if running != 1 {
 				t.Errorf("%d run once %d have come", running, i+1)
 			}
+			mu.Unlock()
 			synctest.Wait()
 		}
 		for range 2 {
+			mu.Lock()
 			i := slices.IndexFunc(all, func(d *dancer) bool { return !d.stopped })
+			mu.Unlock()
 			leave[i]()
 			all, leave = slices.Delete(all, i, i+1), slices.Delete(leave, i, i+1)
-			running--
 			synctest.Wait()
-			if running != 1 || time.Since(began) != 0 {
+			mu.Lock()
+			if running--; running != 1 || time.Since(began) != 0 {
 				t.Errorf("of %d that are left %d run after %v", len(all), running, time.Since(began))
 			}
+			mu.Unlock()
 		}
 		leave[0]()
 		turns.idle.Wait()
