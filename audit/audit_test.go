@@ -218,7 +218,7 @@ func TestEventsThatTheTableDoesNotAllowAreRefused(t *testing.T) {
 	digest := [32]byte(bytes.Repeat([]byte("t"), 32))
 	for name, e := range map[string]Event{
 		"none":              {},
-		"unknown":           {What: PersonRenamed + 1},
+		"unknown":           {What: ShapeRefused + 1},
 		"largest":           {What: 255},
 		"result":            {What: Start, Result: 3},
 		"heads":             {What: Heads},
@@ -249,7 +249,7 @@ func TestEventNumbersAreFixed(t *testing.T) {
 		13: "unlock failed", 14: "token created", 15: "token revoked", 16: "escrow used", 17: "exported", 18: "backed up",
 		19: "restored", 20: "rollback accepted", 21: "key rotated", 22: "verification failed", 23: "model file changed",
 		24: "clock went back", 25: "witness changed", 26: "heads of all vaults", 27: "sandbox tier", 28: "policy hit",
-		29: "forged engine field", 30: "person renamed",
+		29: "forged engine field", 30: "person renamed", 31: "shape refused",
 	}
 	for i, name := range names {
 		if i > 0 && What(i).String() != name {

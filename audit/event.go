@@ -56,6 +56,7 @@ const (
 	PolicyHit            What = 28 // Detail: the system call's number
 	EngineForged         What = 29 // Detail: the caller's code of the field
 	PersonRenamed        What = 30
+	ShapeRefused         What = 31
 )
 
 // Result is how it ended.
@@ -143,6 +144,7 @@ var rules = [...]rule{
 	PolicyHit:            {name: "policy hit", detail: 1<<16 - 1},
 	EngineForged:         {name: "forged engine field", detail: 255},
 	PersonRenamed:        {name: "person renamed"},
+	ShapeRefused:         {name: "shape refused"},
 }
 
 var (

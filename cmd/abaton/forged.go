@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"slices"
@@ -12,8 +13,9 @@ import (
 	"abaton.local/vault"
 )
 
-// forgeries remember whose requests named a slot or a cache of the engine. Such
-// fields are taken out of every request; who sends them may try to meet other
+// forgeries remember whose requests named a slot or a cache of the engine, or
+// asked to be hidden less than is set. The first are taken out of every request,
+// the second are refused; who sends them may try to meet other
 // people's words, or has a program that means no harm. That it was tried is a
 // security event, and when somebody worked is nobody's business: so the audit log
 // learns of each key once, not at the moment but after midnight (UTC), or when the
@@ -26,16 +28,25 @@ type forgeries struct {
 	new   []forgery        // not written yet; guarded by mu
 }
 
-// forgery is a person and the token of theirs that was used; zeros where there is none.
-type forgery struct{ person, token [16]byte }
+// forgery is what was tried, by a person with a token of theirs; zeros where there is none.
+type forgery struct {
+	what          audit.What
+	person, token [16]byte
+}
 
 func newForgeries(record func([]audit.Event) error) *forgeries {
 	return &forgeries{record: record, noted: map[forgery]bool{}}
 }
 
 // note is for a request that named such a field.
-func (f *forgeries) note(s vault.Session) {
-	var x forgery
+func (f *forgeries) note(s vault.Session) { f.tried(audit.EngineForged, s) }
+
+// lowered is for a request that asked for less to be hidden from whoever watches
+// the network than is set.
+func (f *forgeries) lowered(s vault.Session) { f.tried(audit.ShapeRefused, s) }
+
+func (f *forgeries) tried(what audit.What, s vault.Session) {
+	x := forgery{what: what}
 	if id, err := vault.ParseID(string(s.Person)); err == nil { // guests are nobody
 		x.person = id
 	}
@@ -56,14 +67,11 @@ func (f *forgeries) write() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	slices.SortFunc(f.new, func(a, b forgery) int {
-		if n := bytes.Compare(a.person[:], b.person[:]); n != 0 {
-			return n
-		}
-		return bytes.Compare(a.token[:], b.token[:])
+		return cmp.Or(int(a.what)-int(b.what), bytes.Compare(a.person[:], b.person[:]), bytes.Compare(a.token[:], b.token[:]))
 	})
 	events := make([]audit.Event, len(f.new))
 	for i, x := range f.new {
-		events[i] = audit.Event{What: audit.EngineForged, Result: audit.Refused, Actor: x.person, Object: x.token}
+		events[i] = audit.Event{What: x.what, Result: audit.Refused, Actor: x.person, Object: x.token}
 	}
 	if err := f.record(events); err != nil {
 		return err

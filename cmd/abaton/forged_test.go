@@ -42,10 +42,12 @@ func TestForgeriesAreNotedOnceAndLate(t *testing.T) {
 			t.Errorf("%+v", log)
 		}
 		f.note(vault.Session{Person: vault.PersonID(a.String())})
+		f.lowered(vault.Session{Person: vault.PersonID(a.String())})
 		time.Sleep(24 * time.Hour)
-		if synctest.Wait(); len(log) != 3 {
+		if synctest.Wait(); len(log) != 4 || log[3].What != audit.ShapeRefused {
 			t.Errorf("a second day: %+v", log[3:])
 		}
+		log = log[:3]
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -120,7 +120,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h}, Forged: forged.note, Shape: p.cfg.shaping(), Log: p.log,
+				Responses: keptResponses{h}, Forged: forged.note, Lowered: forged.lowered, Shape: p.cfg.shaping(), Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
