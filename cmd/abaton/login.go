@@ -211,7 +211,7 @@ func lockedWords(others int) string {
 func acceptRollback(ctx context.Context, p *program, asks inquirer, older error) error {
 	p.screen.complain(older.Error())
 	if !p.screen.inTTY {
-		return told{errors.New("the vault is not as it was last seen: if you restored a backup yourself, say --accept-older"), found}
+		return told{errors.New("the vault is not as it was last seen: if you restored a backup yourself: abaton vault --accept-older"), found}
 	}
 	ok, err := asks.confirm(ctx, "Did you put a backup back yourself, and shall this older state count from now on?")
 	if err == nil && !ok {
