@@ -69,7 +69,7 @@ func openAnswers(ctx context.Context, p *program, w asWhom) (*answers, error) {
 // was fetched is opened last. Nothing of that needs more than a locked-down
 // process may have.
 func openBeside(ctx context.Context, p *program, w asWhom) (*answers, error) {
-	r := &rooms{}
+	r := newRooms(ctx)
 	o := atWork(ctx, p, r)
 	var err error
 	if r.lock, err = lockStore(p.cfg.Folders.State, p.verb); err != nil {

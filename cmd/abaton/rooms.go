@@ -32,11 +32,14 @@ type rooms struct {
 	exit   context.Context // ends when nobody may wait any more
 }
 
+// newRooms are empty, and nobody is in a hurry to leave them.
+func newRooms(ctx context.Context) *rooms { return &rooms{exit: context.WithoutCancel(ctx)} }
+
 // openRooms opens, in order, everything that needs more than a locked-down
 // process may have. With fetch, what is missing is fetched first, by a process
 // of its own. The rooms are ready for lockDown.
 func openRooms(ctx context.Context, p *program, fetch bool) (r *rooms, err error) {
-	r = &rooms{exit: context.WithoutCancel(ctx)}
+	r = newRooms(ctx)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
