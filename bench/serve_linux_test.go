@@ -59,7 +59,8 @@ func BenchmarkFirstToken(b *testing.B) {
 		for i := range rounds(200) {
 			for j := range sides {
 				k := (i + j) % len(sides)
-				first[k] = append(first[k], sides[k].ask(b, fmt.Sprintf("(%d) %s", i, story), 4).first.Seconds()*1000)
+				// The dialects share a worker: a prompt that one of them asked would be read already.
+				first[k] = append(first[k], sides[k].ask(b, fmt.Sprintf("(%d) %s", 1000+i*len(sides)+k, story), 4).first.Seconds()*1000)
 			}
 		}
 	}
