@@ -36,7 +36,7 @@ type Recorder struct {
 type FileOfOthersError struct{ Path string }
 
 func (e *FileOfOthersError) Error() string {
-	return e.Path + " holds answers of another model, engine, machine or corpus, or to other prompts. Name a new file."
+	return e.Path + " holds answers that were made otherwise: by another model, engine or machine, or of another length. Name a new file."
 }
 
 // Record appends the answers that the file does not hold yet, so that a
@@ -62,8 +62,9 @@ func (r Recorder) Record(ctx context.Context, path string, prompts []corpus.Prom
 			continue
 		}
 		if !warm {
-			// The first answer of a worker is slower than those behind it.
-			if _, err := r.ask(ctx, q); err != nil {
+			// The first answer of a worker is slower than those behind it, and one
+			// that was just asked the same is faster.
+			if _, err := r.ask(ctx, question{prompt: corpus.Prompt{ID: "to warm up", System: q.prompt.System, Text: "Good morning."}}); err != nil {
 				return err
 			}
 			warm = true
@@ -89,17 +90,12 @@ func (r Recorder) resume(f *os.File, path string) (map[question]bool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read recordings: %w", err)
 	}
-	whole := bytes.LastIndexByte(text, '\n') + 1
-	if err := f.Truncate(int64(whole)); err != nil {
-		return nil, fmt.Errorf("cannot keep recordings: %w", err)
-	}
-	if _, err := f.Seek(int64(whole), io.SeekStart); err != nil {
-		return nil, fmt.Errorf("cannot keep recordings: %w", err)
-	}
 	there := make(map[question]bool)
-	if whole == 0 {
+	if len(text) == 0 {
 		return there, corpus.WriteHead(f, r.About)
 	}
+	// Nothing is changed before it is known to be ours.
+	whole := bytes.LastIndexByte(text, '\n') + 1
 	about, recordings, err := corpus.Read(bytes.NewReader(text[:whole]))
 	if err != nil {
 		return nil, err
@@ -107,6 +103,12 @@ func (r Recorder) resume(f *os.File, path string) (map[question]bool, error) {
 	about.Recorded, about.Note = r.About.Recorded, r.About.Note
 	if !reflect.DeepEqual(about, r.About) {
 		return nil, &FileOfOthersError{path}
+	}
+	if err := f.Truncate(int64(whole)); err != nil {
+		return nil, fmt.Errorf("cannot keep recordings: %w", err)
+	}
+	if _, err := f.Seek(int64(whole), io.SeekStart); err != nil {
+		return nil, fmt.Errorf("cannot keep recordings: %w", err)
 	}
 	for _, a := range recordings {
 		there[question{prompt: corpus.Prompt{ID: a.Prompt}, seed: a.Seed}] = true

@@ -108,7 +108,9 @@ func Write(w io.Writer, a About, recordings []Recording) error {
 
 // Read reads a whole file, compressed or not. Every line must hold what it
 // should and nothing else; no answer may be there twice.
-func Read(r io.Reader) (About, []Recording, error) {
+func Read(r io.Reader) (About, []Recording, error) { return read(r, mostBytes) }
+
+func read(r io.Reader, most int64) (About, []Recording, error) {
 	buffered := bufio.NewReader(r)
 	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(buffered)
@@ -119,7 +121,7 @@ func Read(r io.Reader) (About, []Recording, error) {
 	} else {
 		r = buffered
 	}
-	limited := &io.LimitedReader{R: r, N: mostBytes + 1}
+	limited := &io.LimitedReader{R: r, N: most + 1}
 	lines := bufio.NewScanner(limited)
 	lines.Buffer(nil, mostLine)
 	if !lines.Scan() {
