@@ -29,15 +29,17 @@ func (w *worker) fit(p Prompt) (Prompt, *generic, error) {
 	}
 	only := p.Options.OnlyTool
 	var told, items []string
+	var parts []entry // what references name
 	g := &generic{cut: len(p.Options.Stop) > 0}
-	for _, t := range tools {
+	for i, t := range tools {
 		if only != "" && t.Name != only {
 			continue
 		}
-		item, err := genericCall(t)
+		item, named, err := genericCall(t, fmt.Sprintf("tool%d.", i))
 		if err != nil {
 			return Prompt{}, nil, err
 		}
+		parts = append(parts, named...)
 		line, err := json.Marshal(genericTool{t.Name, t.Description, t.Parameters})
 		if err != nil {
 			return Prompt{}, nil, err
@@ -53,14 +55,17 @@ func (w *worker) fit(p Prompt) (Prompt, *generic, error) {
 	if len(items) == 0 {
 		return p, nil, nil
 	}
-	calls := fmt.Sprintf(`{"type":"object","properties":{"tool_calls":{"type":"array","items":{"anyOf":[%s]},"minItems":1,"maxItems":%d}},"required":["tool_calls"],"additionalProperties":false}`,
+	calls := fmt.Sprintf(`"type":"object","properties":{"tool_calls":{"type":"array","items":{"anyOf":[%s]},"minItems":1,"maxItems":%d}},"required":["tool_calls"],"additionalProperties":false`,
 		strings.Join(items, ","), most)
 	how := "Answer with {\"tool_calls\":[{\"name\":…,\"arguments\":{…}}]} to call tools"
 	if !must {
-		calls = `{"anyOf":[` + calls + `,{"type":"object","properties":{"response":{"type":"string"}},"required":["response"],"additionalProperties":false}]}`
+		calls = `"anyOf":[{` + calls + `},{"type":"object","properties":{"response":{"type":"string"}},"required":["response"],"additionalProperties":false}]`
 		how += ", or with {\"response\":…} to say something"
 	}
-	p.Options.JSONSchema = []byte(calls)
+	if len(parts) > 0 {
+		calls += `,"$defs":` + string(tree{object: true, members: parts}.bytes())
+	}
+	p.Options.JSONSchema = []byte("{" + calls + "}")
 	p.Messages = withSystem(p.Messages, "These tools can be called:\n"+strings.Join(told, "\n")+"\n"+how+".")
 	return p, g, nil
 }
@@ -84,22 +89,41 @@ type genericTool struct {
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
 }
 
-// genericCall is the schema of a call of t.
-func genericCall(t Tool) (string, error) {
+// genericCall is the schema of a call of t, and the parts that its references
+// name, which stand in the schema of the whole answer under names that begin with
+// prefix.
+func genericCall(t Tool, prefix string) (string, []entry, error) {
 	parameters := `{"type":"object"}`
+	var parts []entry
 	if t.Parameters != nil {
 		d, err := openJSON(t.Parameters)
 		if err != nil {
-			return "", outOfRange("tools", "a schema is "+err.Error())
+			return "", nil, outOfRange("tools", "a schema is "+err.Error())
 		}
-		for _, token := range d.tokens {
-			if token.kind == keyString && token.text == "$ref" {
-				return "", outOfRange("tools", "this model's template knows no tools, and without it a schema with $ref cannot be used")
+		schema := d.plant()
+		for _, key := range []string{"$defs", "definitions"} {
+			named, _ := schema.get(key)
+			schema.drop(key)
+			for _, m := range named.members {
+				m.value.lead(prefix)
+				parts = append(parts, entry{prefix + key + "." + m.key, m.value})
 			}
 		}
-		parameters = string(t.Parameters)
+		schema.lead(prefix)
+		parameters = string(schema.bytes())
 	}
-	return fmt.Sprintf(`{"type":"object","properties":{"name":{"const":%q},"arguments":%s},"required":["name","arguments"],"additionalProperties":false}`, t.Name, parameters), nil
+	return fmt.Sprintf(`{"type":"object","properties":{"name":{"const":%q},"arguments":%s},"required":["name","arguments"],"additionalProperties":false}`, t.Name, parameters), parts, nil
+}
+
+// lead has the references of a loosened schema lead to parts under such names.
+func (t *tree) lead(prefix string) {
+	if part := localReference.FindStringSubmatch(t.text("$ref")); part != nil {
+		name := t.text("$ref")[len("#/")+len(part[2])+len("/"):]
+		t.set("$ref", tree{value: "#/$defs/" + prefix + part[2] + "." + name})
+	}
+	for s := range t.below() {
+		s.lead(prefix)
+	}
 }
 
 // plain says calls and what they gave as texts.
