@@ -42,13 +42,8 @@ func (o Options) checkTools() error {
 	if o.OnlyTool != "" && (o.ToolChoice != MustCall || !seen[o.OnlyTool]) {
 		return outOfRange("tool_choice", "it names no tool of this request")
 	}
-	if len(o.Tools) > 0 && o.ToolChoice != NoCall {
-		switch {
-		case o.JSONSchema != nil || o.JSONObject:
-			return outOfRange("response_format", "it cannot be used together with tools")
-		case o.LogProbs > 0:
-			return outOfRange("logprobs", "they cannot be used together with tools")
-		}
+	if len(o.Tools) > 0 && o.ToolChoice != NoCall && o.LogProbs > 0 {
+		return outOfRange("logprobs", "they cannot be told of an answer that may call tools: the engine has none of a call. Leave one of them out, or forbid calls with tool_choice none")
 	}
 	return nil
 }

@@ -46,7 +46,6 @@ func TestOutOfRange(t *testing.T) {
 			p.Options.Tools = []Tool{{Name: "a"}, {Name: "b"}, {Name: "c", Parameters: []byte(`{"type":["string","null"]}`)}}
 		},
 		"tool_choice":                         func(p *Prompt) { p.Options.ToolChoice = MustCall },
-		"response_format":                     func(p *Prompt) { p.Options.Tools, p.Options.JSONObject = []Tool{{Name: "a"}}, true },
 		"logprobs":                            func(p *Prompt) { p.Options.Tools, p.Options.LogProbs = []Tool{{Name: "a"}}, 1 },
 		"prompt":                              func(p *Prompt) { p.Text = "a" },
 		"think":                               func(p *Prompt) { p.Messages, p.Text, p.Options.Think = nil, "a", new(true) },
@@ -92,7 +91,7 @@ func TestToolsThatFit(t *testing.T) {
 	tools := []Tool{{Name: "a"}, {Name: "b", Parameters: []byte(`{"properties":{},"type":"object"}`)}}
 	for _, o := range []Options{
 		{}, {Tools: tools}, {Tools: tools, ToolChoice: MustCall}, {Tools: tools, ToolChoice: MustCall, OnlyTool: "b"}, {Tools: tools, ToolChoice: NoCall, JSONObject: true, LogProbs: 21},
-		{ToolChoice: NoCall}, {OneCall: true},
+		{ToolChoice: NoCall}, {OneCall: true}, {Tools: tools, JSONSchema: []byte(`{}`)}, {Tools: tools, JSONObject: true, ToolChoice: MustCall},
 	} {
 		good.Options = o
 		if err := checkedErr(good); err != nil {
@@ -101,7 +100,7 @@ func TestToolsThatFit(t *testing.T) {
 	}
 	for name, o := range map[string]Options{
 		"another name": {Tools: tools, ToolChoice: MustCall, OnlyTool: "c"}, "a name without must": {Tools: tools, OnlyTool: "a"}, "another choice": {Tools: tools, ToolChoice: "any"},
-		"schema": {Tools: tools, JSONSchema: []byte(`{}`)},
+		"a schema that is none": {Tools: tools, JSONSchema: []byte(`{"pattern":"a"}`)},
 	} {
 		good.Options = o
 		t.Run(name, func(t *testing.T) { faultOf(t, checkedErr(good), BadRequest) })
