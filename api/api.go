@@ -68,6 +68,7 @@ type Config struct {
 	Shape        shaper.Policy         // how much of answers is hidden from whoever watches the network
 	Lowered      func(s vault.Session) // told of a request for a shape that is none or that hides less than is set; may be nil
 	WriteTimeout time.Duration         // for one piece of an answer to be taken by the client (20 s)
+	Silence      time.Duration         // after which a stream without a shape gives a sign of life (15 s)
 	Log          *slog.Logger          // nil discards
 }
 
@@ -81,6 +82,9 @@ type API struct {
 func New(c Config) *API {
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = 20 * time.Second
+	}
+	if c.Silence == 0 {
+		c.Silence = 15 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

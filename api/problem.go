@@ -28,7 +28,7 @@ var faults = map[engine.Kind]wire.Problem{
 	engine.PolicyHit:  {Status: 500, Code: "engine_policy"},
 	engine.BadReply:   {Status: 500, Code: "engine_protocol", Retry: true},
 	engine.Poison:     {Status: 400, Code: "poison_request"},
-	engine.TooLong:    {Status: 400, Code: "context_length_exceeded", Param: "messages"},
+	engine.TooLong:    {Status: 400, Code: "context_length_exceeded"},
 	engine.Busy:       {Status: 503, Code: "overloaded", Retry: true},
 	engine.BadRequest: {Status: 400, Code: "invalid_value"},
 	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
@@ -50,6 +50,9 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	if f, is := errors.AsType[*engine.Fault](err); is {
 		if p, known := faults[f.Kind]; known {
 			p.Message = strings.TrimSpace(f.Error())
+			if f.Kind == engine.TooLong {
+				p.Param = longField(x.r.URL.Path)
+			}
 			if f.Kind == engine.BadRequest && fieldName.MatchString(f.Detail) {
 				p.Param = f.Detail
 			}
@@ -87,6 +90,19 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	id := x.id()
 	a.Log.Error("a request failed for a reason that has no words yet", "type", typesOf(err), "id", id)
 	return wire.Problem{Status: 500, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
+}
+
+// longField names what is too long in a request for an address.
+func longField(path string) string {
+	switch strings.TrimPrefix(path, "/v1") {
+	case "/completions", "/api/generate":
+		return "prompt"
+	case "/responses", "/embeddings", "/api/embed":
+		return "input"
+	case "/rerank":
+		return "documents"
+	}
+	return "messages"
 }
 
 // fail answers with an error, where no answer has begun. The wait for it may

@@ -6,7 +6,8 @@ import "context"
 // template's own and those of its tools. It is what Usage says of the prompt
 // when it is answered.
 func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
-	if err := p.check(); err != nil {
+	p, err := p.checked()
+	if err != nil {
 		return 0, err
 	}
 	id, err := e.fingerprint(p)

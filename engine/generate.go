@@ -28,7 +28,8 @@ func (e *Engine) Generate(ctx context.Context, p Prompt) iter.Seq2[Delta, error]
 }
 
 func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool) error {
-	if err := p.check(); err != nil {
+	p, err := p.checked()
+	if err != nil {
 		return err
 	}
 	id, err := e.fingerprint(p)
