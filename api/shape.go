@@ -86,7 +86,7 @@ func (a *API) floor(x exchange) shaper.Mode {
 	if x.r.TLS != nil {
 		at = shaper.LAN
 	}
-	return min(a.Shape.Floor(at, string(x.session.Person), ""), shaper.Sealed)
+	return min(a.Shape.Floor(at, string(x.session.Person), x.session.Token()), shaper.Sealed)
 }
 
 var errNoChannel = errors.New("a channel is for Abaton's own pages, since no answer has an end in it; ask for sealed")

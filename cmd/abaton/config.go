@@ -54,6 +54,8 @@ type config struct {
 	Folders        folders  `toml:"folders"`
 
 	Models map[string]modelConfig `toml:"models"`
+	People map[string]ownShape    `toml:"people"` // by name or ID
+	Keys   map[string]ownShape    `toml:"keys"`   // by ID
 
 	around surroundings
 }
@@ -301,6 +303,9 @@ func (c *config) check(origin map[string]string) error {
 		if m, err := shaper.ParseMode(word); err != nil || m == shaper.Channel {
 			return bad(key, "off, pad, paced or sealed")
 		}
+	}
+	if where, why := c.checkOwnShapes(); why != "" {
+		return bad(where, why)
 	}
 	switch {
 	case time.Duration(c.ShapeWindow) < time.Second || time.Duration(c.ShapeWindow) > 10*time.Minute || time.Duration(c.ShapeWindow)%time.Second != 0:

@@ -70,6 +70,11 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return err
 	}
+	shapes, err := p.cfg.shaping(h.people.Known)
+	if err != nil {
+		return err
+	}
+	h.own = shapes.People
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names,
 		TLS: p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
@@ -97,6 +102,9 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(tell(err), door.Close())
 	}
 	announce(p, r, now, door)
+	for _, line := range p.cfg.ownShapes(p.cfg.nobodysKeys(h.keyGood)) {
+		fmt.Fprintf(p.screen.out, "            %s\n", line)
+	}
 	hide, err := showClaim(p, entry.claim)
 	entry.claim.Clear()
 	defer func() { closed = errors.Join(closed, hide()) }()
@@ -120,7 +128,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h}, Forged: forged.note, Lowered: forged.lowered, Shape: p.cfg.shaping(), Log: p.log,
+				Responses: keptResponses{h}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
