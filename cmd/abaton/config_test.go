@@ -64,6 +64,8 @@ func TestWrongSettingsNameTheirPlace(t *testing.T) {
 		{"too short a life", "", "", "", "--keep-alive=0s", "1s or more"},
 		{"flag", "", "", "", "--keep-alive=x", `--keep-alive: "x" is not a time`},
 		{"range in a flag", "", "", "", "--max-waiting=0", "--max-waiting: from 1"},
+		{"too few for a page", "max_requests = 15\n", "", "", "", "max_requests in "},
+		{"more than a machine bears", "", "ABATON_MAX_REQUESTS", "20001", "", "from 16 to 20000"},
 		{"not loopback", "address = \"0.0.0.0:8226\"\n", "", "", "", "0.0.0.0 is not this machine alone"},
 		{"a name that is not loopback", "", "", "", "--address=example.com:80", "example.com is not this machine alone"},
 		{"every address", "", "", "", "--address=:8226", "an empty host is not this machine alone"},

@@ -48,3 +48,15 @@ func TestOwnShapes(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// As many requests as are set find a connection, from one machine half of them.
+func TestRoomForRequests(t *testing.T) {
+	for _, n := range []int{16, 256, 1024, 2000, 20000} {
+		if c := connections(n); c < 1024 || c < n || c/4 < n/2 && c > 1024 {
+			t.Errorf("%d requests, %d connections", n, c)
+		}
+	}
+	if err := enoughFiles(1 << 40); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Error(err)
+	}
+}
