@@ -102,6 +102,15 @@ func (a *API) raised(x exchange, word string) (shaper.Mode, error) {
 	return shaper.Raise(a.floor(x), m)
 }
 
+// weighed pads an answer that was kept and is fetched, before it is put into a
+// bucket as everything is that is told at once.
+func (a *API) weighed(x exchange, body []byte) []byte {
+	if x.shape <= shaper.Pad {
+		return body
+	}
+	return shaper.PadTo(body, a.Shape.Plan(x.shape).Weight(len(body)))
+}
+
 // bucketed pads a body that is told at once, where anything is shaped.
 func (x exchange) bucketed(body []byte) []byte {
 	if x.shape == shaper.Off || x.r.Method == http.MethodHead {

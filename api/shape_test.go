@@ -384,3 +384,40 @@ func TestStoppingInAWindow(t *testing.T) {
 		}
 	}
 }
+
+// A kept answer that is fetched weighs what it weighed: not even by its bucket
+// are a short one and a long one told apart.
+func TestFetchedAnswersWeighTheSame(t *testing.T) {
+	for _, m := range []shaper.Mode{shaper.Pad, shaper.Sealed} {
+		sizes := map[string][2]int{}
+		for i, words := range []int{1, 9000} {
+			synctest.Test(t, func(t *testing.T) {
+				s := &safe{kept: map[string][]byte{}}
+				v := visit{path: "/v1/responses", body: `{"input":"` + strings.Repeat("hi ", words) + `","store":true}`, says: texts(strings.Repeat("word ", words)), policy: shaper.Policy{LAN: m}}
+				v.prepare = func(c *Config) { c.Responses = s }
+				v.look(t)
+				v.method, v.body = "GET", ""
+				for id := range s.kept {
+					for _, path := range []string{"", "/input_items"} {
+						v.path = "/v1/responses/" + strings.TrimPrefix(id, "ada") + path
+						_, status, body := v.look(t)
+						if status != 200 || !json.Valid([]byte(body)) {
+							t.Fatalf("%d %.200s", status, body)
+						}
+						x := sizes[path]
+						x[i] = len(body)
+						sizes[path] = x
+					}
+				}
+			})
+		}
+		for path, x := range sizes {
+			if same := x[0] == x[1]; same != (m == shaper.Sealed) {
+				t.Errorf("%s, %q: %v bytes", m, path, x)
+			}
+		}
+		if len(sizes) != 2 {
+			t.Errorf("%s: nothing was kept", m)
+		}
+	}
+}

@@ -22,33 +22,44 @@ import (
 func BenchmarkShapedBesideEngine(b *testing.B) {
 	const streams = 1000
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	walled := serve(b)
-	walled.ask(b, "hello", 8) // starts the worker
-	engine := enginesOf(walled.pid)
-	if len(engine) != 1 {
-		b.Fatalf("%d engines", len(engine))
+	all, fewer := serveIn(b, newHome(b), "--threads", "2"), serveIn(b, newHome(b), "--threads", "1")
+	engines := map[*side]int{}
+	for _, s := range []*side{all, fewer} {
+		s.ask(b, "hello", 8) // starts the worker
+		engine := enginesOf(s.pid)
+		if len(engine) != 1 {
+			b.Fatalf("%d engines", len(engine))
+		}
+		engines[s] = engine[0].pid
 	}
+	own, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	must(b, err)
+	own = 20 - own // as the system call has it
 	l := replayed(b)
-	type way struct {
-		name  string
-		works bool
-		set   func(pid int) error
-	}
-	ways := []way{
-		{"engine idle", false, func(pid int) error { return ranked(pid, 0) }},
-		{"engine at work, not ranked", true, func(pid int) error { return ranked(pid, 0) }},
-		{"engine at work, nice 10", true, func(pid int) error { return ranked(pid, 10) }},
-		{"engine at work, nice 19", true, func(pid int) error { return ranked(pid, 19) }},
-		{"engine at work, not ranked, the server in real time", true, func(pid int) error { return errors.Join(ranked(pid, 0), timely(unix.SCHED_RR, 1)) }},
+	ways := []struct {
+		name string
+		by   *side // whose engine works; nil: none
+		nice int   // of it, above this process
+		set  func() error
+	}{
+		{"engine idle", nil, 0, nil},
+		{"engine at work", all, 0, nil},
+		{"engine at work, nicer by 5", all, 5, nil},
+		{"engine at work, nicer by 19", all, 19, nil},
+		{"engine at work on one core of two", fewer, 0, nil},
+		{"engine at work, the server in real time", all, 0, func() error { return timely(unix.SCHED_RR, 1) }},
 	}
 	late, speed, cores := make([][]float64, len(ways)), make([][]float64, len(ways)), make([][]float64, len(ways))
 	for b.Loop() {
 		for range rounds(3) {
 			for i, w := range ways {
-				must(b, w.set(engine[0].pid))
 				stop := func() float64 { return 0 }
-				if w.works {
-					stop = busy(b, walled)
+				if w.by != nil {
+					must(b, ranked(engines[w.by], own+w.nice))
+					stop = busy(b, w.by)
+				}
+				if w.set != nil {
+					must(b, w.set())
 				}
 				before, begun := spent(b), time.Now()
 				l.ask(b, streams)
@@ -76,7 +87,7 @@ func busy(b *testing.B, s *side) (stop func() float64) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			a, err := s.put(ctx, s.dialect.body(s.model, fmt.Sprintf("(%d) %s", time.Now().UnixNano(), story), 64))
+			a, err := s.put(ctx, s.dialect.body(s.model, fmt.Sprintf("(%d) %s", time.Now().UnixNano(), story), 16))
 			if err != nil && ctx.Err() == nil {
 				b.Error(err)
 				return

@@ -183,7 +183,8 @@ func (l *clocks) late(b *testing.B, streams int) (late []float64, skipped int) {
 			skipped += int(c.left[n-1].Sub(c.left[0])/shaper.Tick) - (n - 1)
 		}
 	}
-	if l.all = nil; len(late) != streams*100 {
+	// Where the replay, too, is kept waiting, an answer may take another window.
+	if l.all = nil; len(late) < streams*100 || len(late)%100 != 0 {
 		b.Fatalf("%d frames left, not %d", len(late), streams*100)
 	}
 	return late, skipped

@@ -14,7 +14,7 @@ import (
 func environment(d door) []string {
 	name := map[door]string{byKey: "key", byAddress: "address", byNone: "none"}[d]
 	return []string{"BASE=" + d.base(), "KEY=" + d.key(), "DOOR=" + name, "MODEL=" + model, "EMBEDDER=" + embedder,
-		"BRIEF=" + strings.Join(brief, "|"), "BREAKER=http://" + breakerAddress + "/", "PYTHONDONTWRITEBYTECODE=1"}
+		"BRIEF=" + strings.Join(brief, "|"), "BREAKER=http://" + breakerAddress + "/", "SHAPED=" + shaped(), "PYTHONDONTWRITEBYTECODE=1"}
 }
 
 // script runs one of testdata, which says a line of JSON for each check.

@@ -180,6 +180,11 @@ func (p Plan) Whole(ctx context.Context, begin time.Time, n int) (int, error) {
 	return end * p.Frame, wait(ctx, timer, begin.Add(time.Duration(end)*p.Tick+p.Jitter()))
 }
 
+// Weight is what n bytes of an answer are padded to where it was given before and
+// is fetched: as much as it weighed in the shape, which hides no more of it and no
+// less.
+func (p Plan) Weight(n int) int { return p.end(max(1, (n+p.Frame-1)/p.Frame)) * p.Frame }
+
 // Begin is when a response begins that was asked for at a moment: at the next
 // tick, so that it does not tell how long the question took to be understood.
 func (p Plan) Begin(asked time.Time) time.Time {

@@ -250,3 +250,13 @@ func TestWhole(t *testing.T) {
 		}
 	})
 }
+
+// Deadlines go by the clock that nobody sets: one that jumps moves no frame.
+func TestDeadlinesOfASteadyClock(t *testing.T) {
+	at := Policy{}.Plan(Sealed).Begin(time.Now())
+	for _, due := range []time.Time{at, at.Add(Tick + mostJitter)} { // as Send reckons
+		if !strings.Contains(due.String(), " m=") {
+			t.Errorf("%v has no reading of it", due)
+		}
+	}
+}
