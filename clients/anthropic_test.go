@@ -132,6 +132,13 @@ func goAnthropic(t *testing.T, d door) []check {
 		}
 		return fits(a.Content[0].Text)
 	})
+	if shaped() == "yes" {
+		r.check("questions of one size", func() error {
+			var shape string
+			c := anthropic.NewClient(option.WithBaseURL(d.base()), option.WithAPIKey(d.key()), option.WithHTTPClient(d.paddedClient(&shape)))
+			return errors.Join(whole(c), wasPadded(shape))
+		})
+	}
 	r.check("count_tokens", func() error {
 		p := anthropic.MessageCountTokensParams{Model: model, Messages: params(question).Messages}
 		n, err := c.Messages.CountTokens(t.Context(), p)

@@ -154,6 +154,18 @@ func goOllama(t *testing.T, d door) []check {
 		}
 		return err
 	})
+	if shaped() == "yes" {
+		r.check("questions of one size", func() error {
+			var shape string
+			hc := d.paddedClient(&shape)
+			hc.Transport = withHeader{hc.Transport, d.key()}
+			a, err := ask(api.NewClient(base, hc), request(question), nil)
+			if err != nil {
+				return err
+			}
+			return errors.Join(wasPadded(shape), paris(a.text.String()))
+		})
+	}
 	r.check("embed, embeddings", func() error {
 		a, err := c.Embed(t.Context(), &api.EmbedRequest{Model: embedder, Input: texts})
 		if err != nil {

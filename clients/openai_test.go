@@ -192,6 +192,17 @@ func goOpenAI(t *testing.T, d door) []check {
 		}
 		return errors.Join(s.Err(), paris(text.String()))
 	})
+	if shaped() == "yes" {
+		r.check("questions of one size", func() error {
+			var shape string
+			c := openai.NewClient(option.WithBaseURL(d.base()+"/v1"), option.WithAPIKey(d.key()), option.WithHTTPClient(d.paddedClient(&shape)))
+			a, err := c.Chat.Completions.New(t.Context(), params(question))
+			if err != nil {
+				return err
+			}
+			return errors.Join(wasPadded(shape), paris(a.Choices[0].Message.Content))
+		})
+	}
 	r.check("embeddings", func() error {
 		a, err := c.Embeddings.New(t.Context(), openai.EmbeddingNewParams{Model: embedder, Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: texts}})
 		if err != nil {

@@ -46,7 +46,7 @@ func inPython(name string, packages ...string) func(*testing.T, door) []check {
 func inNode(name string, packages ...string) func(*testing.T, door) []check {
 	return func(t *testing.T, d door) []check {
 		dir, program := node(t, "node-"+strings.TrimSuffix(name, ".mjs"), packages...)
-		for _, file := range []string{name, "checks.mjs"} {
+		for _, file := range []string{name, "checks.mjs", "padded.mjs"} {
 			text, err := os.ReadFile(there(t, file))
 			if err != nil {
 				t.Fatal(err)

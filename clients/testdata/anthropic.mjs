@@ -1,6 +1,6 @@
 // Asks a server through Anthropic's own library for Node.
 import Anthropic from "@anthropic-ai/sdk";
-import { BASE, DOOR, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, paris, refused, that, throws } from "./checks.mjs";
+import { BASE, DOOR, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, padded, paris, refused, that, throws } from "./checks.mjs";
 
 const client = (how) => new Anthropic({ baseURL: BASE, apiKey: null, authToken: null, maxRetries: 0, timeout: 120000, ...how });
 let c = client({ apiKey: KEY });
@@ -54,6 +54,15 @@ await check("models", async () => {
   that((await drain(c.models.list())).some((m) => m.id === MODEL));
   that((await c.models.retrieve(MODEL)).id === MODEL);
 });
+if (SHAPED) {
+  const usual = c;
+  await check("questions of one size", () => padded(async (fetch) => {
+    c = client({ apiKey: KEY, fetch });
+    await whole();
+    await drain(ask(QUESTION, { stream: true }));
+  }));
+  c = usual;
+}
 async function both(kind, text, more, streamed) {
   await throws(() => ask(text, more), kind);
   await throws(() => drain(ask(text, { ...more, stream: true })), streamed || kind);

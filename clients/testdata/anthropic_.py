@@ -2,6 +2,7 @@
 
 import anthropic
 from checks import *
+from padded import Padded, httpx2
 
 c = anthropic.Anthropic(base_url=BASE, api_key=KEY, max_retries=0, timeout=120)
 
@@ -82,6 +83,10 @@ check("tools, streamed", tools_streamed)
 check("JSON schema", schema)
 check("count_tokens", count)
 check("models", models)
+if SHAPED:
+    usual, c = c, anthropic.Anthropic(base_url=BASE, api_key=KEY, http_client=httpx2.Client(transport=Padded(), event_hooks={"response": [seen]}, timeout=120))
+    check("questions of one size", lambda: padded(lambda: (whole(), streamed())))
+    c = usual
 if DOOR == "key":
     right = c
     c = anthropic.Anthropic(base_url=BASE, auth_token=KEY, api_key=None, max_retries=0)

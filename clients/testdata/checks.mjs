@@ -1,5 +1,6 @@
 // What scripts have in common: checks, each of which says one line of JSON.
 import { get } from "node:http";
+import { padding } from "./padded.mjs";
 
 export const { BASE, KEY, DOOR, MODEL, EMBEDDER, BREAKER } = process.env;
 export const SHAPED = process.env.SHAPED === "yes"; // then several words may be one piece, and failures of the engine come in the stream
@@ -61,6 +62,17 @@ export async function drain(promise) {
   const all = [];
   for await (const one of await promise) all.push(one);
   return all;
+}
+
+// padded checks that a question which was asked by a padding fetch was taken for padded.
+export async function padded(ask) {
+  const shapes = [];
+  await ask(async (url, o) => {
+    const response = await padding(url, o);
+    shapes.push(response.headers.get("X-Abaton-Shape"));
+    return response;
+  });
+  that(shapes.length > 0 && shapes.every((shape) => shape?.endsWith("; upload=padded")), shapes);
 }
 
 // worded tells whether a piece of a stream, of any dialect, has text.

@@ -59,6 +59,20 @@ def fits(text):
     assert set(value) == {"city", "big"} and isinstance(value["city"], str) and isinstance(value["big"], bool), text
 
 
+def seen(response):
+    """Notes the shape of a response: a hook of httpx."""
+    shapes.append(response.headers.get("x-abaton-shape", ""))
+
+
+shapes = []
+
+
+def padded(ask):
+    """Checks that a question that was asked through a padding transport was taken for padded."""
+    ask()
+    assert shapes[-1].endswith("; upload=padded"), shapes
+
+
 def break_off(pieces):
     """Takes the engine's process away after the first piece with text, and reads on."""
     pieces = iter(pieces)

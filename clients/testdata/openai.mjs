@@ -1,8 +1,8 @@
 // Asks a server through OpenAI's own library for Node.
 import OpenAI from "openai";
-import { BASE, DOOR, EMBEDDER, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, near, paris, refused, that, throws } from "./checks.mjs";
+import { BASE, DOOR, EMBEDDER, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, near, padded, paris, refused, that, throws } from "./checks.mjs";
 
-const client = (apiKey) => new OpenAI({ baseURL: BASE + "/v1", apiKey, maxRetries: 0, timeout: 120000 });
+const client = (apiKey, more = {}) => new OpenAI({ baseURL: BASE + "/v1", apiKey, maxRetries: 0, timeout: 120000, ...more });
 let c = client(KEY);
 const chat = (text = QUESTION, more = {}) =>
   c.chat.completions.create({
@@ -74,6 +74,15 @@ await check("models", async () => {
   that((await drain(c.models.list())).some((m) => m.id === MODEL));
   that((await c.models.retrieve(MODEL)).id === MODEL);
 });
+if (SHAPED) {
+  const usual = c;
+  await check("questions of one size", () => padded(async (fetch) => {
+    c = client(KEY, { fetch });
+    paris((await chat()).choices[0].message.content);
+    await drain(chat(QUESTION, { stream: true }));
+  }));
+  c = usual;
+}
 async function both(kind, text, more, streamed) {
   await throws(() => chat(text, more), kind);
   await throws(() => drain(chat(text, { ...more, stream: true })), streamed || kind);

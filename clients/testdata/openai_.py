@@ -4,6 +4,7 @@ import json
 
 import openai
 from checks import *
+from padded import Padded, httpx2
 
 c = openai.OpenAI(base_url=BASE + "/v1", api_key=KEY, max_retries=0, timeout=120)
 
@@ -116,6 +117,10 @@ check("completions", completions)
 check("responses", responses)
 check("responses, streamed", responses_streamed)
 check("embeddings", embeddings)
+if SHAPED:
+    usual, c = c, openai.OpenAI(base_url=BASE + "/v1", api_key=KEY, http_client=httpx2.Client(transport=Padded(), event_hooks={"response": [seen]}, timeout=120))
+    check("questions of one size", lambda: padded(lambda: (whole(), streamed())))
+    c = usual
 check("models", models)
 if DOOR == "key":
     wrong = c
