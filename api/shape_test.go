@@ -421,3 +421,35 @@ func TestFetchedAnswersWeighTheSame(t *testing.T) {
 		}
 	}
 }
+
+// A conversation that is kept on the server is asked on in questions of one size,
+// however long it has grown: the model is told all of it.
+func TestKeptConversationsAskInOneSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &safe{kept: map[string][]byte{}}
+		told := 0
+		v := visit{path: "/v1/responses", policy: shaper.Policy{LAN: shaper.Sealed, Uploads: true}}
+		v.prepare = func(c *Config) { c.Responses = s }
+		v.says = func(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+			told = 0
+			for _, m := range p.Messages {
+				told += len(m.Content)
+			}
+			return texts(strings.Repeat("answer ", 200))(ctx, p)
+		}
+		last := ""
+		for range 6 {
+			asked := `{"input":"` + strings.Repeat("question ", 200) + `","store":true` + last + "}"
+			v.body = string(shaper.PadRequest([]byte(asked)))
+			_, status, body := v.look(t)
+			var r struct{ ID string }
+			if err := json.Unmarshal([]byte(body), &r); err != nil || status != 200 || len(v.body) != 4096 {
+				t.Fatalf("%d, %d bytes asked, %v: %.200s", status, len(v.body), err, body)
+			}
+			last = `,"previous_response_id":"` + r.ID + `"`
+		}
+		if told < 4*4096 {
+			t.Errorf("the model was told %d bytes at the sixth turn", told)
+		}
+	})
+}

@@ -69,7 +69,7 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 
 // A frame is made ready a part of a tick before it is due: how long that takes
 // depends on what is in it.
-const aheadPart = 10
+const aheadPart = 20
 
 func wait(ctx context.Context, timer *time.Timer, until time.Time) error {
 	timer.Reset(time.Until(until))
