@@ -83,7 +83,7 @@ func (a *API) storedResponse(x exchange) {
 		return
 	}
 	if !items {
-		a.sendJSON(x, s.Body)
+		a.sendJSON(x, a.weighed(x, s.Body))
 		return
 	}
 	q := x.r.URL.Query()
@@ -92,7 +92,7 @@ func (a *API) storedResponse(x exchange) {
 		a.fail(x, err)
 		return
 	}
-	a.sendJSON(x, body)
+	a.sendJSON(x, a.weighed(x, body))
 }
 
 func (a *API) deleteResponse(x exchange) {

@@ -46,6 +46,7 @@ type config struct {
 	Instruction    *string  `toml:"instruction"`
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
+	MaxRequests    int      `toml:"max_requests"`
 	ResumeSpace    int      `toml:"resume_space"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	Witnesses      []string `toml:"witnesses"`
@@ -54,6 +55,8 @@ type config struct {
 	Folders        folders  `toml:"folders"`
 
 	Models map[string]modelConfig `toml:"models"`
+	People map[string]ownShape    `toml:"people"` // by name or ID
+	Keys   map[string]ownShape    `toml:"keys"`   // by ID
 
 	around surroundings
 }
@@ -118,6 +121,7 @@ var settings = []setting{
 	{"instruction", "TEXT", "what a model is told before a conversation at the terminal (small models: to be truthful and brief)", func(c *config) any { return &c.Instruction }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
+	{"max_requests", "N", "requests at work at one time, half of them from one address; a shaped answer is at work until its end (256)", func(c *config) any { return &c.MaxRequests }},
 	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
@@ -127,7 +131,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, ResumeSpace: 2048, User: "abaton",
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, MaxRequests: 256, ResumeSpace: 2048, User: "abaton",
 		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
@@ -302,6 +306,9 @@ func (c *config) check(origin map[string]string) error {
 			return bad(key, "off, pad, paced or sealed")
 		}
 	}
+	if where, why := c.checkOwnShapes(); why != "" {
+		return bad(where, why)
+	}
 	switch {
 	case time.Duration(c.ShapeWindow) < time.Second || time.Duration(c.ShapeWindow) > 10*time.Minute || time.Duration(c.ShapeWindow)%time.Second != 0:
 		return bad("shape_window", "whole seconds from 1s to 10m")
@@ -315,6 +322,8 @@ func (c *config) check(origin map[string]string) error {
 		return bad("keep_alive", "1s or more, or -1 for ever")
 	case c.MaxWaiting < 1 || c.MaxWaiting > 10000:
 		return bad("max_waiting", "from 1 to 10000")
+	case c.MaxRequests < 16 || c.MaxRequests > 20000:
+		return bad("max_requests", "from 16 to 20000")
 	case c.ResumeSpace < 0 || c.ResumeSpace > 1<<20:
 		return bad("resume_space", "from 1 to 1048576 MB, or 0 for nothing")
 	case c.User == "" || c.User == "root":

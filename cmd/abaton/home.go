@@ -17,6 +17,7 @@ import (
 	"abaton.local/chat/resume"
 	"abaton.local/engine"
 	"abaton.local/sandbox"
+	"abaton.local/shaper"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
 )
@@ -30,9 +31,10 @@ type home struct {
 	audit  *audit.Log
 	people *vault.Directory
 	places folders
-	shape  status         // what is set about shapes
-	rooms  *rooms         // nil: no engine runs here
-	resume *resume.Keeper // of what engines had read
+	shape  status                 // what is set about shapes
+	own    map[string]shaper.Mode // of shapes, by person, where more is set for them
+	rooms  *rooms                 // nil: no engine runs here
+	resume *resume.Keeper         // of what engines had read
 
 	verifying *turns        // of each person
 	checking  chan struct{} // holds one while the store's file is read whole
