@@ -32,6 +32,7 @@ var faults = map[engine.Kind]wire.Problem{
 	engine.Busy:       {Status: 503, Code: "overloaded", Retry: true},
 	engine.BadRequest: {Status: 400, Code: "invalid_value"},
 	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
+	engine.Unread:     {Status: 408, Code: "answer_not_read", Retry: true},
 }
 
 // fieldName is what the engine calls a field of a request: "messages[2].role".
