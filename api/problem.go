@@ -32,6 +32,8 @@ var faults = map[engine.Kind]wire.Problem{
 	engine.Busy:       {Status: 503, Code: "overloaded", Retry: true},
 	engine.BadRequest: {Status: 400, Code: "invalid_value"},
 	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
+	engine.OverShare:  {Status: 503, Code: "memory_shared", Retry: true},
+	engine.Unread:     {Status: 408, Code: "answer_not_read", Retry: true},
 }
 
 // fieldName is what the engine calls a field of a request: "messages[2].role".
@@ -56,7 +58,7 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 			if f.Kind == engine.BadRequest && fieldName.MatchString(f.Detail) {
 				p.Param = f.Detail
 			}
-			if p.Status >= 500 && f.Kind != engine.Busy { // what a person did wrong, and how much, is theirs
+			if p.Status >= 500 && f.Kind != engine.Busy && f.Kind != engine.OverShare { // what a person did wrong, and how much, is theirs
 				a.Log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", x.id())
 			}
 			return p

@@ -58,12 +58,13 @@ type Engine struct {
 	memory int64                                             // bytes of each worker; 0 computes them
 	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
-	turns turns
-	links links
-	slots chan struct{}   // full while a snapshot lies in memory beside what it is of
-	life  context.Context // of all workers
-	end   context.CancelFunc
-	procs sync.WaitGroup // one for each worker
+	turns  turns
+	behind int // bytes of one answer that may wait for its reader; tests set it
+	links  links
+	slots  chan struct{}   // full while a snapshot lies in memory beside what it is of
+	life   context.Context // of all workers
+	end    context.CancelFunc
+	procs  sync.WaitGroup // one for each worker
 
 	mu      sync.Mutex    // guards what follows, and the fields of seats
 	seats   map[key]*seat //
@@ -72,6 +73,7 @@ type Engine struct {
 	asking  int                   // questions at work or waiting
 	held    map[models.Digest]int // policy hits by model
 	suspect map[[32]byte]int      // crashes by question
+	relays  map[*relay]struct{}   // that read for somebody slow
 	change  chan struct{}         // closed and made anew when a worker ends or gets idle
 	hashKey [32]byte              // of suspect, so that no question can be guessed from a log
 }
@@ -120,6 +122,8 @@ func New(c Config) (*Engine, error) {
 		facts:   map[models.Digest]*facts{},
 		held:    map[models.Digest]int{},
 		suspect: map[[32]byte]int{},
+		relays:  map[*relay]struct{}{},
+		behind:  mostBehind,
 		change:  make(chan struct{}),
 		slots:   make(chan struct{}, 1),
 	}

@@ -64,6 +64,7 @@ var (
 	errHung     = errors.New("it stopped answering")
 	errTooSlow  = errors.New("it took too long to load")
 	errBadReply = errors.New("it broke its protocol")
+	errShare    = errors.New("its person has more than their share of memory")
 )
 
 // up tells whether the worker can be asked.
@@ -86,7 +87,10 @@ func (w *worker) up() bool {
 func (w *worker) run(e *Engine) *Fault {
 	ctx := w.life
 	if fault := w.start(ctx, e); fault != nil {
-		if ctx.Err() != nil {
+		switch {
+		case context.Cause(ctx) == errShare:
+			return overShare()
+		case ctx.Err() != nil:
 			return nil // it was to end before it ran, and nothing failed
 		}
 		return fault
