@@ -43,11 +43,12 @@ type Workers interface {
 
 // Responses keep what a person asked to be kept, sealed in their vault.
 type Responses interface {
-	// Ready is nil where this person's vault is open; else vault.ErrLocked.
+	// Ready is nil where this person's vault is open and has room; else
+	// vault.ErrLocked or ErrFull.
 	Ready(s vault.Session) error
 
 	// Keep writes a response down before its client is told that it is complete.
-	// A locked vault is vault.ErrLocked.
+	// A locked vault is vault.ErrLocked, a full one ErrFull.
 	Keep(ctx context.Context, s vault.Session, id string, stored []byte) error
 
 	// Find gives it back; ErrNoResponse where this person has none of that id.

@@ -77,6 +77,8 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	switch {
 	case errors.Is(err, ErrNoResponse):
 		return openai.NotStored("id")
+	case errors.Is(err, ErrFull):
+		return wire.Problem{Status: 400, Code: "storage_full", Param: "store", Message: "There is no room for more kept responses. Delete some of yours with DELETE /v1/responses/{id}, or leave store out."}
 	case errors.Is(err, vault.ErrLocked):
 		return wire.Problem{Status: 401, Code: "locked", Message: "Your vault is locked. Unlock it with `abaton login`, then ask again."}
 	case errors.Is(err, models.ErrEmpty):

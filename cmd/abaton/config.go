@@ -48,6 +48,7 @@ type config struct {
 	MaxWaiting     int      `toml:"max_waiting"`
 	MaxRequests    int      `toml:"max_requests"`
 	ResumeSpace    int      `toml:"resume_space"`
+	ResponseSpace  int      `toml:"response_space"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	Witnesses      []string `toml:"witnesses"`
 	User           string   `toml:"user"`
@@ -123,6 +124,7 @@ var settings = []setting{
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
 	{"max_requests", "N", "requests at work at one time, half of them from one address; a shaped answer is at work until its end (256)", func(c *config) any { return &c.MaxRequests }},
 	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
+	{"response_space", "MB", "what each vault may hold of answers that programs ask to be kept, 0 for none (1024)", func(c *config) any { return &c.ResponseSpace }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
 	{"person", "NAME", "who you are here (the name of your account)", func(c *config) any { return &c.Person }},
@@ -131,7 +133,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, MaxRequests: 256, ResumeSpace: 2048, User: "abaton",
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, MaxRequests: 256, ResumeSpace: 2048, ResponseSpace: 1024, User: "abaton",
 		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
@@ -324,6 +326,8 @@ func (c *config) check(origin map[string]string) error {
 		return bad("max_waiting", "from 1 to 10000")
 	case c.MaxRequests < 16 || c.MaxRequests > 20000:
 		return bad("max_requests", "from 16 to 20000")
+	case c.ResponseSpace < 0 || c.ResponseSpace > 1<<20:
+		return bad("response_space", "from 1 to 1048576 MB, or 0 for none")
 	case c.ResumeSpace < 0 || c.ResumeSpace > 1<<20:
 		return bad("resume_space", "from 1 to 1048576 MB, or 0 for nothing")
 	case c.User == "" || c.User == "root":

@@ -34,7 +34,7 @@ func serveVerb() verb {
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
 		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
-			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests"}, roomSettings...),
+			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space"}, roomSettings...),
 		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
@@ -133,7 +133,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, Log: p.log,
+				Responses: keptResponses{h, int64(p.cfg.ResponseSpace) << 20}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
