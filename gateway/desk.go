@@ -36,6 +36,12 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Not on loopback, whose names other programs serve without TLS.
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	}
+	if len(r.TransferEncoding) > 0 {
+		// It may have had a length as well, which net/http has thrown away. A relay
+		// that went by that one sees the end of this request elsewhere, so nothing
+		// that follows on this connection is taken for another one.
+		w.Header().Set("Connection", "close")
+	}
 	out := &watched{ResponseWriter: w}
 	defer d.recover(out, r, id)
 	if d.within(w, r, d.config.BodyTimeout) != nil {
