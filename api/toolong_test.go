@@ -42,11 +42,11 @@ func TestPacedStreamsTellWhatWasCut(t *testing.T) {
 	if err := s.add(t.Context(), chat.Event{Model: "tiny", Delta: engine.Delta{Text: "b"}}); err != nil {
 		t.Fatal(err)
 	}
-	all := ""
+	var all strings.Builder
 	for next := s.Next(512); next != nil; next = s.Next(512) {
-		all += string(next)
+		all.WriteString(string(next))
 	}
-	if strings.Count(all, `"abaton_cut":3`) != 1 || strings.Count(all, "aaa") < 4 {
-		t.Error(all)
+	if strings.Count(all.String(), `"abaton_cut":3`) != 1 || strings.Count(all.String(), "aaa") < 4 {
+		t.Error(all.String())
 	}
 }
