@@ -74,6 +74,7 @@ type Outcome struct {
 	Accuracy     float64        `json:"accuracy"`
 	Majority     float64        `json:"majority"`
 	Bits         float64        `json:"bits_per_response"`
+	Rare         []Rare         `json:"rare,omitempty"`
 	P            float64        `json:"p"`                 // of chance doing as well; before correction
 	Permutations int            `json:"permutations"`      // as many as were to be made
 	Redone       int            `json:"permutations_made"` // fewer where chance soon did as well
@@ -100,7 +101,7 @@ func (a Attack) Run(traces []Trace, labels []string, e Effort) (Outcome, error) 
 	o.Traces, o.Prompts = fewest(said.Set)
 	o.Within = learn.Bootstrap(said.Set, e.Draws, e.Seed, said.AUC)
 	o.Accuracy, o.Majority = said.Accuracy()
-	o.Bits = said.Bits()
+	o.Bits = said.Calibrated().Bits()
 	if len(labels) == 2 {
 		r := said.Ranking(1)
 		o.Precision, o.Base = r.Precision(nil)
@@ -114,6 +115,9 @@ func (a Attack) Run(traces []Trace, labels []string, e Effort) (Outcome, error) 
 		// not know what it never saw: the safer of both counts.
 		_, high := learn.ClopperPearson(int(math.Ceil(o.TPR*float64(positives))), positives, 0.90)
 		o.TPRUpper = max(high, learn.Bootstrap(said.Set, e.Draws, e.Seed, rate).Upper)
+	}
+	if len(labels) == 2 {
+		o.Rare = rares(said, e)
 	}
 	n := e.null(e.Seed)
 	null := n.Draw(s, o.AUC, func(s learn.Set, seed uint64) float64 { return a.scored(s, e.Folds, seed).AUC(nil) })
