@@ -33,6 +33,7 @@ func Attacks() []Attack {
 		{"A1", "boosted trees on raw sequences", func(traces []Trace) [][]float64 {
 			return joined(rows(traces, summary), sequences(traces))
 		}, learn.Boost{Rounds: 150, Leaves: 15, MinLeaf: 10, Columns: 0.3, Patience: 15}, 0},
+		{"A1/runs", "linear machine on runs of record sizes", sizesInOrder, learn.Grams{}, 0},
 		{"A2", "extremely randomised trees on outline and curve", outline, trees, 0},
 		{"A3", "nearest neighbours on the curve", each(curve), learn.Neighbours{}, 0},
 		{"A6", "jitter of the ticks", each(jitter), trees, 0},

@@ -29,6 +29,13 @@ func TestMoreAsScikitLearn(t *testing.T) {
 			Column int
 			Limit  float64
 		}
+		Runs []struct {
+			Docs           [][]float64
+			Y              []int
+			Train, Classes int
+			AUC            float64
+			Margins        []float64
+		}
 	}
 	text, err := os.ReadFile("testdata/golden_more.json")
 	if err != nil {
@@ -81,5 +88,40 @@ func TestMoreAsScikitLearn(t *testing.T) {
 	m, is := Rule{}.Fit(s, 1).(*rule)
 	if !is || m.column != u.Column || math.Abs(m.limit-u.Limit) > 1e-6 {
 		t.Errorf("the rule asks whether column %d is above %v, scikit-learn's whether %d is above %v", m.column, m.limit, u.Column, u.Limit)
+	}
+
+	for _, c := range g.Runs {
+		var s Set
+		s.Classes, s.Y = c.Classes, c.Y[:c.Train]
+		longest := 0
+		for _, d := range c.Docs {
+			longest = max(longest, len(d))
+		}
+		rows := make([][]float64, len(c.Docs))
+		for i, d := range c.Docs {
+			rows[i] = make([]float64, longest)
+			copy(rows[i], d)
+		}
+		s.X = rows[:c.Train]
+		for i := range s.X {
+			s.Group = append(s.Group, i)
+		}
+		m, is := Grams{}.Fit(s, 1).(*grams)
+		if !is {
+			t.Fatal("another model")
+		}
+		said := Scored{Set: Set{Y: c.Y[c.Train:], Classes: c.Classes}, Fold: make([]int, len(c.Y)-c.Train)}
+		for _, row := range rows[c.Train:] {
+			said.Scores = append(said.Scores, m.Scores(row))
+		}
+		t.Logf("%d labels: AUC %.4f, scikit-learn %.4f", c.Classes, said.AUC(nil), c.AUC)
+		if got := said.AUC(nil); !(math.Abs(got-c.AUC) < 0.01) {
+			t.Errorf("AUC %.4f, scikit-learn says %.4f", got, c.AUC)
+		}
+		for i, want := range c.Margins {
+			if got := dot(m.terms(rows[c.Train+i]), m.weights[0]); !(math.Abs(got-want) < 0.01) {
+				t.Errorf("row %d has the margin %.5f, scikit-learn says %.5f", i, got, want)
+			}
+		}
 	}
 }

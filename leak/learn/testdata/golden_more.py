@@ -7,8 +7,11 @@ import json
 import numpy as np
 import sklearn
 from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, r2_score
+from sklearn.metrics import log_loss, r2_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 rng = np.random.default_rng(21)
@@ -44,6 +47,29 @@ def calibration(n, classes):
     return out
 
 
+def runs(n, classes):
+    """Sequences in which some classes say their words."""
+    words = [[4, 5], [6, 11, 2], [8, 1, 4, 2], [3, 3, 9]]
+    y = rng.integers(0, classes, 2 * n)
+    docs = []
+    for c in y:
+        d = []
+        while len(d) < 40:
+            if rng.random() < 0.05:
+                d += words[c if rng.random() < 0.5 else rng.integers(0, 4)]
+            else:
+                d.append(int(rng.geometric(0.25)))
+        docs.append(d)
+    text = [" ".join(map(str, d)) for d in docs]
+    m = make_pipeline(TfidfVectorizer(ngram_range=(1, 4), sublinear_tf=True, min_df=2, token_pattern=r"\S+"), LinearSVC(C=1, tol=1e-5, max_iter=20000)).fit(text[:n], y[:n])
+    f = m.decision_function(text[n:])
+    auc = roc_auc_score(y[n:], f) if classes == 2 else float(np.mean([roc_auc_score(y[n:] == k, f[:, k]) for k in range(classes)]))
+    out = {"docs": docs, "y": y.tolist(), "train": n, "classes": classes, "auc": auc}
+    if classes == 2:
+        out["margins"] = [round(float(v), 5) for v in f[:20]]
+    return out
+
+
 def rule(n):
     x = np.round(rng.normal(size=(2 * n, 5)) * 100).astype(int)
     y = ((x[:, 3] + rng.normal(size=2 * n) * 60) > 40).astype(int)
@@ -56,4 +82,5 @@ print(json.dumps({
     "regression": regression(400),
     "calibration": [calibration(600, 2), calibration(600, 4)],
     "rule": rule(150),
+    "runs": [runs(200, 2), runs(250, 3)],
 }, separators=(",", ":")))
