@@ -49,9 +49,11 @@ func BenchmarkShapedBesideEngine(b *testing.B) {
 		{"engine at work, nicer by 19", all, 19, nil},
 		{"engine at work on one core of two", fewer, 0, nil},
 		{"engine at work, the server by short slices", all, 0, func() error {
-			return timely(unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: int32(own), Runtime: 100_000})
+			return timely(os.Getpid(), unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: int32(own), Runtime: 100_000})
 		}},
-		{"engine at work, the server in real time", all, 0, func() error { return timely(unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1}) }},
+		{"engine at work, the server in real time", all, 0, func() error {
+			return timely(os.Getpid(), unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK})
+		}},
 	}
 	late, speed, cores := make([][]float64, len(ways)), make([][]float64, len(ways)), make([][]float64, len(ways))
 	for b.Loop() {
@@ -69,7 +71,7 @@ func BenchmarkShapedBesideEngine(b *testing.B) {
 				l.ask(b, streams)
 				cores[i] = append(cores[i], (spent(b)-before).Seconds()/time.Since(begun).Seconds())
 				speed[i] = append(speed[i], stop())
-				must(b, timely(unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: int32(own)}))
+				must(b, timely(os.Getpid(), unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: int32(own)}))
 				these, _ := l.late(b, streams)
 				late[i] = append(late[i], quantile(these, 0.99))
 			}
@@ -135,11 +137,10 @@ func grouped(b *testing.B) (nice int) {
 	return nice
 }
 
-// timely has the kernel run all threads of this process in a way, but none that
-// they start.
-func timely(how unix.SchedAttr) error {
-	how.Size, how.Flags = unix.SizeofSchedAttr, unix.SCHED_FLAG_RESET_ON_FORK
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", os.Getpid()))
+// timely has the kernel run all threads of a process in a way, and what they start.
+func timely(pid int, how unix.SchedAttr) error {
+	how.Size = unix.SizeofSchedAttr
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	for _, t := range tasks {
 		tid, _ := strconv.Atoi(filepath.Base(t))
 		if e := unix.SchedSetAttr(tid, &how, 0); !errors.Is(e, syscall.ESRCH) {
