@@ -41,9 +41,9 @@ func BenchmarkShapedByServe(b *testing.B) {
 
 // byServe measures a server that runs as any program, or as `chrt -r 1` starts it.
 func byServe(b *testing.B, realTime bool) {
-	const window = 30 * time.Second
+	const window = 20 * time.Second
 	s := serveIn(b, newHome(b), "--lan-address", "127.0.0.1:0", "--lan-shape", "sealed", "--shape-window", window.String(),
-		"--max-requests", strconv.Itoa(8*served), "--max-waiting", "1000")
+		"--max-requests", strconv.Itoa(8*served))
 	if realTime {
 		must(b, timely(s.pid, unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1}))
 	}
