@@ -21,7 +21,9 @@ type Collector struct {
 	Way    Way
 	Model  string                               // as it is asked for
 	TLS    *tls.Config                          // of the client
-	Replay *Replay                              // behind the server; nil: a working engine
+	Replay *Replay                              // behind the server
+	Beside *Beside                              // or this
+	Most   int                                  // tokens that are asked for; 0: no bound
 	Header func(job Job, id string) http.Header // what the server is to be told beside the question
 	Pad    func(mode string, body []byte) []byte
 	Ticks  map[string]float64 // of modes that have one, in seconds
@@ -154,13 +156,13 @@ func (c *Collector) take(ctx context.Context, job Job) (t Trace, err error) {
 		if said := job.said(); h.text != said {
 			return t, &AnswerError{c.Way, job.Mode, fmt.Sprintf("%d bytes of text were heard, %d were said", len(h.text), len(said))}
 		}
-		if stopped := c.Replay.take(id); !stopped.IsZero() {
-			t.EngineStopped = max(0, stopped.Sub(t.Began).Seconds())
-		}
 		for _, p := range job.Recording.Pieces {
 			t.TokenLengths = append(t.TokenLengths, escaped(p.Text))
 		}
 		l.SaidFirst, l.SaidLast = job.moments()
+	}
+	if stopped := c.stopped(id); !stopped.IsZero() {
+		t.EngineStopped = max(0, stopped.Sub(t.Began).Seconds())
 	}
 	c.label(&t, job)
 	since := func(at time.Time) float64 { return max(0, at.Sub(asked).Seconds()) }
@@ -169,9 +171,17 @@ func (c *Collector) take(ctx context.Context, job Job) (t Trace, err error) {
 	return t, nil
 }
 
+// stopped is when the engine had said an answer.
+func (c *Collector) stopped(id string) time.Time {
+	if c.Replay != nil {
+		return c.Replay.take(id)
+	}
+	return c.Beside.take(id)
+}
+
 // ask sends the question of a job and reads the answer.
 func (c *Collector) ask(ctx context.Context, job Job, id string) (port int, asked time.Time, h heard, err error) {
-	r, err := c.Way.request(ctx, c.Model, job.Prompt, func(body []byte) []byte { return c.Pad(job.Mode, body) })
+	r, err := c.Way.request(ctx, c.Model, c.Most, job.Prompt, func(body []byte) []byte { return c.Pad(job.Mode, body) })
 	if err != nil {
 		return 0, asked, h, err
 	}
