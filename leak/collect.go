@@ -101,7 +101,7 @@ func (c *Collector) Collect(ctx context.Context, jobs []Job, keep func(Job, Trac
 	for i := range max(1, c.AtOnce) {
 		work.Go(func() {
 			// All at once would keep step for the whole run, and the server with them.
-			if until(ctx, begun.Add(spreadOver*time.Duration(i)/time.Duration(max(1, c.AtOnce)))) != nil {
+			if until(ctx, begun.Add(apart*time.Duration(i))) != nil {
 				return
 			}
 			for job := range next {
@@ -131,8 +131,8 @@ func (c *Collector) Collect(ctx context.Context, jobs []Job, keep func(Job, Trac
 	return context.Cause(ctx)
 }
 
-// spreadOver is the time over which the first connections are spread.
-const spreadOver = 3 * time.Second
+// apart is how far the first connections are from each other.
+const apart = 4 * time.Millisecond
 
 // take asks one question and waits for its trace.
 func (c *Collector) take(ctx context.Context, job Job) (t Trace, err error) {

@@ -21,7 +21,7 @@ type Passage struct {
 // Figures of a passage.
 const (
 	sameMoment = 0.02 // seconds between pieces that came together
-	opening    = 2    // moments that hold headers and the first events
+	opening    = 2    // moments, at least: the handshake, and the header
 	forgiven   = 0.02 // share of moments that a network may merge by itself
 )
 
@@ -41,8 +41,11 @@ func Passed(t Trace, body, frame int) (p Passage) {
 		all = append(all, moment{at, t.Sizes[i]})
 	}
 	p.Frames = body / frame
-	// What is before the first frame and behind the last is the connection's own.
-	all = all[min(opening, len(all)):max(min(opening, len(all)), len(all)-1)]
+	// What is behind the last frame and before the first is the connection's own.
+	if n := len(all); n > 0 && all[n-1].bytes < frame/4 {
+		all = all[:n-1]
+	}
+	all = all[min(len(all), max(opening, len(all)-p.Frames)):]
 	p.Moments = len(all)
 	count := make(map[int]int)
 	var grid Trace

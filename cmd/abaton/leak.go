@@ -156,7 +156,7 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 		Kind: kind, WindowSecond: int(s.window / time.Second), AtOnce: cmp.Or(o.atOnce, connections),
 		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, trials), Seed: 1,
 			// What is begun in a window's last second may end in the next one.
-			Longest: s.window - time.Second},
+			Longest: max(s.window-time.Second, s.window/2)},
 		Effort: effort,
 	}
 	digest, err := ownDigest()
