@@ -29,7 +29,7 @@ check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
 	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
-	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./gateway ./engine \
+	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./leak ./gateway ./engine \
 	  -- $(GO) test -json -count=1 -timeout 15m -race -run '$(AT_ONCE)' ./vault/... ./audit \
 	  -- $(GO) -C twins test -json -count=1 -timeout 15m ./... \
 	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./...
