@@ -16,7 +16,7 @@ REPORT = bin/slowest
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build run check quick lint test race clients bench soak fuzz base release
+.PHONY: build run check quick lint test race clients bench soak leak-page fuzz base release
 
 build:
 	@mkdir -p bin
@@ -60,9 +60,13 @@ bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/bm25 ./chat/history
 
-soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again
+soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./vault/... ./audit ./chat/history
+	@$(GO) test -tags soak -count=1 -timeout 10m -run RelayAgrees -v ./leak
+
+leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
+	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update
 
 FUZZTIME ?= 60s
 fuzz: ## each target for FUZZTIME

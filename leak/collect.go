@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -185,9 +186,7 @@ func (c *Collector) ask(ctx context.Context, job Job, id string) (port int, aske
 	if err != nil {
 		return 0, asked, h, err
 	}
-	for name, values := range c.Header(job, id) {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.Header(job, id))
 	var conn net.Conn
 	client := c.relay.Client(c.TLS, c.Way.HTTP2, func(p int, to net.Conn) { port, conn, asked = p, to, time.Now() })
 	response, err := client.RoundTrip(r)
