@@ -16,7 +16,7 @@ REPORT = bin/slowest
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build run check quick lint test race clients bench soak fuzz base release
+.PHONY: build run check quick lint test race clients bench soak leak-page fuzz base release
 
 build:
 	@mkdir -p bin
@@ -29,7 +29,7 @@ check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
 	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
-	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./gateway ./engine \
+	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./leak ./gateway ./engine \
 	  -- $(GO) test -json -count=1 -timeout 15m -race -run '$(AT_ONCE)' ./vault/... ./audit \
 	  -- $(GO) -C twins test -json -count=1 -timeout 15m ./... \
 	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./...
@@ -60,9 +60,13 @@ bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/bm25 ./chat/history
 
-soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again
+soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./vault/... ./audit ./chat/history
+	@$(GO) test -tags soak -count=1 -timeout 10m -run RelayAgrees -v ./leak
+
+leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
+	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update
 
 FUZZTIME ?= 60s
 fuzz: ## each target for FUZZTIME

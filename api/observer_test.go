@@ -40,6 +40,7 @@ type record struct {
 type tap struct {
 	net.Conn
 	begun time.Time
+	plain bool // what is written at once is seen as one
 
 	mu      sync.Mutex
 	out, in []byte   // of records that are not whole yet; guarded by mu
@@ -61,6 +62,12 @@ func (t *tap) Read(p []byte) (int, error) {
 func (t *tap) note(partial *[]byte, p []byte, sign int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.plain {
+		if len(p) > 0 {
+			t.trace = append(t.trace, record{time.Since(t.begun), sign * len(p)})
+		}
+		return
+	}
 	for *partial = append(*partial, p...); len(*partial) >= 5; {
 		size := 5 + int(binary.BigEndian.Uint16((*partial)[3:5]))
 		if len(*partial) < size {
@@ -127,6 +134,7 @@ type visit struct {
 	policy     shaper.Policy
 	says       says
 	http2      bool
+	plain      bool   // no TLS
 	burst      bool   // the answer comes at once, over HTTP/2
 	method     string // empty: POST
 	path, body string
@@ -151,7 +159,7 @@ func (v visit) look(t *testing.T) (trace []record, status int, body string) {
 func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status int, body string, failed error) {
 	t.Helper()
 	near, far := net.Pipe()
-	watched := &tap{Conn: near, begun: time.Now()}
+	watched := &tap{Conn: near, begun: time.Now(), plain: v.plain}
 	c := Config{Chat: chat.New(v.says, twoModels), Shelf: twoModels, Shape: v.policy}
 	if v.prepare != nil {
 		v.prepare(&c)
@@ -177,8 +185,14 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 	conns <- watched
 	l := oneConn{conns, sync.OnceFunc(func() { close(conns) })}
 	served := make(chan error, 1)
-	go func() { served <- server.ServeTLS(l, "", "") }()
-	transport := &http.Transport{Protocols: protocols, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	go func() {
+		if v.plain {
+			served <- server.Serve(l)
+			return
+		}
+		served <- server.ServeTLS(l, "", "")
+	}()
+	transport := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return far, nil }, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		next := "http/1.1"
 		if v.http2 {
 			next = "h2"
@@ -206,7 +220,11 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 // once asks one question over a connection.
 func (v visit) once(t *testing.T, ctx context.Context, transport *http.Transport, got *strings.Builder) (status int, err error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, cmp.Or(v.method, http.MethodPost), "https://abaton"+v.path, strings.NewReader(v.body))
+	scheme := "https"
+	if v.plain {
+		scheme = "http"
+	}
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(v.method, http.MethodPost), scheme+"://abaton"+v.path, strings.NewReader(v.body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,13 +87,15 @@ var ways = []struct{ path, ask, streams, whole string }{
 	{"/api/generate", `"model":"tiny","prompt":"hi"`, ``, `,"stream":false`},
 }
 
-// each runs a test for every endpoint, streamed and whole, over both protocols.
+// each runs a test for every endpoint, streamed and whole, over both protocols,
+// and without TLS, as through a tunnel to this machine's own address.
 func each(t *testing.T, test func(*testing.T, visit)) {
 	for _, w := range ways {
 		for how, field := range map[string]string{"streamed": w.streams, "whole": w.whole} {
-			for _, two := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s %s HTTP2=%v", strings.ReplaceAll(w.path[1:], "/", "."), how, two), func(t *testing.T) {
-					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two, burst: two && how == "whole"})
+			for _, by := range []string{"HTTP/1.1", "HTTP/2", "no TLS"} {
+				t.Run(fmt.Sprintf("%s %s %s", strings.ReplaceAll(w.path[1:], "/", "."), how, strings.ReplaceAll(by, "/", "")), func(t *testing.T) {
+					two := by == "HTTP/2"
+					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two, plain: by == "no TLS", burst: two && how == "whole"})
 				})
 			}
 		}
@@ -103,7 +105,7 @@ func each(t *testing.T, test func(*testing.T, visit)) {
 func (v visit) under(t *testing.T, m shaper.Mode, seed uint64, longest time.Duration) (trace []record) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v.policy = shaper.Policy{LAN: m, Jitter: sameDraws()}
+		v.policy = shaper.Policy{LAN: m, Local: m, Jitter: sameDraws()}
 		v.says = chance(seed, longest)
 		trace, _, _ = v.look(t)
 	})
@@ -118,8 +120,8 @@ func (v visit) under(t *testing.T, m shaper.Mode, seed uint64, longest time.Dura
 func TestSealedTellsNothing(t *testing.T) {
 	each(t, func(t *testing.T, v visit) {
 		first := v.under(t, shaper.Sealed, 0, 20*time.Second)
-		if len(first) < 10 {
-			t.Fatalf("only %d records were seen", len(first))
+		if n := weight(first); n < 100<<10 {
+			t.Fatalf("only %d bytes were seen", n)
 		}
 		for seed := uint64(1); seed < 9; seed++ {
 			if other := v.under(t, shaper.Sealed, seed, 20*time.Second); !slices.Equal(first, other) {
@@ -140,7 +142,7 @@ func TestSealedConversationsTellNothing(t *testing.T) {
 		for i := range traces {
 			synctest.Test(t, func(t *testing.T) {
 				turn := uint64(0)
-				v.times, v.policy = 2, shaper.Policy{LAN: shaper.Sealed, Jitter: sameDraws()}
+				v.times, v.policy = 2, shaper.Policy{LAN: shaper.Sealed, Local: shaper.Sealed, Jitter: sameDraws()}
 				v.says = func(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
 					turn++
 					return chance(uint64(i)*2+turn, 20*time.Second)(ctx, p)
@@ -154,8 +156,8 @@ func TestSealedConversationsTellNothing(t *testing.T) {
 				t.Fatalf("conversation %d can be told from the first: %s", i, difference(traces[0], traces[i]))
 			}
 		}
-		if len(traces[0]) < 20 {
-			t.Errorf("only %d records were seen", len(traces[0]))
+		if n := weight(traces[0]); n < 200<<10 {
+			t.Errorf("only %d bytes were seen", n)
 		}
 	})
 }
@@ -184,6 +186,14 @@ func windowOf(trace []record) (window int) {
 		window = max(window, int(r.at/time.Second))
 	}
 	return window
+}
+
+// weight is how many bytes the server sent.
+func weight(trace []record) (n int) {
+	for _, r := range trace {
+		n += max(0, r.bytes)
+	}
+	return n
 }
 
 func difference(a, b []record) string {

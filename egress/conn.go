@@ -13,6 +13,7 @@ type traffic struct {
 	in, out atomic.Int64 // bytes
 	near    atomic.Int32 // reach of the peer
 	crept   atomic.Bool  // it was ended for sending too slowly
+	tap     func([]byte) // told of what comes; nil: nobody
 }
 
 // conn counts bytes and gives every read and write its own deadline, so that
@@ -32,6 +33,9 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	in := c.in.Add(int64(n))
+	if c.tap != nil && n > 0 {
+		c.tap(b[:n])
+	}
 	if err == nil {
 		// One stall is granted, for a server that thinks before it answers.
 		err = c.pace.slow(c.now(), in, judged+c.stall)

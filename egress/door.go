@@ -39,6 +39,8 @@ type Access struct {
 	Proxy      string        // URL
 	PlainHTTP  bool          // may be spoken to without TLS
 	User       *url.Userinfo // credentials, sent to this host only
+
+	tap func([]byte) // see Watch; nil: nobody
 }
 
 // Door reaches out. It is safe for concurrent use.

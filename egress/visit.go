@@ -121,7 +121,7 @@ func (d *Door) carry(ctx context.Context, method string, u *url.URL, header http
 	}
 	plain := u.Scheme == "http" && !d.mayPlain(u, a)
 	limits := rule{plain: plain, nearest: nearest, proxied: a.Proxy != "" && !plain && !isLoopbackName(u.Hostname())}
-	seen := new(traffic)
+	seen := &traffic{tap: a.tap}
 	transport, err := d.transport(limits, a, seen)
 	if err != nil {
 		return nil, 0, err

@@ -19,6 +19,7 @@ const (
 	leastLive     = 100  // traces beside a working engine
 	leastShuffles = 200  // permutations
 	level         = 0.05
+	soundLevel    = 0.001 // of shuffled labels' p-values being uniform: at 0.05 each twentieth sound run would be thrown away
 	upperAUC      = 0.55
 	upperTPR      = 0.03
 	tokensAbove   = 0.01 // the majority guess
@@ -175,10 +176,15 @@ func (e Evidence) unusable() (because []string) {
 			say("%s, the best attack with shaping off on %s, was not run on single traces of the mode", c.Attack, c.Topic)
 		}
 	}
-	if c := e.ControlA5; c == nil || c.Traces < leastPrompts || !(c.Accuracy >= controlTokens) {
-		say("with shaping off fewer than %.0f %% of token lengths were read", controlTokens*100)
+	switch c := e.ControlA5; {
+	case c == nil:
+		say("with shaping off no token lengths were read")
+	case c.Traces < leastPrompts:
+		say("with shaping off token lengths of %d traces were read; %d are needed", c.Traces, leastPrompts)
+	case !(c.Accuracy >= controlTokens):
+		say("with shaping off %.1f %% of token lengths were read; %.0f %% are needed", c.Accuracy*100, controlTokens*100)
 	}
-	if !(e.ShuffledP > level) || !e.ShuffledIn {
+	if !(e.ShuffledP > soundLevel) || !e.ShuffledIn {
 		say("with shuffled labels the attacks find something: the harness is not sound")
 	}
 	return slices.Compact(because)

@@ -95,7 +95,7 @@ func TestChoose(t *testing.T) {
 		"few traces":             {func(e *Evidence) { e.Outcomes[0].Traces = 1599 }, nothing, ""},
 		"few prompts":            {func(e *Evidence) { e.Outcomes[0].Prompts = 99 }, nothing, ""},
 		"few prompts pooled":     {func(e *Evidence) { e.Outcomes[4].Prompts = 99 }, nothing, ""},
-		"shuffled labels found":  {func(e *Evidence) { e.ShuffledP = 0.01 }, nothing, ""},
+		"shuffled labels found":  {func(e *Evidence) { e.ShuffledP = 0.001 }, nothing, ""},
 		"shuffled is no number":  {func(e *Evidence) { e.ShuffledP = nan }, nothing, ""},
 		"shuffled off the band":  {func(e *Evidence) { e.ShuffledIn = false }, nothing, ""},
 		"no attacks":             {func(e *Evidence) { e.Outcomes = nil }, nothing, ""},

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -21,7 +22,9 @@ type Collector struct {
 	Way    Way
 	Model  string                               // as it is asked for
 	TLS    *tls.Config                          // of the client
-	Replay *Replay                              // behind the server; nil: a working engine
+	Replay *Replay                              // behind the server
+	Beside *Beside                              // or this
+	Most   int                                  // tokens that are asked for; 0: no bound
 	Header func(job Job, id string) http.Header // what the server is to be told beside the question
 	Pad    func(mode string, body []byte) []byte
 	Ticks  map[string]float64 // of modes that have one, in seconds
@@ -99,7 +102,7 @@ func (c *Collector) Collect(ctx context.Context, jobs []Job, keep func(Job, Trac
 	for i := range max(1, c.AtOnce) {
 		work.Go(func() {
 			// All at once would keep step for the whole run, and the server with them.
-			if until(ctx, begun.Add(spreadOver*time.Duration(i)/time.Duration(max(1, c.AtOnce)))) != nil {
+			if until(ctx, begun.Add(apart*time.Duration(i))) != nil {
 				return
 			}
 			for job := range next {
@@ -129,8 +132,8 @@ func (c *Collector) Collect(ctx context.Context, jobs []Job, keep func(Job, Trac
 	return context.Cause(ctx)
 }
 
-// spreadOver is the time over which the first connections are spread.
-const spreadOver = 3 * time.Second
+// apart is how far the first connections are from each other.
+const apart = 4 * time.Millisecond
 
 // take asks one question and waits for its trace.
 func (c *Collector) take(ctx context.Context, job Job) (t Trace, err error) {
@@ -154,13 +157,13 @@ func (c *Collector) take(ctx context.Context, job Job) (t Trace, err error) {
 		if said := job.said(); h.text != said {
 			return t, &AnswerError{c.Way, job.Mode, fmt.Sprintf("%d bytes of text were heard, %d were said", len(h.text), len(said))}
 		}
-		if stopped := c.Replay.take(id); !stopped.IsZero() {
-			t.EngineStopped = max(0, stopped.Sub(t.Began).Seconds())
-		}
 		for _, p := range job.Recording.Pieces {
 			t.TokenLengths = append(t.TokenLengths, escaped(p.Text))
 		}
 		l.SaidFirst, l.SaidLast = job.moments()
+	}
+	if stopped := c.stopped(id); !stopped.IsZero() {
+		t.EngineStopped = max(0, stopped.Sub(t.Began).Seconds())
 	}
 	c.label(&t, job)
 	since := func(at time.Time) float64 { return max(0, at.Sub(asked).Seconds()) }
@@ -169,15 +172,21 @@ func (c *Collector) take(ctx context.Context, job Job) (t Trace, err error) {
 	return t, nil
 }
 
+// stopped is when the engine had said an answer.
+func (c *Collector) stopped(id string) time.Time {
+	if c.Replay != nil {
+		return c.Replay.take(id)
+	}
+	return c.Beside.take(id)
+}
+
 // ask sends the question of a job and reads the answer.
 func (c *Collector) ask(ctx context.Context, job Job, id string) (port int, asked time.Time, h heard, err error) {
-	r, err := c.Way.request(ctx, c.Model, job.Prompt, func(body []byte) []byte { return c.Pad(job.Mode, body) })
+	r, err := c.Way.request(ctx, c.Model, c.Most, job.Prompt, func(body []byte) []byte { return c.Pad(job.Mode, body) })
 	if err != nil {
 		return 0, asked, h, err
 	}
-	for name, values := range c.Header(job, id) {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.Header(job, id))
 	var conn net.Conn
 	client := c.relay.Client(c.TLS, c.Way.HTTP2, func(p int, to net.Conn) { port, conn, asked = p, to, time.Now() })
 	response, err := client.RoundTrip(r)

@@ -94,16 +94,15 @@ func TickJitter(traces []Trace, draws int, seed uint64) (b Busy, ok bool) {
 	var single, worstOf busyRows
 	for i := range traces {
 		t := &traces[i]
-		if t.EngineStopped <= 0 {
-			continue
-		}
 		by, tick := late(t)
-		if tick == 0 {
+		first := firstTick(t, tick)
+		if t.EngineStopped <= 0 || tick == 0 || first == len(by) {
 			continue
 		}
+		by = by[first:]
+		times := t.Times()[first:]
 		b.Traces++
 		b.Records += len(by)
-		times := t.Times()
 		for k, v := range by {
 			single.add(math.Abs(v), times[k] <= t.EngineStopped, i)
 		}
@@ -118,6 +117,17 @@ func TickJitter(traces []Trace, draws int, seed uint64) (b Busy, ok bool) {
 	}
 	b.Worst, b.WorstWithin, ok = worstOf.auc(draws, seed)
 	return b, ok
+}
+
+// firstTick is the first record that can be on a tick: what comes before is the
+// connection's own, which is never late and always while the engine works.
+func firstTick(t *Trace, tick float64) int {
+	for i, g := range t.Gaps {
+		if g > tick/2 {
+			return i
+		}
+	}
+	return len(t.Gaps)
 }
 
 // busyRows are records, each with its trace.

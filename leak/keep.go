@@ -89,10 +89,10 @@ func (l *Lines) Write(v any) error {
 // Close closes the file once it is on the disk.
 func (l *Lines) Close() error { return errors.Join(l.file.Sync(), l.file.Close()) }
 
-// Traces opens the file of a way's traces: those that are there already, and
+// Traces opens a file of traces by its name: those that are there already, and
 // where more go.
-func (f *Folder) Traces(w Way) (there []Trace, more *Lines, err error) {
-	text, more, err := f.open("traces-" + w.Name() + ".jsonl")
+func (f *Folder) Traces(name string) (there []Trace, more *Lines, err error) {
+	text, more, err := f.open("traces-" + name + ".jsonl")
 	if err != nil {
 		return nil, nil, err
 	}

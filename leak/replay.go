@@ -92,6 +92,43 @@ func (r *Replay) Generate(ctx context.Context, _ engine.Prompt) iter.Seq2[engine
 	}
 }
 
+// Beside lets a working engine answer, and notes when it was done.
+type Beside struct {
+	Engine interface {
+		Generate(context.Context, engine.Prompt) iter.Seq2[engine.Delta, error]
+	}
+	mu      sync.Mutex
+	stopped map[string]time.Time // guarded by mu
+}
+
+// Generate asks the engine.
+func (b *Beside) Generate(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+	return func(yield func(engine.Delta, error) bool) {
+		defer func() {
+			id, _ := ctx.Value(replayKey{}).(string)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if b.stopped == nil {
+				b.stopped = make(map[string]time.Time)
+			}
+			b.stopped[id] = time.Now()
+		}()
+		for d, err := range b.Engine.Generate(ctx, p) {
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+func (b *Beside) take(id string) (stopped time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	stopped = b.stopped[id]
+	delete(b.stopped, id)
+	return stopped
+}
+
 // until waits for a moment.
 func until(ctx context.Context, at time.Time) error {
 	wait := time.Until(at)

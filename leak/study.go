@@ -37,6 +37,7 @@ const (
 	controlRounds   = 60
 	controlShuffles = 19
 	controlPrompts  = 30 // of each label; it would take an hour with all
+	controlTrials   = 5  // of each prompt
 )
 
 // Controls attacks traces of shaping off. They must be of the same run as those
@@ -74,9 +75,10 @@ func (s Study) Controls(off []Trace) (c Controls, err error) {
 	return c, err
 }
 
-// few is all traces of the first prompts of each label.
+// few is some traces of the first prompts of each label.
 func few(traces []Trace, labels []string) (out []Trace) {
 	known := make(map[string]bool)
+	taken := make(map[string]int)
 	left := make(map[string]int)
 	for _, l := range labels {
 		left[l] = controlPrompts
@@ -86,7 +88,7 @@ func few(traces []Trace, labels []string) (out []Trace) {
 			left[t.Label]--
 			known[t.PromptID] = true
 		}
-		if known[t.PromptID] {
+		if taken[t.PromptID]++; known[t.PromptID] && taken[t.PromptID] <= controlTrials {
 			out = append(out, t)
 		}
 	}

@@ -49,7 +49,7 @@ func RecoverTokens(traces []Trace, folds int, seed uint64) (r Recovery, ok bool)
 		if _, known := prompt[id]; !known {
 			prompt[id] = len(prompt)
 		}
-		used = append(used, &traces[i])
+		used = append(used, afterQuestion(&traces[i]))
 		s.Y, s.Group = append(s.Y, 0), append(s.Group, prompt[id])
 	}
 	if len(prompt) < folds {
@@ -96,6 +96,32 @@ func RecoverTokens(traces []Trace, folds int, seed uint64) (r Recovery, ok bool)
 	r.Accuracy, r.Majority, r.Edits = float64(right)/n, float64(common)/n, float64(edits)/n
 	r.Bits = perToken(sizes, lengths, seed)
 	return r, true
+}
+
+// noAnswer is how long after a question nothing comes that is an answer: what a
+// connection says of itself comes at once, and over HTTP/2 in any number of records.
+const noAnswer = 0.002
+
+// afterQuestion is a trace without what came down before the question, the
+// largest thing that went up, had gone.
+func afterQuestion(t *Trace) *Trace {
+	largest, asked := 0, -1.0
+	for i, size := range t.UpSizes {
+		if size >= largest {
+			largest, asked = size, t.UpTimes[i]
+		}
+	}
+	if asked < 0 {
+		return t
+	}
+	out := *t
+	for i, at := range t.Times() {
+		if at > asked+noAnswer {
+			out.Sizes, out.Gaps = t.Sizes[i:], t.Gaps[i:]
+			return &out
+		}
+	}
+	return t
 }
 
 // learnSizes finds the first record that carries a token by which choice

@@ -3,6 +3,7 @@ package leak
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,14 +52,18 @@ func (w Way) Name() string {
 
 // request is a question as a small program would send it. pad may make its body
 // longer.
-func (w Way) request(ctx context.Context, model string, p corpus.Prompt, pad func([]byte) []byte) (*http.Request, error) {
+func (w Way) request(ctx context.Context, model string, most int, p corpus.Prompt, pad func([]byte) []byte) (*http.Request, error) {
 	type message struct {
 		Role    string `json:"role"`
 		Content string `json:"content"`
 	}
+	type options struct {
+		Most int `json:"num_predict"`
+	}
 	body := struct {
 		Model    string    `json:"model"`
 		Most     int       `json:"max_tokens,omitempty"`
+		Options  *options  `json:"options,omitempty"`
 		System   string    `json:"system,omitempty"`
 		Messages []message `json:"messages"`
 		Stream   bool      `json:"stream"`
@@ -67,8 +72,16 @@ func (w Way) request(ctx context.Context, model string, p corpus.Prompt, pad fun
 	if path == "" {
 		return nil, fmt.Errorf("there is no dialect %q", w.Dialect)
 	}
+	switch {
+	case w.Dialect == "anthropic":
+		body.Most = cmp.Or(most, 1024) // which it must have
+	case w.Dialect == "ollama" && most > 0:
+		body.Options = &options{most}
+	default:
+		body.Most = most
+	}
 	if w.Dialect == "anthropic" {
-		body.System, body.Most = p.System, 1024
+		body.System = p.System
 	} else if p.System != "" {
 		body.Messages = append(body.Messages, message{"system", p.System})
 	}

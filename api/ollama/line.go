@@ -44,8 +44,16 @@ type toolCall struct {
 
 // head and tail are common to both shapes.
 type head struct {
-	Model     string    `json:"model"`
-	CreatedAt time.Time `json:"created_at"`
+	Model     string `json:"model"`
+	CreatedAt moment `json:"created_at"`
+}
+
+// moment is a time that is always as long: package time leaves out zeros at the
+// end, and one line in ten would be shorter for that.
+type moment time.Time
+
+func (m moment) MarshalText() ([]byte, error) {
+	return time.Time(m).AppendFormat(nil, "2006-01-02T15:04:05.000000000Z07:00"), nil
 }
 
 type tail struct {
@@ -76,7 +84,7 @@ type logProb struct {
 // that answers, which is told where none was asked for.
 func (s *speaker) line(l line, model string) []byte {
 	t := s.times()
-	h := head{s.called(model), t.Created.UTC()}
+	h := head{s.called(model), moment(t.Created.UTC())}
 	end := tail{Done: l.reason != "", DoneReason: l.reason, LogProbs: logProbs(l.logProbs), Cut: l.cut}
 	if l.reason == reasonOf(engine.Stopped) || l.reason == reasonOf(engine.Length) {
 		end.TotalDuration, end.LoadDuration = t.Total.Nanoseconds(), t.Load.Nanoseconds()

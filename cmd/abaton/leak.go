@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func leakVerb() verb {
 		codes:    []int{failed, found, stopped},
 		bind: func(fs *flag.FlagSet) action {
 			var o leakOptions
-			fs.BoolVar(&o.quick, "quick", false, "one topic and way of asking, 8 s windows, answers that fit into them (the default)")
+			fs.BoolVar(&o.quick, "quick", false, "one topic and way of asking, 16 s windows, answers that fit into them (the default)")
 			fs.BoolVar(&o.full, "full", false, "all topics, modes, dialects and versions of HTTP, windows as set: hours")
 			fs.StringVar(&o.out, "out", "", "`FOLDER` to keep the run in, and to go on from")
 			fs.StringVar(&o.modes, "modes", "", "`MODE,…`: off, pad, paced, sealed; off is always there, as the control")
@@ -44,8 +45,8 @@ func leakVerb() verb {
 			fs.StringVar(&o.topics, "topics", "", "`TOPIC,…` of the corpus")
 			fs.StringVar(&o.corpus, "corpus", "", "`FILE` of recorded answers instead of those in this program")
 			fs.IntVar(&o.prompts, "prompts", 0, "`N` prompts of each topic, and as many of noise (100)")
-			fs.IntVar(&o.trials, "trials", 0, "`N` traces of each prompt (20)")
-			fs.IntVar(&o.atOnce, "at-once", 0, "`N` connections (400)")
+			fs.IntVar(&o.trials, "trials", 0, "`N` traces of each prompt (quick: 16, full: 20)")
+			fs.IntVar(&o.atOnce, "at-once", 0, "`N` connections (800)")
 			fs.IntVar(&o.live, "live", -1, "`N` prompts of each label to ask the real engine, for the jitter beside one that works (full: 100, quick: 0)")
 			fs.StringVar(&o.traces, "traces", "", "`FILE`: write the traces there as the Whisper Leak toolkit has them; if it is there, attack those instead")
 			fs.StringVar(&o.pack, "pack", "", "`FILE` of the toolkit's prompts, which labels such traces")
@@ -102,9 +103,12 @@ type leakSetup struct {
 
 // Figures of the two kinds of run.
 const (
-	quickWindow = 8 * time.Second
-	quickKind   = "quick"
-	fullKind    = "full"
+	quickWindow     = 16 * time.Second
+	quickTrials     = 16 // the fewest of 100 prompts that a claim may rest on
+	fullTrials      = 20
+	leakConnections = 800
+	quickKind       = "quick"
+	fullKind        = "full"
 )
 
 // settle makes a run of the options.
@@ -114,11 +118,11 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 	}
 	all := leak.TopicsOf(s.corpus.prompts)
 	s.window, s.live = time.Duration(p.cfg.ShapeWindow), 100
-	kind, topics, modes, dialects, ways := fullKind, all, []string{"off", "pad", "paced", "sealed"}, leak.Dialects, waysNamed
+	kind, topics, modes, dialects, ways, trials := fullKind, all, []string{"off", "pad", "paced", "sealed"}, leak.Dialects, waysNamed, fullTrials
 	effort := leak.Effort{Folds: 5, Draws: 1000, Permutations: 200, Enough: 10, Seed: 1}
 	if !o.full {
 		kind, topics, modes, dialects, ways, s.live = quickKind, all[:min(1, len(all))], []string{"off", "sealed"}, leak.Dialects[:1], waysNamed[:1], 0
-		effort.Folds, effort.Draws, effort.Enough = 4, 300, 4
+		effort.Folds, effort.Draws, effort.Enough, trials = 4, 300, 4, quickTrials
 		if s.window == shaper.DefaultWindow {
 			s.window = quickWindow
 		}
@@ -149,10 +153,10 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 	s.run = leak.Run{
 		Program: ownVersion(), Engine: s.corpus.about.Engine, Model: s.corpus.about.Model, ModelSHA: s.corpus.about.ModelDigest,
 		Corpus: s.corpus.about.Version, CorpusSHA: s.corpus.digest, Recorded: s.corpus.about.Machine, Hardware: machineWords(),
-		Kind: kind, WindowSecond: int(s.window / time.Second), AtOnce: cmp.Or(o.atOnce, 400),
-		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, 20), Seed: 1,
+		Kind: kind, WindowSecond: int(s.window / time.Second), AtOnce: cmp.Or(o.atOnce, leakConnections),
+		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, trials), Seed: 1,
 			// What is begun in a window's last second may end in the next one.
-			Longest: s.window - time.Second},
+			Longest: max(s.window-time.Second, s.window/2)},
 		Effort: effort,
 	}
 	digest, err := ownDigest()
@@ -186,6 +190,9 @@ func (o *leakOptions) replay(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := o.absolute(); err != nil {
+		return tell(err)
+	}
 	dir := o.out
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "abaton-leak-"); err != nil {
@@ -203,6 +210,16 @@ func (o *leakOptions) replay(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	return o.tell(p, report, folder)
+}
+
+// absolute makes paths good wherever this process goes.
+func (o *leakOptions) absolute() (err error) {
+	for _, path := range []*string{&o.out, &o.traces, &o.report} {
+		if *path != "" && err == nil {
+			*path, err = filepath.Abs(*path)
+		}
+	}
+	return err
 }
 
 // plan says what is going to happen.

@@ -27,6 +27,11 @@ func (s leakSetup) work(ctx context.Context, p *program, folder *leak.Folder, li
 		return r, tell(err)
 	}
 	defer func() { err = errors.Join(err, outcomes.Close()) }()
+	if s.live > 0 {
+		if r.Live, err = s.alive(ctx, p, folder); err != nil {
+			return r, err
+		}
+	}
 	replay := &leak.Replay{}
 	shelf := oneModel{models.Passport{Name: s.run.Model, Role: "chat"}}
 	st, err := openStage(p, replay, shelf, shelf, s.window, s.run.AtOnce)
@@ -48,7 +53,7 @@ func (s leakSetup) work(ctx context.Context, p *program, folder *leak.Folder, li
 				return r, tell(err)
 			}
 		}
-		found, err := s.attack(ctx, p, outcomes, way, traces)
+		found, err := s.attack(ctx, p, outcomes, way, traces, r.Live)
 		if err != nil {
 			return r, err
 		}
@@ -63,7 +68,7 @@ func (s leakSetup) collect(ctx context.Context, p *program, st *stage, replay *l
 	if err != nil {
 		return nil, left, tell(err)
 	}
-	traces, more, err := folder.Traces(way)
+	traces, more, err := folder.Traces(way.Name())
 	if err != nil {
 		return nil, left, tell(err)
 	}
@@ -93,7 +98,7 @@ func (s leakSetup) collect(ctx context.Context, p *program, st *stage, replay *l
 func (st *stage) collector(way leak.Way, s leakSetup) *leak.Collector {
 	tick := shaper.Tick.Seconds()
 	return &leak.Collector{
-		Way: way, Model: s.run.Model, TLS: st.client, AtOnce: s.run.AtOnce, Within: 4*s.window + 3*time.Minute,
+		Way: way, Model: s.run.Model, Most: s.corpus.about.MaxTokens, TLS: st.client, AtOnce: s.run.AtOnce, Within: 4*s.window + 3*time.Minute,
 		Ticks: map[string]float64{"paced": tick, "sealed": tick},
 		Pad: func(mode string, body []byte) []byte {
 			if mode == shaper.Off.String() {
@@ -120,7 +125,7 @@ func (st *stage) target(way leak.Way) string {
 }
 
 // attack runs all attacks on all modes of a way.
-func (s leakSetup) attack(ctx context.Context, p *program, outcomes *leak.Outcomes, way leak.Way, traces []leak.Trace) (r leak.WayReport, err error) {
+func (s leakSetup) attack(ctx context.Context, p *program, outcomes *leak.Outcomes, way leak.Way, traces []leak.Trace, live *leak.LiveReport) (r leak.WayReport, err error) {
 	r.Way = way
 	off := only(traces, shaper.Off.String())
 	study := leak.Study{Noise: corpus.Noise, Topics: s.run.Plan.Topics, Attacks: leak.Unpooled(leak.Attacks(), off), Effort: s.run.Effort}
@@ -161,6 +166,9 @@ func (s leakSetup) attack(ctx context.Context, p *program, outcomes *leak.Outcom
 				return r, tell(err)
 			}
 			s.name(&one.Evidence, way)
+			if live != nil && live.Way == way && live.Mode == mode {
+				one.Evidence.Live = &live.Outcome
+			}
 			one.Claim = one.Evidence.Choose()
 		}
 		r.Modes = append(r.Modes, one)
@@ -261,12 +269,4 @@ func (o *leakOptions) tell(p *program, r leak.Report, folder *leak.Folder) error
 		return checksFailed{}
 	}
 	return nil
-}
-
-// leakCorpus is what is played.
-type leakCorpus struct {
-	about      corpus.About
-	prompts    []corpus.Prompt
-	recordings []corpus.Recording
-	digest     string
 }

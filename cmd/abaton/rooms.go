@@ -109,6 +109,11 @@ func (r *rooms) lockDown(p *program, open ...netip.AddrPort) error {
 	if err := closeWays(p, open...); err != nil {
 		return err
 	}
+	return r.begin(p)
+}
+
+// begin makes the engine, in the runtime folder.
+func (r *rooms) begin(p *program) error {
 	keep := time.Duration(p.cfg.KeepAlive)
 	if keep < 0 {
 		keep = forEver
