@@ -78,7 +78,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	f := e.facts[s.key.model]
 	if s.context == 0 {
 		if s.context = e.cfg.ContextTokens; s.context == 0 {
-			s.context = models.FitContext(f.shape, e.cfg.Memory)
+			s.context = models.FitContext(f.shape, e.cfg.Memory/int64(max(1, s.slots)))
 		}
 	}
 	tokens := max(s.context, want)
@@ -98,8 +98,8 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 		tokens = int(own)
 	}
 	for {
-		n := f.need(tokens, false)
-		if n.Private()+n.Weights+f.snapshot(n.Cache, tokens) <= e.cfg.Memory {
+		n := f.need(tokens*max(1, s.slots), false)
+		if n.Private()+n.Weights+s.snapshot(f, n.Cache, tokens) <= e.cfg.Memory {
 			break
 		}
 		if tokens/2 < leastContext {
@@ -135,9 +135,9 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 	}
 	if s != nil {
 		f := e.facts[s.key.model]
-		n := f.need(s.context, false)
+		n := f.need(s.tokens(), false)
 		count(s.key.model, n)
-		snapshot = max(snapshot, f.snapshot(n.Cache, s.context))
+		snapshot = max(snapshot, s.snapshot(f, n.Cache, s.context))
 	}
 	bytes += snapshot
 	for _, w := range weights {
@@ -162,7 +162,7 @@ func (e *Engine) copies(s *seat) bool {
 		return false
 	}
 	bytes, _ := e.used(s, false) // with s, not copied
-	n := f.need(s.context, true)
+	n := f.need(s.tokens(), true)
 	return bytes+n.Weights+n.Private() <= e.cfg.Memory
 }
 
@@ -217,7 +217,7 @@ func (e *Engine) yield(s *seat) {
 // workers holds after an answer.
 func (e *Engine) measured(w *worker) {
 	if held, ok := privateMemory(w.proc.PID()); ok {
-		e.holds(w, held)
+		e.holds(w.process(), held)
 	}
 }
 
@@ -229,16 +229,16 @@ func (e *Engine) holds(w *worker, held int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.facts[w.key.model]
-	rest := held - f.need(w.context, false).Cache
+	rest := held - f.need(w.tokens(), false).Cache
 	if w.copied {
 		rest -= f.size
 	}
 	if rest <= 0 {
 		return
 	}
-	guess := (&facts{shape: f.shape, size: f.size}).need(w.context, false)
+	guess := (&facts{shape: f.shape, size: f.size}).need(w.tokens(), false)
 	f.rest = max(f.rest, min(rest, 2*guess.Rest))
-	n := f.need(w.context, w.copied)
+	n := f.need(w.tokens(), w.copied)
 	whole := rest + rest/10
 	if w.copied {
 		whole += f.size

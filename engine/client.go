@@ -47,15 +47,15 @@ func (c *client) healthy(ctx context.Context) (bool, error) {
 
 // alive asks the thread that computes, not the one that speaks HTTP: /slots is
 // answered from the queue of inference tasks.
-func (c *client) alive(ctx context.Context) error {
+func (c *client) alive(ctx context.Context, slots int) error {
 	var v []struct {
 		ID *int `json:"id"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/slots", nil, &v); err != nil {
 		return err
 	}
-	if len(v) != 1 || v[0].ID == nil {
-		return &badReply{"another number of slots than one"}
+	if len(v) != slots || v[0].ID == nil {
+		return &badReply{"another number of slots than it has"}
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ type jsonSchema struct {
 
 func newRequest(o Options) request {
 	r := request{
-		Stream: true, StreamOptions: streamOptions{IncludeUsage: true}, ReturnProgress: true, CachePrompt: true,
+		Stream: true, StreamOptions: streamOptions{IncludeUsage: true}, ReturnProgress: true, Slot: o.slot, CachePrompt: !o.anew,
 		MaxTokens: o.MaxTokens, Temperature: o.Temperature, TopP: o.TopP, TopK: o.TopK, MinP: o.MinP, TypicalP: o.TypicalP,
 		FrequencyPenalty: o.FrequencyPenalty, PresencePenalty: o.PresencePenalty,
 		RepeatPenalty: o.RepeatPenalty, RepeatLast: o.RepeatLast, Seed: o.Seed, Stop: o.Stop,

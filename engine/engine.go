@@ -88,6 +88,9 @@ type Options struct {
 	OnlyTool   string // with MustCall: the one to call
 	OneCall    bool   // at most one call in an answer
 
+	slot int // of the engine, and whether it must read all anew there; nobody outside of this room can say so
+	anew bool
+
 	LogProbs int   // 0 for none; n gives each token's log probability and the n-1 likeliest others, at most 21
 	Think    *bool // whether a model that can reason first shall; nil leaves it to the model
 }

@@ -17,9 +17,10 @@ const (
 // no way for a user to add one. What is not here stays at its default of off:
 // tools, MCP, RPC, UI, router, sleep, metrics, POST /props, log files.
 type flags struct {
-	Context     int           // -c: tokens
+	Context     int           // -c: tokens, of all slots together
+	Slots       int           // -np
 	Threads     int           // -t and -tb: threads that compute
-	HTTPThreads int           // --threads-http: one generation, one probe, and two for tokens
+	HTTPThreads int           // --threads-http: a probe, and for each slot one generation and two for tokens
 	Timeout     time.Duration // --timeout: of reads and writes
 	Batch       int           // -b and -ub: tokens computed in one go
 	Kind        kind          // --embedding or --reranking, or an answering one
@@ -40,7 +41,7 @@ func (f flags) args(at func(string) string) []string {
 		"--cache-ram", "0", "--no-cache-idle-slots", "-sps", "0", "--no-kv-unified",
 		"--ctx-checkpoints", "2", // of models with a sliding window; 32 would not fit the memory limit
 		"--no-context-shift",
-		"-np", "1", "-c", strconv.Itoa(f.Context),
+		"-np", strconv.Itoa(f.Slots), "-c", strconv.Itoa(f.Context),
 		"-b", strconv.Itoa(f.Batch), "-ub", strconv.Itoa(f.Batch), // a sign of life, and a chance to stop, after each
 		"-t", strconv.Itoa(f.Threads), "-tb", strconv.Itoa(f.Threads),
 		"--threads-http", strconv.Itoa(f.HTTPThreads),

@@ -59,10 +59,11 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 	defer context.AfterFunc(ctx, cancel)()
 	for again := true; ; again = false {
 		sent := false
-		w, err := e.worker(staying, s, tokens)
+		w, release, err := e.seated(staying, s, tokens)
 		asked := err == nil
 		if asked {
 			sent, err = ask(ctx, w)
+			release()
 		}
 		if err == nil || errors.Is(err, errLeft) {
 			return err
@@ -90,7 +91,7 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 // work has w do something for a question: it takes turns with the others while
 // it does, and is watched. pulse is for what it is waited for.
 func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Context, pulse *pulse) error) error {
-	defer e.turns.join(w.proc, w.key.person)()
+	defer e.join(w)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pulse pulse
@@ -133,6 +134,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, yield
 			if step.done {
 				e.measured(w) // before the caller hears of the end, for then it leaves
 				u := step.piece.Usage
+				e.lentHeard(w, u)
 				e.heard(w, talk, u.PromptTokens+u.AnswerTokens, forgotten)
 			}
 			if !yield(step.piece) {
@@ -165,6 +167,7 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 	if need := tokens + p.room(w.context); need >= w.context {
 		return nil, nil, 0, tooLong(int64(need), int64(w.context))
 	}
+	e.lentBegins(w, &p)
 	var body []byte
 	send := w.client.chat
 	if p.Text != "" {
@@ -182,6 +185,7 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 		return nil, nil, 0, err
 	}
 	events := newStream(reply, w.context, p)
+	events.known = w.mayKnow()
 	if generic != nil {
 		generic.from = events
 		return reply, generic, tokens, nil
@@ -222,12 +226,12 @@ func (w *worker) broke(ctx context.Context, err error) error {
 	w.stop(errBadReply)
 	<-w.gone
 	switch {
-	case w.fault == nil:
+	case w.process().fault == nil:
 		return closing()
-	case w.fault.Kind == BadReply && protocol:
+	case w.process().fault.Kind == BadReply && protocol && !w.process().fault.retry:
 		return badly(bad.why)
 	}
-	return w.fault
+	return w.process().fault
 }
 
 // goneWithin is how long a process may take to end after its socket closed.
@@ -253,7 +257,7 @@ func (e *Engine) Load(ctx context.Context, p Prompt) error {
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	_, err = e.worker(staying, s, p.ContextTokens)
+	err = e.load(staying, s, p.ContextTokens)
 	switch {
 	case err == nil:
 		return nil
@@ -276,14 +280,16 @@ type WorkerInfo struct {
 	Until   time.Time // when it ends if nobody asks
 }
 
-// Workers lists the processes that run now.
+// Workers lists the processes that run now: one that people share once for each of them who has a slot
+// of it, and as nobody's if none has.
 func (e *Engine) Workers() []WorkerInfo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var infos []WorkerInfo
 	for _, s := range e.seats {
 		if w := s.worker; w != nil && w.up() {
-			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, until(s)})
+			info := WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, until(s)}
+			infos = append(infos, w.slots.asOwned(info)...)
 		}
 	}
 	return infos

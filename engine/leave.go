@@ -10,6 +10,7 @@ func (e *Engine) Leave(person Person) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, s := range e.seats {
+		e.leaveShared(s, person)
 		if k.person != person {
 			continue
 		}

@@ -39,7 +39,10 @@ type Config struct {
 	MaxQueue      int           // questions of all at one time, at work or waiting; 0 takes 512
 	MaxWorkers    int           // processes at one time; 0 takes 64
 	KeepAlive     time.Duration // how long a worker is kept that nobody asks; 0 takes five minutes
+	Slots         int           // of one worker of a model that all people share, each in a slot of their own; 0 gives each person workers of their own
 	Patience      Patience
+
+	Unclean func(models.Digest) // is told of a shared worker that was ended because a slot could not be emptied; may be nil, and must not block
 
 	Keeper    Keeper // of snapshots; nil keeps none
 	Snapshots int64  // bytes that one may have; 0 takes 2 GiB; never more than an eighth of Memory
@@ -109,6 +112,9 @@ func New(c Config) (*Engine, error) {
 	orElse(&c.KeepAlive, 5*time.Minute)
 	orElse(&c.Snapshots, 2<<30)
 	c.Snapshots = min(c.Snapshots, c.Memory/8)
+	if c.Slots < 0 || c.Slots > maxSlots {
+		return nil, fmt.Errorf("an engine that people share has 1 to %d slots, not %d", maxSlots, c.Slots)
+	}
 	if c.Keeper == nil {
 		c.Snapshots = 0
 	}
@@ -178,6 +184,7 @@ func (e *Engine) sweep(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, s := range e.seats {
+		e.vacateIdle(s, now)
 		if s.inside > 0 || s.kept < 0 || now.Sub(s.used) < s.kept {
 			continue
 		}

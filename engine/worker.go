@@ -49,6 +49,9 @@ type worker struct {
 	shares  bool             // it must not, though the engine would make one; set before it starts
 	need    models.Need      // in memory; guarded by Engine.mu
 
+	slots *table // of a worker that people share, else nil; never changes
+	loan  *loan  // of one of its slots, as which somebody sees it; nil for the worker itself
+
 	snapshot  int64  // bytes set aside for one; never changes
 	talk      *talk  // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
 	forgotten int    // times that its person deleted something; guarded by Engine.mu
@@ -64,6 +67,7 @@ var (
 	errHung     = errors.New("it stopped answering")
 	errTooSlow  = errors.New("it took too long to load")
 	errBadReply = errors.New("it broke its protocol")
+	errUnclean  = errors.New("it did not empty a slot")
 )
 
 // up tells whether the worker can be asked.
@@ -137,7 +141,7 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	if err != nil {
 		return noModel(err)
 	}
-	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, extra: e.extra}
+	f := flags{Context: w.tokens(), Slots: w.slots.count(), Threads: e.cfg.Threads, HTTPThreads: 1 + 3*w.slots.count(), Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, extra: e.extra}
 	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
 		return fault
 	}
