@@ -47,6 +47,8 @@ type config struct {
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
 	ResumeSpace    int      `toml:"resume_space"`
+	People         string   `toml:"people"`
+	Slots          int      `toml:"slots"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	Witnesses      []string `toml:"witnesses"`
 	User           string   `toml:"user"`
@@ -119,6 +121,8 @@ var settings = []setting{
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
 	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
+	{"people", "POLICY", "how people are kept apart: own-engine, a process for each; or pinned-slot, one process of a model for all, which needs less memory and is weaker (own-engine)", func(c *config) any { return &c.People }},
+	{"slots", "N", "people that one engine answers at one time under pinned-slot (4)", func(c *config) any { return &c.Slots }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
 	{"person", "NAME", "who you are here (the name of your account)", func(c *config) any { return &c.Person }},
@@ -127,7 +131,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, ResumeSpace: 2048, User: "abaton",
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, ResumeSpace: 2048, People: ownEngine, Slots: 4, User: "abaton",
 		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
@@ -317,6 +321,10 @@ func (c *config) check(origin map[string]string) error {
 		return bad("max_waiting", "from 1 to 10000")
 	case c.ResumeSpace < 0 || c.ResumeSpace > 1<<20:
 		return bad("resume_space", "from 1 to 1048576 MB, or 0 for nothing")
+	case c.People != ownEngine && c.People != pinnedSlot:
+		return bad("people", ownEngine+" or "+pinnedSlot)
+	case c.Slots < 1 || c.Slots > 64:
+		return bad("slots", "from 1 to 64")
 	case c.User == "" || c.User == "root":
 		return bad("user", "needs an account other than root")
 	}
