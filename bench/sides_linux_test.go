@@ -76,10 +76,10 @@ func serve(b testing.TB) *side {
 	return serveIn(b, filepath.Join(home(b), "pulled"))
 }
 
-func serveIn(b testing.TB, h string) *side {
+func serveIn(b testing.TB, h string, more ...string) *side {
 	b.Helper()
 	_ = os.Remove(filepath.Join(h, "data", "token.json"))
-	cmd := programIn(h, "serve", "--address", "127.0.0.1:0")
+	cmd := programIn(h, append([]string{"serve", "--address", "127.0.0.1:0"}, more...)...)
 	cmd.Stderr = nil
 	out, err := cmd.StderrPipe()
 	if err != nil {

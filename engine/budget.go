@@ -16,16 +16,17 @@ import (
 
 // facts are what a model's engines need. They are guarded by Engine.mu.
 type facts struct {
-	shape   models.Shape
-	size    int64
-	copying models.Copying
-	saved   int64 // most that a snapshot may have, in bytes
-	rest    int64 // most that was seen beside keys, values and a copy of the weights, in bytes; 0 before
+	shape     models.Shape
+	size      int64
+	copying   models.Copying
+	projector int64 // bytes of the file by which it sees; 0 for a model that does not
+	saved     int64 // most that a snapshot may have, in bytes
+	rest      int64 // most that was seen beside keys, values and a copy of the weights, in bytes; 0 before
 }
 
 // need is that of a worker, copied if it has the weights for itself.
 func (f *facts) need(context int, copied bool) models.Need {
-	n := models.Fit(f.shape, f.size, models.Setup{Context: context, Batch: batch, Copied: copied})
+	n := models.Fit(f.shape, f.size, models.Setup{Context: context, Batch: batch, Copied: copied, Projector: f.projector})
 	if f.rest > 0 {
 		n.Rest = f.rest + f.rest/10
 		if copied {
@@ -64,10 +65,18 @@ func (e *Engine) know(d models.Digest) error {
 	if err != nil {
 		return noModel(err)
 	}
+	f := &facts{shape: shape, size: passport.Size, copying: models.CopyingOf(passport.Quantisation, runtime.GOARCH), saved: e.cfg.Snapshots}
+	eyes, err := e.projector(passport)
+	if err != nil {
+		return noModel(err)
+	}
+	if eyes != nil {
+		f.projector, f.saved = eyes.Size, 0 // what of a conversation with pictures a snapshot holds is not known
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, copying: models.CopyingOf(passport.Quantisation, runtime.GOARCH), saved: e.cfg.Snapshots}
+		e.facts[d] = f
 	}
 	return nil
 }
@@ -236,7 +245,7 @@ func (e *Engine) holds(w *worker, held int64) {
 	if rest <= 0 {
 		return
 	}
-	guess := (&facts{shape: f.shape, size: f.size}).need(w.tokens(), false)
+	guess := (&facts{shape: f.shape, size: f.size, projector: f.projector}).need(w.tokens(), false)
 	f.rest = max(f.rest, min(rest, 2*guess.Rest))
 	n := f.need(w.tokens(), w.copied)
 	whole := rest + rest/10

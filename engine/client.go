@@ -114,7 +114,7 @@ func (c *client) split(ctx context.Context, s splitting, v any) error {
 
 // prompt gives the text that the model's template makes of a conversation and its tools.
 func (c *client) prompt(ctx context.Context, p Prompt) (string, error) {
-	body, err := encodeChat(p.Messages, shaping(p.Options))
+	body, err := encodeChat(blind(p.Messages), shaping(p.Options), steering{})
 	if err != nil {
 		return "", err
 	}
@@ -135,7 +135,8 @@ func (c *client) template(ctx context.Context, body []byte) (string, error) {
 type properties struct {
 	Template string `json:"chat_template"`
 	ForTools string `json:"chat_template_tool_use"`
-	Can      *struct {
+	eyes
+	Can *struct {
 		Tools bool `json:"supports_tools"`
 		Calls bool `json:"supports_tool_calls"`
 	} `json:"chat_template_caps"`

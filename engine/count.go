@@ -9,6 +9,10 @@ func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
 	if err := p.check(); err != nil {
 		return 0, err
 	}
+	p, err := e.look(ctx, p)
+	if err != nil {
+		return 0, err
+	}
 	id, err := e.fingerprint(p)
 	if err != nil {
 		return 0, err
@@ -32,6 +36,13 @@ func (w *worker) count(ctx context.Context, p Prompt) (int, error) {
 	}
 	if p, _, err = w.scrub.clean(ctx, p); err != nil {
 		return 0, err
+	}
+	if p.sees() {
+		body, err := encodeChat(p.Messages, p.Options, steering{})
+		if err != nil {
+			return 0, err
+		}
+		return w.client.counted(ctx, body)
 	}
 	text := p.Text
 	if text == "" {

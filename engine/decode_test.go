@@ -233,7 +233,7 @@ func TestHostileReplies(t *testing.T) {
 func BenchmarkEncode(b *testing.B) {
 	messages := []Message{{Role: System, Content: "You are helpful."}, {Role: User, Content: strings.Repeat("What is the capital of France? ", 30)}}
 	for b.Loop() {
-		if _, err := encodeChat(messages, Options{MaxTokens: 256, Temperature: new(0.7)}); err != nil {
+		if _, err := encodeChat(messages, Options{MaxTokens: 256, Temperature: new(0.7)}, steering{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -36,7 +36,8 @@ type Message struct {
 	CallID    string  // in what a tool gave back: the call that it answers
 }
 
-// Image is a picture that was decoded and encoded anew by us, in the jail.
+// Image is a picture: as a program sent it, until [Engine.Generate] has decoded and
+// encoded it anew, in the jail.
 type Image struct {
 	PNG []byte
 }
@@ -87,9 +88,6 @@ type Options struct {
 	ToolChoice ToolChoice
 	OnlyTool   string // with MustCall: the one to call
 	OneCall    bool   // at most one call in an answer
-
-	slot int // of the engine, and whether it must read all anew there; nobody outside of this room can say so
-	anew bool
 
 	LogProbs int   // 0 for none; n gives each token's log probability and the n-1 likeliest others, at most 21
 	Think    *bool // whether a model that can reason first shall; nil leaves it to the model

@@ -25,6 +25,7 @@ type flags struct {
 	Batch       int           // -b and -ub: tokens computed in one go
 	Kind        kind          // --embedding or --reranking, or an answering one
 	Shares      bool          // --no-repack: weights are read where the file is mapped, not copied into another order
+	Sees        bool          // --mmproj
 	extra       []string      // for tests of faults: no caller can reach it
 }
 
@@ -48,6 +49,9 @@ func (f flags) args(at func(string) string) []string {
 		"--timeout", strconv.Itoa(int(f.Timeout.Seconds())),
 		"--log-verbosity", "1", "--log-colors", "off", // errors alone, for the reason why a model was refused
 		"--load-mode", "mmap",
+	}
+	if f.Sees {
+		list = append(list, "--mmproj", at(projectorInside))
 	}
 	if f.Shares {
 		list = append(list, "--no-repack")

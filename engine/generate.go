@@ -31,6 +31,10 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	if err := p.check(); err != nil {
 		return err
 	}
+	p, err := e.look(ctx, p)
+	if err != nil {
+		return err
+	}
 	id, err := e.fingerprint(p)
 	if err != nil {
 		return err
@@ -167,17 +171,22 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 	if need := tokens + p.room(w.context); need >= w.context {
 		return nil, nil, 0, tooLong(int64(need), int64(w.context))
 	}
-	e.lentBegins(w, &p)
+	to := e.lentBegins(w)
 	var body []byte
 	send := w.client.chat
 	if p.Text != "" {
 		send = w.client.text
-		body, err = encodeText(p.Text, p.Options)
+		body, err = encodeText(p.Text, p.Options, to)
 	} else {
-		body, err = e.encode(p.Messages, p.Options)
+		body, err = e.encode(p.Messages, p.Options, to)
 	}
 	if err != nil {
 		return nil, nil, 0, err
+	}
+	if p.sees() {
+		if tokens, err = w.sized(ctx, p, body); err != nil {
+			return nil, nil, 0, err
+		}
 	}
 	pulse.wait(min(tokens, batch))
 	reply, err := send(ctx, body)

@@ -137,9 +137,9 @@ func (e *Engine) emptySoon(w *worker, at int) {
 
 // lentBegins steers a question that is about to be put to a lent slot, and
 // remembers how it begins.
-func (e *Engine) lentBegins(w *worker, p *Prompt) {
+func (e *Engine) lentBegins(w *worker) steering {
 	if w.loan == nil {
-		return
+		return steering{}
 	}
 	w.scrub.mu.Lock()
 	head := w.scrub.head
@@ -149,7 +149,7 @@ func (e *Engine) lentBegins(w *worker, p *Prompt) {
 	at := &w.slots.slots[w.loan.slot]
 	w.loan.anew = !at.asked
 	at.asked, at.head, at.holds = true, head, 0
-	p.Options.slot, p.Options.anew = w.loan.slot, w.loan.anew
+	return steering{w.loan.slot, w.loan.anew}
 }
 
 // lentHeard notes what a lent slot holds after an answer: the last token of it

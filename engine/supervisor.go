@@ -56,17 +56,19 @@ type Config struct {
 type Engine struct {
 	cfg    Config
 	launch func(context.Context, sandbox.Spec) (*sandbox.Process, error)
-	encode func([]Message, Options) ([]byte, error)
-	extra  []string                                          // flags; tests of faults set these three
+	encode func([]Message, Options, steering) ([]byte, error)
+	decode func(context.Context, []byte) (Image, error)      // a picture
+	extra  []string                                          // flags; tests of faults set these
 	memory int64                                             // bytes of each worker; 0 computes them
 	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
-	turns turns
-	links links
-	slots chan struct{}   // full while a snapshot lies in memory beside what it is of
-	life  context.Context // of all workers
-	end   context.CancelFunc
-	procs sync.WaitGroup // one for each worker
+	turns    turns
+	links    links
+	pictures chan struct{}   // full while as many are decoded as may be
+	slots    chan struct{}   // full while a snapshot lies in memory beside what it is of
+	life     context.Context // of all workers
+	end      context.CancelFunc
+	procs    sync.WaitGroup // one for each worker
 
 	mu      sync.Mutex    // guards what follows, and the fields of seats
 	seats   map[key]*seat //
@@ -121,17 +123,19 @@ func New(c Config) (*Engine, error) {
 	c.Patience = c.Patience.withDefaults()
 	e := &Engine{
 		cfg: c, encode: encodeChat,
-		turns:   turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
-		seats:   map[key]*seat{},
-		facts:   map[models.Digest]*facts{},
-		held:    map[models.Digest]int{},
-		suspect: map[[32]byte]int{},
-		change:  make(chan struct{}),
-		slots:   make(chan struct{}, 1),
+		turns:    turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
+		seats:    map[key]*seat{},
+		facts:    map[models.Digest]*facts{},
+		held:     map[models.Digest]int{},
+		suspect:  map[[32]byte]int{},
+		change:   make(chan struct{}),
+		slots:    make(chan struct{}, 1),
+		pictures: make(chan struct{}, picturesAtOnce),
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.life, e.end = context.WithCancel(context.Background())
 	e.launch = c.Jail.Start
+	e.decode = func(ctx context.Context, raw []byte) (Image, error) { return Picture(ctx, c.Jail, raw) }
 	return e, nil
 }
 

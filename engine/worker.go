@@ -46,6 +46,7 @@ type worker struct {
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	copied  bool             // it may have a copy of the weights; set before it starts
+	sees    bool             // it has a projector; set before it runs
 	shares  bool             // it must not, though the engine would make one; set before it starts
 	need    models.Need      // in memory; guarded by Engine.mu
 
@@ -141,7 +142,12 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	if err != nil {
 		return noModel(err)
 	}
-	f := flags{Context: w.tokens(), Slots: w.slots.count(), Threads: e.cfg.Threads, HTTPThreads: 1 + 3*w.slots.count(), Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, extra: e.extra}
+	eyes, err := e.projector(passport)
+	if err != nil {
+		return noModel(err)
+	}
+	w.sees = eyes != nil && w.key.kind == speaks
+	f := flags{Context: w.tokens(), Slots: w.slots.count(), Threads: e.cfg.Threads, HTTPThreads: 1 + 3*w.slots.count(), Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, Sees: w.sees, extra: e.extra}
 	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
 		return fault
 	}
@@ -151,6 +157,9 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	memory := e.memory
 	if memory == 0 {
 		memory = memoryLimit(shape, passport.Size, f)
+		if w.sees {
+			memory = min(memory, 1<<61) + 2*eyes.Size + visionMargin
+		}
 	}
 	r, out, err := os.Pipe()
 	if err != nil {
@@ -164,6 +173,15 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	}
 	defer held.Close()
 	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory, w.snapshot)
+	if w.sees {
+		sight, err := e.cfg.Shelf.Open(ctx, *eyes)
+		if err != nil {
+			r.Close()
+			return noModel(err)
+		}
+		defer sight.Close()
+		spec.Files = append(spec.Files, sandbox.File{Path: e.cfg.Shelf.Path(eyes.Digest), Inside: projectorInside, Opened: sight})
+	}
 	spec.Stderr = out
 	if w.proc, err = e.launch(ctx, spec); err != nil {
 		r.Close()
@@ -219,7 +237,13 @@ func (w *worker) learn(ctx context.Context) (err error) {
 		return err
 	}
 	w.tools = p.tools()
-	w.scrub, err = newScrubber(ctx, w.client, w.context, p.Template, p.ForTools)
+	marker, err := p.marker(w.sees)
+	if err != nil {
+		return err
+	}
+	if w.scrub, err = newScrubber(ctx, w.client, w.context, p.Template, p.ForTools); err == nil && w.sees {
+		w.scrub.markers = append([]string{marker}, w.scrub.markers...)
+	}
 	return err
 }
 
