@@ -53,7 +53,7 @@ bin/slowest: tools/slowest/main.go
 	@$(GO) -C tools build -o ../bin/slowest ./slowest
 
 clients: build base
-	@$(TELL) $(GO) -C clients test -count=1 -timeout 30m -v ./...
+	@$(TELL) $(GO) -C clients test -tags long -count=1 -timeout 90m -v ./...
 
 bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench

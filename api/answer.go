@@ -86,8 +86,17 @@ func (a *API) stream(x exchange, q question) {
 			return
 		}
 	}
+	var l live
+	l.keep(a.Silence, func() {
+		alive := q.stream.Empty(a.answering(x, q))
+		out.send(pad(alive, len(alive))) // where it fails the next piece does, too
+	})
+	defer l.end()
 	size := 0
-	for e, err := range a.events(x, q.asks) {
+	tell := func(e chat.Event, err error) (more bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		defer l.told()
 		if size += len(e.Text) + len(e.Reasoning); err == nil && q.keep != nil && size > mostText {
 			err = errTooMuch
 		}
@@ -100,21 +109,34 @@ func (a *API) stream(x exchange, q question) {
 		}
 		if err != nil && !out.begun {
 			a.fail(x, err)
-			return
+			return false
 		}
 		if err != nil {
 			failure := q.stream.Failure(a.problem(x, err))
 			out.send(pad(failure, len(failure))) // nothing is left to do where this fails
-			return
+			return false
 		}
 		words := written(e)
 		if e.Finish != "" || len(e.LogProbs) > 0 {
 			words = len(frames) // they are said again there
 		}
-		if out.send(pad(frames, words)) != nil {
+		return out.send(pad(frames, words)) == nil
+	}
+	for e, err := range a.events(x, q.asks) {
+		if !tell(e, err) {
 			return
 		}
 	}
+}
+
+// answering names the model that answers, as events will.
+func (a *API) answering(x exchange, q question) string {
+	if x.model == "" {
+		if _, passport, err := a.Chat.Prompt(x.session, q.asks[0]); err == nil {
+			return passport.Name
+		}
+	}
+	return x.model
 }
 
 func (a *API) whole(x exchange, q question) {

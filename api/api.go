@@ -43,11 +43,12 @@ type Workers interface {
 
 // Responses keep what a person asked to be kept, sealed in their vault.
 type Responses interface {
-	// Ready is nil where this person's vault is open; else vault.ErrLocked.
+	// Ready is nil where this person's vault is open and has room; else
+	// vault.ErrLocked or ErrFull.
 	Ready(s vault.Session) error
 
 	// Keep writes a response down before its client is told that it is complete.
-	// A locked vault is vault.ErrLocked.
+	// A locked vault is vault.ErrLocked, a full one ErrFull.
 	Keep(ctx context.Context, s vault.Session, id string, stored []byte) error
 
 	// Find gives it back; ErrNoResponse where this person has none of that id.
@@ -68,6 +69,7 @@ type Config struct {
 	Shape        shaper.Policy         // how much of answers is hidden from whoever watches the network
 	Lowered      func(s vault.Session) // told of a request for a shape that is none or that hides less than is set; may be nil
 	WriteTimeout time.Duration         // for one piece of an answer to be taken by the client (20 s)
+	Silence      time.Duration         // after which a stream without a shape gives a sign of life (15 s)
 	Log          *slog.Logger          // nil discards
 }
 
@@ -81,6 +83,9 @@ type API struct {
 func New(c Config) *API {
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = 20 * time.Second
+	}
+	if c.Silence == 0 {
+		c.Silence = 15 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

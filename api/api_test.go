@@ -371,6 +371,8 @@ func TestFailures(t *testing.T) {
 		"bad request":  {fault(engine.BadRequest), 400, "invalid_request_error", "invalid_value", both, "temperature", false, false},
 		"bad reply":    {fault(engine.BadReply), 500, "server_error", "engine_protocol", both, "", true, false},
 		"unjailed":     {fault(engine.Unjailed), 503, "server_error", "protection_missing", both, "", false, true},
+		"not read":     {fault(engine.Unread), 408, "invalid_request_error", "answer_not_read", both, "", true, false},
+		"over share":   {fault(engine.OverShare), 503, "server_error", "memory_shared", both, "", true, false},
 		"unknown kind": {fault("new"), 500, "server_error", "internal_error", "Internal error.", "", false, true},
 		"unforeseen":   {errInner, 500, "server_error", "internal_error", "Internal error.", "", false, true},
 		"wrapped":      {fmt.Errorf("while: %w", fault(engine.Busy)), 503, "server_error", "overloaded", both, "", true, false},

@@ -163,6 +163,20 @@ func TestDialectsFail(t *testing.T) {
 	}
 }
 
+// What has no room is told before the model is asked, or instead of the answer.
+func TestResponsesWithoutRoom(t *testing.T) {
+	for _, s := range []*safe{{locked: ErrFull}, {fail: ErrFull}} {
+		h := open(t, texts("Pa", "ris"), Config{Responses: s}, gateway.Config{})
+		resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"hi","store":true}`)
+		if resp.StatusCode != 400 || !strings.Contains(body, `"storage_full"`) || !strings.Contains(body, "DELETE") || strings.Contains(body, "Paris") {
+			t.Errorf("%s %s", resp.Status, body)
+		}
+		if resp, body := h.ask(t, "POST", "/v1/responses", `{"input":"hi"}`); resp.StatusCode != 200 || !strings.Contains(body, "Paris") {
+			t.Errorf("%s %s", resp.Status, body)
+		}
+	}
+}
+
 // safe keeps responses in memory, or fails to.
 type safe struct {
 	mu           sync.Mutex

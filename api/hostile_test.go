@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -17,8 +18,19 @@ import (
 	"abaton.local/gateway"
 )
 
+// bomb is a small body that says it becomes 64 MiB.
+func bomb() string {
+	var b strings.Builder
+	z := gzip.NewWriter(&b)
+	for range 64 {
+		_, _ = z.Write(make([]byte, 1<<20))
+	}
+	_ = z.Close()
+	return b.String()
+}
+
 func TestBadBodies(t *testing.T) {
-	h := open(t, texts("hi"), Config{}, gateway.Config{MaxBody: 4096})
+	h := open(t, texts("hi"), Config{}, gateway.Config{MaxBody: 128 << 10})
 	const media = "Content-Type: application/json"
 	for name, c := range map[string]struct {
 		body, header string
@@ -31,12 +43,14 @@ func TestBadBodies(t *testing.T) {
 		"NUL":               {`{"messages":[{"role":"user","content":"a\u0000"}]}`, media, 400, "invalid_json"},
 		"tools":             {`{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"web_search"}]}`, media, 400, "unsupported_parameter"},
 		"unknown model":     {`{"model":"tyny","messages":[{"role":"user","content":"a"}]}`, media, 404, "model_not_found"},
-		"too large":         {`{"messages":[{"role":"user","content":"` + strings.Repeat("a", 4096) + `"}]}`, media, 413, "request_too_large"},
+		"too large":         {`{"messages":[{"role":"user","content":"` + strings.Repeat("a", 128<<10) + `"}]}`, media, 413, "request_too_large"},
 		"a form's type":     {plain, "Content-Type: text/plain", 415, "unsupported_media_type"},
 		"curl's type":       {plain, "Content-Type: application/x-www-form-urlencoded", 415, "unsupported_media_type"},
 		"no type":           {plain, "X: y", 415, "unsupported_media_type"},
 		"nearly the type":   {plain, "Content-Type: application/jsonp", 415, "unsupported_media_type"},
 		"a compressed body": {plain, media + "\r\nContent-Encoding: gzip", 415, "unsupported_media_type"},
+		"a bomb":            {bomb(), media + "\r\nContent-Encoding: gzip", 415, "unsupported_media_type"},
+		"a bomb, not named": {bomb(), media, 400, "invalid_json"},
 	} {
 		resp, body := h.ask(t, "POST", chatPath, c.body, c.header)
 		if resp.StatusCode != c.status || !strings.Contains(body, `"code":"`+c.code+`"`) {
@@ -50,7 +64,7 @@ func TestBadBodies(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n%s\r\n0\r\n\r\n", chatPath, h.address, h.token, media, strings.Repeat(" ", 0x2000))
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\n30000\r\n%s\r\n0\r\n\r\n", chatPath, h.address, h.token, media, strings.Repeat(" ", 0x30000))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || resp.StatusCode != 413 {
 		t.Errorf("%v %v", resp, err)

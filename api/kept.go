@@ -11,6 +11,9 @@ import (
 // ErrNoResponse says that a person has no response of that id.
 var ErrNoResponse = errors.New("there is no such response")
 
+// ErrFull says that no more responses can be kept for a person.
+var ErrFull = errors.New("the room for responses is full")
+
 // What one response can go on from, so that a few requests for long chains do not
 // fill the memory of this machine.
 const (
@@ -83,7 +86,7 @@ func (a *API) storedResponse(x exchange) {
 		return
 	}
 	if !items {
-		a.sendJSON(x, s.Body)
+		a.sendJSON(x, a.weighed(x, s.Body))
 		return
 	}
 	q := x.r.URL.Query()
@@ -92,7 +95,7 @@ func (a *API) storedResponse(x exchange) {
 		a.fail(x, err)
 		return
 	}
-	a.sendJSON(x, body)
+	a.sendJSON(x, a.weighed(x, body))
 }
 
 func (a *API) deleteResponse(x exchange) {

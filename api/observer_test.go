@@ -127,7 +127,8 @@ type visit struct {
 	policy     shaper.Policy
 	says       says
 	http2      bool
-	burst      bool // the answer comes at once, over HTTP/2
+	burst      bool   // the answer comes at once, over HTTP/2
+	method     string // empty: POST
 	path, body string
 	header     http.Header
 	read       func(io.Reader) // nil: all of it at once
@@ -205,7 +206,7 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 // once asks one question over a connection.
 func (v visit) once(t *testing.T, ctx context.Context, transport *http.Transport, got *strings.Builder) (status int, err error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://abaton"+v.path, strings.NewReader(v.body))
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(v.method, http.MethodPost), "https://abaton"+v.path, strings.NewReader(v.body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (a *API) write(x exchange, q question, s *script) {
 			end = chat.Event{}
 		}
 		if err == nil && e.Finish != "" {
-			end = chat.Event{Model: e.Model, Answer: e.Answer}
+			end = chat.Event{Model: e.Model, Answer: e.Answer, Cut: e.Cut}
 			end.Finish, end.Usage = e.Finish, e.Usage
 			e.Finish = ""
 		}
@@ -118,19 +118,24 @@ func (s *script) add(ctx context.Context, e chat.Event) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bare := chat.Event{Model: e.Model, Answer: e.Answer}
-	if e.Reasoning != "" {
+	bare := chat.Event{Model: e.Model, Answer: e.Answer, Cut: e.Cut}
+	next := func() chat.Event {
 		one := bare
+		bare.Cut = 0 // it is said once
+		return one
+	}
+	if e.Reasoning != "" {
+		one := next()
 		one.Reasoning = e.Reasoning
 		s.put(one)
 	}
 	if e.Text != "" || len(e.LogProbs) > 0 {
-		one := bare
+		one := next()
 		one.Text, one.LogProbs = e.Text, e.LogProbs
 		s.put(one)
 	}
 	if len(e.Calls) > 0 || e.Finish != "" {
-		one := bare
+		one := next()
 		one.Calls, one.Finish, one.Usage = e.Calls, e.Finish, e.Usage
 		s.put(one)
 	}
@@ -227,6 +232,7 @@ const leastText = 48
 // took takes from pending what is in e. It is called with mu held.
 func (s *script) took(e chat.Event) {
 	first := &s.pending[0]
+	first.Cut = 0
 	s.size -= len(e.Text) + len(e.Reasoning)
 	first.Text, first.Reasoning = first.Text[len(e.Text):], first.Reasoning[len(e.Reasoning):]
 	if first.Text == "" && first.Reasoning == "" {

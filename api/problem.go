@@ -28,10 +28,12 @@ var faults = map[engine.Kind]wire.Problem{
 	engine.PolicyHit:  {Status: 500, Code: "engine_policy"},
 	engine.BadReply:   {Status: 500, Code: "engine_protocol", Retry: true},
 	engine.Poison:     {Status: 400, Code: "poison_request"},
-	engine.TooLong:    {Status: 400, Code: "context_length_exceeded", Param: "messages"},
+	engine.TooLong:    {Status: 400, Code: "context_length_exceeded"},
 	engine.Busy:       {Status: 503, Code: "overloaded", Retry: true},
 	engine.BadRequest: {Status: 400, Code: "invalid_value"},
 	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
+	engine.OverShare:  {Status: 503, Code: "memory_shared", Retry: true},
+	engine.Unread:     {Status: 408, Code: "answer_not_read", Retry: true},
 }
 
 // fieldName is what the engine calls a field of a request: "messages[2].role".
@@ -50,10 +52,13 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	if f, is := errors.AsType[*engine.Fault](err); is {
 		if p, known := faults[f.Kind]; known {
 			p.Message = strings.TrimSpace(f.Error())
+			if f.Kind == engine.TooLong {
+				p.Param = longField(x.r.URL.Path)
+			}
 			if f.Kind == engine.BadRequest && fieldName.MatchString(f.Detail) {
 				p.Param = f.Detail
 			}
-			if p.Status >= 500 && f.Kind != engine.Busy { // what a person did wrong, and how much, is theirs
+			if p.Status >= 500 && f.Kind != engine.Busy && f.Kind != engine.OverShare { // what a person did wrong, and how much, is theirs
 				a.Log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", x.id())
 			}
 			return p
@@ -72,6 +77,8 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	switch {
 	case errors.Is(err, ErrNoResponse):
 		return openai.NotStored("id")
+	case errors.Is(err, ErrFull):
+		return wire.Problem{Status: 400, Code: "storage_full", Param: "store", Message: "There is no room for more kept responses. Delete some of yours with DELETE /v1/responses/{id}, or leave store out."}
 	case errors.Is(err, vault.ErrLocked):
 		return wire.Problem{Status: 401, Code: "locked", Message: "Your vault is locked. Unlock it with `abaton login`, then ask again."}
 	case errors.Is(err, models.ErrEmpty):
@@ -87,6 +94,19 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	id := x.id()
 	a.Log.Error("a request failed for a reason that has no words yet", "type", typesOf(err), "id", id)
 	return wire.Problem{Status: 500, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
+}
+
+// longField names what is too long in a request for an address.
+func longField(path string) string {
+	switch strings.TrimPrefix(path, "/v1") {
+	case "/completions", "/api/generate":
+		return "prompt"
+	case "/responses", "/embeddings", "/api/embed":
+		return "input"
+	case "/rerank":
+		return "documents"
+	}
+	return "messages"
 }
 
 // fail answers with an error, where no answer has begun. The wait for it may

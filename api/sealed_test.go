@@ -194,3 +194,105 @@ func difference(a, b []record) string {
 	}
 	return fmt.Sprintf("%d records, and %d", len(a), len(b))
 }
+
+// Whatever is asked for beside the answer, and whether it goes on from another: a
+// sealed response looks as any other of its endpoint.
+func TestSealedTellsNothingOfFields(t *testing.T) {
+	fields := map[string][]string{
+		"/v1/chat/completions": {`,"n":3`, `,"logprobs":true,"top_logprobs":5`, `,"stream_options":{"include_usage":true}`, `,"stop":["a"],"max_tokens":7`, tools},
+		"/v1/completions":      {`,"n":2`, `,"logprobs":3`, `,"echo":true`, `,"prompt":["a","b","c"]`},
+		"/v1/responses":        {`,"store":true`, `,"previous_response_id":"resp_before"`, `,"top_logprobs":3,"include":["message.output_text.logprobs"]`, `,"reasoning":{"effort":"low"}`},
+		"/v1/messages":         {`,"stop_sequences":["a"]`, `,"thinking":{"type":"enabled","budget_tokens":1024}`, `,"tools":[{"name":"look_up","input_schema":{"type":"object"}}]`},
+		"/api/chat":            {`,"logprobs":true,"top_logprobs":4`, `,"think":true`, `,"keep_alive":0`, tools},
+		"/api/generate":        {`,"logprobs":true`, `,"raw":true`, `,"system":"be brief"`, `,"keep_alive":"1h"`},
+	}
+	each(t, func(t *testing.T, v visit) {
+		if v.http2 {
+			return // the fields meet the protocol nowhere
+		}
+		s := &safe{kept: map[string][]byte{}}
+		v.prepare = func(c *Config) { c.Responses = s }
+		look := func(seed uint64) (server []record) {
+			for _, r := range v.under(t, shaper.Sealed, seed, 8*time.Second) {
+				if r.bytes > 0 {
+					server = append(server, r)
+				}
+			}
+			return server
+		}
+		whole := v.body
+		first := look(0)
+		for _, field := range fields[v.path] {
+			if strings.Contains(field, "stream_options") && !strings.Contains(whole, "stream") {
+				continue // a field of streams
+			}
+			v.body = strings.TrimSuffix(whole, "}") + field + "}"
+			if strings.HasPrefix(field, `,"prompt"`) {
+				v.body = strings.Replace(whole, `"prompt":"hi"`, field[1:], 1)
+			}
+			if strings.Contains(field, "resp_before") {
+				for id := range s.kept {
+					v.body = strings.Replace(v.body, "resp_before", strings.TrimPrefix(id, "ada"), 1)
+					break
+				}
+			}
+			for seed := range uint64(4) {
+				if got := look(seed); !slices.Equal(first, got) {
+					t.Errorf("%s, answer %d: it can be told from one without it: %s", field, seed, difference(first, got))
+				}
+			}
+		}
+	})
+}
+
+const tools = `,"tools":[{"type":"function","function":{"name":"look_up","parameters":{"type":"object"}}}]`
+
+// Nor do answers that no engine should give show: all at once, of characters that
+// JSON writes with six, of nothing, of calls that are longer than frames.
+func TestSealedTellsNothingOfOddAnswers(t *testing.T) {
+	call := func(n int) engine.Delta {
+		return engine.Delta{Calls: []engine.CallDelta{{ID: "call_1", Name: "look_up", Arguments: `{"a":"` + strings.Repeat("x", n) + `"}`}}}
+	}
+	odd := map[string][]engine.Delta{
+		"at once":            {{Text: strings.Repeat("word ", 4000)}},
+		"controls":           {{Text: strings.Repeat("\x01\u2028<&>", 700)}},
+		"nothing":            {{}, {Text: ""}, {Reasoning: ""}},
+		"calls":              {call(9000), {Calls: []engine.CallDelta{{Index: 1, ID: "call_2", Name: "look_up", Arguments: "{}"}}}},
+		"thoughts, then all": {{Reasoning: strings.Repeat("hm ", 3000)}, {Text: "a"}, call(3)},
+		"one byte":           {{Text: "a"}},
+		"wide":               {{Text: strings.Repeat("\U0010ffff", 2000)}},
+	}
+	each(t, func(t *testing.T, v visit) {
+		first := v.under(t, shaper.Sealed, 0, 8*time.Second)
+		for name, deltas := range odd {
+			for _, fault := range []bool{false, true} {
+				v := v
+				var trace []record
+				synctest.Test(t, func(t *testing.T) {
+					v.policy = shaper.Policy{LAN: shaper.Sealed, Jitter: sameDraws()}
+					v.says = func(context.Context, engine.Prompt) iter.Seq2[engine.Delta, error] {
+						return func(yield func(engine.Delta, error) bool) {
+							for _, d := range deltas {
+								if !yield(d, nil) {
+									return
+								}
+							}
+							if fault {
+								yield(engine.Delta{}, &engine.Fault{Kind: engine.Crashed, What: strings.Repeat("It broke. ", 200), Do: "Ask again."})
+								return
+							}
+							yield(engine.Delta{Finish: engine.Stopped, Usage: engine.Usage{AnswerTokens: 1 << 30}}, nil)
+						}
+					}
+					trace, _, _ = v.look(t)
+				})
+				if v.burst {
+					trace = slices.DeleteFunc(trace, func(r record) bool { return r.bytes < 0 })
+				}
+				if !slices.Equal(first, trace) {
+					t.Errorf("%s, broken: %v: it can be told from another: %s", name, fault, difference(first, trace))
+				}
+			}
+		}
+	})
+}

@@ -86,7 +86,7 @@ func (a *API) floor(x exchange) shaper.Mode {
 	if x.r.TLS != nil {
 		at = shaper.LAN
 	}
-	return min(a.Shape.Floor(at, string(x.session.Person), ""), shaper.Sealed)
+	return min(a.Shape.Floor(at, string(x.session.Person), x.session.Token()), shaper.Sealed)
 }
 
 var errNoChannel = errors.New("a channel is for Abaton's own pages, since no answer has an end in it; ask for sealed")
@@ -100,6 +100,15 @@ func (a *API) raised(x exchange, word string) (shaper.Mode, error) {
 		return m, err
 	}
 	return shaper.Raise(a.floor(x), m)
+}
+
+// weighed pads an answer that was kept and is fetched, before it is put into a
+// bucket as everything is that is told at once.
+func (a *API) weighed(x exchange, body []byte) []byte {
+	if x.shape <= shaper.Pad {
+		return body
+	}
+	return shaper.PadTo(body, a.Shape.Plan(x.shape).Weight(len(body)))
 }
 
 // bucketed pads a body that is told at once, where anything is shaped.

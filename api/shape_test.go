@@ -384,3 +384,72 @@ func TestStoppingInAWindow(t *testing.T) {
 		}
 	}
 }
+
+// A kept answer that is fetched weighs what it weighed: not even by its bucket
+// are a short one and a long one told apart.
+func TestFetchedAnswersWeighTheSame(t *testing.T) {
+	for _, m := range []shaper.Mode{shaper.Pad, shaper.Sealed} {
+		sizes := map[string][2]int{}
+		for i, words := range []int{1, 9000} {
+			synctest.Test(t, func(t *testing.T) {
+				s := &safe{kept: map[string][]byte{}}
+				v := visit{path: "/v1/responses", body: `{"input":"` + strings.Repeat("hi ", words) + `","store":true}`, says: texts(strings.Repeat("word ", words)), policy: shaper.Policy{LAN: m}}
+				v.prepare = func(c *Config) { c.Responses = s }
+				v.look(t)
+				v.method, v.body = "GET", ""
+				for id := range s.kept {
+					for _, path := range []string{"", "/input_items"} {
+						v.path = "/v1/responses/" + strings.TrimPrefix(id, "ada") + path
+						_, status, body := v.look(t)
+						if status != 200 || !json.Valid([]byte(body)) {
+							t.Fatalf("%d %.200s", status, body)
+						}
+						x := sizes[path]
+						x[i] = len(body)
+						sizes[path] = x
+					}
+				}
+			})
+		}
+		for path, x := range sizes {
+			if same := x[0] == x[1]; same != (m == shaper.Sealed) {
+				t.Errorf("%s, %q: %v bytes", m, path, x)
+			}
+		}
+		if len(sizes) != 2 {
+			t.Errorf("%s: nothing was kept", m)
+		}
+	}
+}
+
+// A conversation that is kept on the server is asked on in questions of one size,
+// however long it has grown: the model is told all of it.
+func TestKeptConversationsAskInOneSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &safe{kept: map[string][]byte{}}
+		told := 0
+		v := visit{path: "/v1/responses", policy: shaper.Policy{LAN: shaper.Sealed, Uploads: true}}
+		v.prepare = func(c *Config) { c.Responses = s }
+		v.says = func(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+			told = 0
+			for _, m := range p.Messages {
+				told += len(m.Content)
+			}
+			return texts(strings.Repeat("answer ", 200))(ctx, p)
+		}
+		last := ""
+		for range 6 {
+			asked := `{"input":"` + strings.Repeat("question ", 200) + `","store":true` + last + "}"
+			v.body = string(shaper.PadRequest([]byte(asked)))
+			_, status, body := v.look(t)
+			var r struct{ ID string }
+			if err := json.Unmarshal([]byte(body), &r); err != nil || status != 200 || len(v.body) != 4096 {
+				t.Fatalf("%d, %d bytes asked, %v: %.200s", status, len(v.body), err, body)
+			}
+			last = `,"previous_response_id":"` + r.ID + `"`
+		}
+		if told < 4*4096 {
+			t.Errorf("the model was told %d bytes at the sixth turn", told)
+		}
+	})
+}

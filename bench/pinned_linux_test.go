@@ -20,7 +20,7 @@ func BenchmarkPinned(b *testing.B) {
 		where := newHome(b)
 		var more []string
 		if slots > 0 {
-			more = []string{"--people", "pinned-slot", "--slots", fmt.Sprint(slots), "--context", "2048"}
+			more = []string{"--isolation", "pinned-slot", "--slots", fmt.Sprint(slots), "--context", "2048"}
 		}
 		walled := serveIn(b, where, more...)
 		eight := people(b, where, walled, n)

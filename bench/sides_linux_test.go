@@ -56,6 +56,7 @@ type side struct {
 	url     string
 	client  *http.Client
 	token   string
+	others  string // address for other machines, by TLS
 	pid     int
 	stop    func()
 }
@@ -76,10 +77,10 @@ func serve(b testing.TB) *side {
 	return serveIn(b, filepath.Join(home(b), "pulled"))
 }
 
-func serveIn(b testing.TB, h string, more ...string) *side {
+func serveIn(b testing.TB, h string, flags ...string) *side {
 	b.Helper()
 	_ = os.Remove(filepath.Join(h, "data", "token.json"))
-	cmd := programIn(h, append([]string{"serve", "--address", "127.0.0.1:0"}, more...)...)
+	cmd := programIn(h, append([]string{"serve", "--address", "127.0.0.1:0"}, flags...)...)
 	cmd.Stderr = nil
 	out, err := cmd.StderrPipe()
 	if err != nil {
@@ -93,12 +94,15 @@ func serveIn(b testing.TB, h string, more ...string) *side {
 	s.stop = sync.OnceFunc(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
 	b.Cleanup(s.stop)
 	lines := bufio.NewScanner(out)
-	address, token := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`), regexp.MustCompile(`abt_[A-Za-z0-9_-]{20,}`)
+	address, others, token := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`), regexp.MustCompile(`https://(127\.0\.0\.1:\d+)`), regexp.MustCompile(`abt_[A-Za-z0-9_-]{20,}`)
 	var said []string
 	for (s.url == "" || s.token == "") && lines.Scan() {
 		said = append(said, lines.Text())
 		if m := address.FindStringSubmatch(lines.Text()); m != nil {
 			s.url = "http://" + m[1]
+		}
+		if m := others.FindStringSubmatch(lines.Text()); m != nil {
+			s.others = m[1]
 		}
 		if m := token.FindString(lines.Text()); m != "" {
 			s.token = m

@@ -19,7 +19,11 @@ const (
 
 // TestOfficial runs the libraries of those who made the interfaces.
 func TestOfficial(t *testing.T) {
-	matrix(t, "official", []client{
+	matrix(t, "official", official(t))
+}
+
+func official(t *testing.T) []client {
+	return []client{
 		{name: "openai (Go)", version: inGoMod(t, "github.com/openai/openai-go/v3"), dialect: "OpenAI", doors: allDoors, run: goOpenAI},
 		{name: "openai (Python)", version: pythonOpenAI, dialect: "OpenAI", doors: allDoors, run: inPython("openai_.py", "openai=="+pythonOpenAI)},
 		{name: "openai (Node)", version: nodeOpenAI, dialect: "OpenAI", doors: allDoors, run: inNode("openai.mjs", "openai@"+nodeOpenAI)},
@@ -29,7 +33,7 @@ func TestOfficial(t *testing.T) {
 		{name: "anthropic (Go)", version: inGoMod(t, "github.com/anthropics/anthropic-sdk-go"), dialect: "Anthropic", doors: allDoors, run: goAnthropic},
 		{name: "anthropic (Python)", version: pythonAnthropic, dialect: "Anthropic", doors: allDoors, run: inPython("anthropic_.py", "anthropic=="+pythonAnthropic)},
 		{name: "anthropic (Node)", version: nodeAnthropic, dialect: "Anthropic", doors: allDoors, run: inNode("anthropic.mjs", "@anthropic-ai/sdk@"+nodeAnthropic)},
-	})
+	}
 }
 
 // inGoMod is the version of a module that this test is built with.

@@ -14,7 +14,7 @@ import (
 func environment(d door) []string {
 	name := map[door]string{byKey: "key", byAddress: "address", byNone: "none"}[d]
 	return []string{"BASE=" + d.base(), "KEY=" + d.key(), "DOOR=" + name, "MODEL=" + model, "EMBEDDER=" + embedder,
-		"BRIEF=" + strings.Join(brief, "|"), "BREAKER=http://" + breakerAddress + "/", "PYTHONDONTWRITEBYTECODE=1"}
+		"BRIEF=" + strings.Join(brief, "|"), "BREAKER=http://" + breakerAddress + "/", "SHAPED=" + shaped(), "PYTHONDONTWRITEBYTECODE=1"}
 }
 
 // script runs one of testdata, which says a line of JSON for each check.
@@ -46,7 +46,7 @@ func inPython(name string, packages ...string) func(*testing.T, door) []check {
 func inNode(name string, packages ...string) func(*testing.T, door) []check {
 	return func(t *testing.T, d door) []check {
 		dir, program := node(t, "node-"+strings.TrimSuffix(name, ".mjs"), packages...)
-		for _, file := range []string{name, "checks.mjs"} {
+		for _, file := range []string{name, "checks.mjs", "padded.mjs"} {
 			text, err := os.ReadFile(there(t, file))
 			if err != nil {
 				t.Fatal(err)

@@ -27,6 +27,7 @@ type server struct {
 	token   string // of a person who is set up; it asks models and opens nothing
 	work    string // folder with the sockets of the relays
 	pid     int
+	flags   []string // further ones; what is set here holds from the next start on
 }
 
 // Models that are asked. Both are very small.
@@ -190,7 +191,7 @@ func (h *house) person() (id, token string, err error) {
 
 // serve starts the server, with a door for programs that send no key.
 func (h *house) serve(key string) (stop func(), err error) {
-	cmd := exec.Command(h.bin, "serve", "--address", served.address, "--keyless-key", key, "--keyless-address", served.keyless)
+	cmd := exec.Command(h.bin, append([]string{"serve", "--address", served.address, "--keyless-key", key, "--keyless-address", served.keyless}, served.flags...)...)
 	cmd.Env, cmd.Dir = h.env, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r, w, err := os.Pipe()

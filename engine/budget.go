@@ -3,16 +3,12 @@ package engine
 import (
 	"fmt"
 	"runtime"
-	"slices"
 
 	"abaton.local/models"
 )
 
 // Workers share this machine's memory. One is started only where what all of
-// them need stays below Config.Memory; else the idle one that was used longest
-// ago ends, and where all are at work, the first that has answered its question:
-// whoever waits for memory waits for one answer at most, in the order in which
-// they came, and not for a person's whole queue.
+// them need stays below Config.Memory; else room is made (share.go).
 
 // facts are what a model's engines need. They are guarded by Engine.mu.
 type facts struct {
@@ -81,43 +77,88 @@ func (e *Engine) know(d models.Digest) error {
 	return nil
 }
 
-// fit sets how long a conversation the worker of s can hold, want at least if
-// this machine and the model can. The caller holds mu and knows the model.
+// fit sets how long a conversation the worker of s can hold, want at least, or as
+// much of it as the model can. Where memory is too small for want, it is refused:
+// nobody has a smaller one than they asked for and does not know. The caller holds
+// mu and knows the model.
 func (e *Engine) fit(s *seat, want int) *Fault {
 	f := e.facts[s.key.model]
-	if s.context == 0 {
-		if s.context = e.cfg.ContextTokens; s.context == 0 {
-			s.context = models.FitContext(f.shape, e.cfg.Memory/int64(max(1, s.slots)))
-		}
+	if s.key.kind != speaks {
+		want = 0 // one text at a time, whole
 	}
-	tokens := max(s.context, want)
+	if own := f.shape.ContextLength; own > 0 && uint64(want) > own {
+		want = int(own)
+	}
+	living := s.worker != nil && s.worker.life.Err() == nil
+	if living && want <= s.worker.context {
+		return nil
+	}
+	tokens := max(e.usualOf(s, f), s.context, want)
 	// Who wants a little more with each question shall not get a new worker each time.
-	if more := s.context + s.context/2; s.worker != nil && want > s.context && want < more {
-		if n := f.need(more, false); n.Private()+n.Weights <= e.cfg.Memory {
-			tokens = more
-		}
+	if more := s.context + s.context/2; living && want < more && e.bears(s, f, more) {
+		tokens = more
 	}
 	if s.most > 0 {
 		tokens = min(tokens, s.most)
 	}
 	if s.key.kind != speaks {
-		tokens = mostMeaning // one text at a time, whole
+		tokens = mostMeaning
 	}
 	if own := f.shape.ContextLength; own > 0 && uint64(tokens) > own {
 		tokens = int(own)
 	}
-	for {
-		n := f.need(tokens*max(1, s.slots), false)
-		if n.Private()+n.Weights+s.snapshot(f, n.Cache, tokens) <= e.cfg.Memory {
-			break
-		}
+	for !e.bears(s, f, tokens) {
 		if tokens/2 < leastContext {
-			return noRoom(n, e.cfg.Memory)
+			return noRoom(f.need(tokens, false), e.cfg.Memory)
 		}
 		tokens /= 2
 	}
+	if tokens < want {
+		return tooWide(want, e.widest(s, f, tokens, want))
+	}
 	s.context = tokens
 	return nil
+}
+
+// usual is how long a conversation is where nobody asks for more.
+func (e *Engine) usual(f *facts) int {
+	tokens := e.cfg.ContextTokens
+	if tokens == 0 {
+		tokens = models.FitContext(f.shape, e.cfg.Memory)
+	}
+	if own := f.shape.ContextLength; own > 0 && uint64(tokens) > own {
+		tokens = int(own)
+	}
+	return tokens
+}
+
+// usualOf is usual for each slot of s.
+func (e *Engine) usualOf(s *seat, f *facts) int {
+	if s.slots == 0 || e.cfg.ContextTokens > 0 {
+		return e.usual(f)
+	}
+	return min(e.usual(f), models.FitContext(f.shape, e.cfg.Memory/int64(s.slots)))
+}
+
+// bears tells whether a worker of s with so many tokens fits this machine at all.
+func (e *Engine) bears(s *seat, f *facts, tokens int) bool {
+	n := f.need(tokens*max(1, s.slots), false)
+	return n.Private()+n.Weights+s.snapshot(f, n.Cache, tokens) <= e.cfg.Memory
+}
+
+// widest is about the most tokens that fit, of which low do and high do not.
+func (e *Engine) widest(s *seat, f *facts, low, high int) int {
+	if s.most > 0 {
+		return s.most
+	}
+	for high-low > 256 {
+		if mid := low + (high-low)/2; e.bears(s, f, mid) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low
 }
 
 func noRoom(n models.Need, memory int64) *Fault {
@@ -126,9 +167,20 @@ func noRoom(n models.Need, memory int64) *Fault {
 		Do: "Take a smaller model, or close other programs and start abaton again.", Detail: "does not fit"}
 }
 
+// tooWide is a longer conversation than memory has room for.
+func tooWide(want, have int) *Fault {
+	return &Fault{Kind: BadRequest, What: fmt.Sprintf("A context of %d tokens was asked for, and this machine has memory for %d with this model.", want, have),
+		Do: fmt.Sprintf("Ask for at most %d (num_ctx, or this model's context in the settings), or take a smaller model.", have), Detail: "num_ctx"}
+}
+
 // used is what the workers need that live, and would if s had one; without those
 // that are on their way out if going.
 func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
+	return e.usedBut(s, func(w *worker) bool { return going && w.life.Err() != nil })
+}
+
+// usedBut is used without some of those that live.
+func (e *Engine) usedBut(s *seat, but func(*worker) bool) (bytes int64, workers int) {
 	weights := map[models.Digest]int64{}
 	snapshot := int64(0)
 	count := func(d models.Digest, n models.Need) {
@@ -137,7 +189,7 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 		workers++
 	}
 	for _, other := range e.seats {
-		if other.worker != nil && (!going || other.worker.life.Err() == nil) {
+		if other.worker != nil && !but(other.worker) {
 			count(other.key.model, other.worker.need)
 			snapshot = max(snapshot, other.worker.snapshot)
 		}
@@ -158,7 +210,11 @@ func (e *Engine) used(s *seat, going bool) (bytes int64, workers int) {
 // roomy tells whether s could have a worker now, or once those are gone that
 // are on their way out.
 func (e *Engine) roomy(s *seat, going bool) bool {
-	bytes, workers := e.used(s, going)
+	return e.roomyBut(s, func(w *worker) bool { return going && w.life.Err() != nil })
+}
+
+func (e *Engine) roomyBut(s *seat, but func(*worker) bool) bool {
+	bytes, workers := e.usedBut(s, but)
 	return bytes <= e.cfg.Memory && workers <= e.cfg.MaxWorkers
 }
 
@@ -173,53 +229,6 @@ func (e *Engine) copies(s *seat) bool {
 	bytes, _ := e.used(s, false) // with s, not copied
 	n := f.need(s.tokens(), true)
 	return bytes+n.Weights+n.Private() <= e.cfg.Memory
-}
-
-// makeRoom ends idle workers, the one that was used longest ago first, until
-// there will be room for s, or no idle one is left.
-func (e *Engine) makeRoom(s *seat) {
-	for !e.roomy(s, true) {
-		var idle *seat
-		for _, other := range e.seats {
-			if other.worker == nil || other.worker.life.Err() != nil || other.inside > 0 {
-				continue
-			}
-			if idle == nil || other.used.Before(idle.used) {
-				idle = other
-			}
-		}
-		if idle == nil {
-			return
-		}
-		idle.worker.stop(errDone)
-	}
-}
-
-// wantRoom puts s in line for memory, behind those who came before.
-func (e *Engine) wantRoom(s *seat) (first bool) {
-	if !slices.Contains(e.hungry, s) {
-		e.hungry = append(e.hungry, s)
-	}
-	return e.hungry[0] == s
-}
-
-// leaveLine takes s out of it.
-func (e *Engine) leaveLine(s *seat) {
-	if i := slices.Index(e.hungry, s); i >= 0 {
-		e.hungry = slices.Delete(e.hungry, i, i+1)
-	}
-}
-
-// yield ends the worker of s, whose question was just answered, if somebody
-// waits for memory that nothing else will free.
-func (e *Engine) yield(s *seat) {
-	if len(e.hungry) == 0 || s.worker == nil || e.hungry[0] == s {
-		return
-	}
-	first := e.hungry[0]
-	if e.makeRoom(first); !e.roomy(first, true) {
-		s.worker.stop(errDone)
-	}
 }
 
 // measured corrects what is thought of a model's need by what one of its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,46 +76,6 @@ func TestMemoryIsNeverPassed(t *testing.T) {
 	defer e.mu.Unlock()
 	if len(e.hungry) != 0 || e.asking != 0 {
 		t.Errorf("%d in line, %d asking", len(e.hungry), e.asking)
-	}
-}
-
-// One person's full queue delays another's first token by one answer at most
-// where they share the memory for one worker.
-func TestOneQueueDoesNotStarveAnother(t *testing.T) {
-	e, ask := startTiny(t, nil, func(c *Config) { c.MaxWorkers = 1 })
-	var mu sync.Mutex
-	var order []Person
-	answer := func(person Person) {
-		p := ask("bado", 3)
-		p.Person = person
-		if _, _, err := collect(t.Context(), e, p); err != nil {
-			t.Errorf("%s: %v", person, err)
-		}
-		mu.Lock()
-		order = append(order, person)
-		mu.Unlock()
-	}
-	first := ask("bado", 0)
-	first.Person = "anna"
-	next, stop := pull(t, e, first)
-	next() // anna's worker is at work
-	var all sync.WaitGroup
-	for range 10 {
-		all.Go(func() { answer("anna") })
-	}
-	for e.inside(first) < 11 {
-		time.Sleep(time.Millisecond)
-	}
-	bela := ask("", 0)
-	bela.Person = "bela"
-	all.Go(func() { answer("bela") })
-	for e.inLine() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	stop()
-	all.Wait()
-	if i := slices.Index(order, "bela"); i > 1 {
-		t.Errorf("bela was number %d: %v", i, order)
 	}
 }
 

@@ -27,7 +27,7 @@ func (e *Engine) Checks() []posture.Check {
 func apart(running []WorkerInfo, slots func(pid int) (int, error)) posture.Finding {
 	f := posture.Finding{
 		Recheck: "tr '\\0' ' ' < /proc/PID/cmdline, of each llama-server: after -np stands 1",
-		Fix:     "set people = \"own-engine\" in abaton.toml and start abaton serve anew",
+		Fix:     "set isolation = \"own-engine\" in abaton.toml and start abaton serve anew",
 	}
 	pids := map[int]bool{}
 	shared, least := 0, 0

@@ -6,10 +6,11 @@ import "context"
 // template's own and those of its tools. It is what Usage says of the prompt
 // when it is answered.
 func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
-	if err := p.check(); err != nil {
+	p, err := p.checked()
+	if err != nil {
 		return 0, err
 	}
-	p, err := e.look(ctx, p)
+	p, err = e.look(ctx, p)
 	if err != nil {
 		return 0, err
 	}
@@ -19,7 +20,7 @@ func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
 	}
 	n := 0
 	err = e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
-		return false, e.work(ctx, w, func(ctx context.Context, _ *pulse) (err error) {
+		return false, e.work(ctx, w, nil, func(ctx context.Context, _ *pulse) (err error) {
 			n, err = w.count(ctx, p)
 			return err
 		})

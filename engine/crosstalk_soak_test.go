@@ -208,12 +208,12 @@ func TestSoakKnownMixUps(t *testing.T) {
 	for name, flags := range map[string][]string{"ours": nil, "as it comes": {"-b", "2048", "-ub", "512", "--cache-ram", "8192", "--cache-idle-slots", "-sps", "0.1"}} {
 		h := ourHouse(t, nil)
 		h.e.extra = flags
-		differ, err := residue(ctx, func() house { h.e.Leave("anna"); return h }, h, x, 50, 900)
+		again, after, err := residue(ctx, func() house { h.e.Leave("anna"); return h }, h, x, 50, 900)
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		t.Logf("MEASURED #28056, %s: %d of 100 answers differ from a new engine's", name, differ)
-		if name == "ours" && differ > 0 {
+		t.Logf("MEASURED #28056, %s: after another text %d of 50 answers differ from a new engine's; right after the same, %d of 50", name, after, again)
+		if name == "ours" && after > 0 {
 			t.Error("an answer depends on another conversation")
 		}
 	}

@@ -84,7 +84,7 @@ type Options struct {
 	JSONSchema       []byte   // at most 64 KiB, at most 32 deep, no "pattern", not even one that RE2 takes; nil for free text
 	JSONObject       bool     // any JSON object; JSONSchema wins
 
-	Tools      []Tool // at most 128; beside JSONSchema and LogProbs only with NoCall
+	Tools      []Tool // at most 128; beside LogProbs only with NoCall; beside JSONSchema an answer is calls, or what follows it
 	ToolChoice ToolChoice
 	OnlyTool   string // with MustCall: the one to call
 	OneCall    bool   // at most one call in an answer

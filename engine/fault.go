@@ -25,6 +25,8 @@ const (
 	BadRequest Kind = "bad-request" // a field is out of range; Detail names it
 	BadReply   Kind = "bad-reply"   // the worker said something that is not its protocol
 	Unjailed   Kind = "unjailed"    // no jail to be had, and none was waived
+	OverShare  Kind = "over-share"  // its person had more than their share of memory, and others waited
+	Unread     Kind = "unread"      // the answer was not read, while others waited for memory
 )
 
 // Fault is an engine's failure in words for people: what happened and what to
@@ -117,6 +119,16 @@ func tooLong(tokens, window int64) *Fault {
 
 func busy(n int) *Fault {
 	return &Fault{Kind: Busy, What: fmt.Sprintf("%d questions are waiting already.", n), Do: "Ask again in a moment.", Detail: "queue full"}
+}
+
+func overShare() *Fault {
+	return &Fault{Kind: OverShare, What: "The answer was broken off: somebody else waited for memory, and yours had more than your share.",
+		Do: "Ask again with a smaller context (num_ctx), or fewer models at one time.", Detail: "over the share"}
+}
+
+func unread(waited time.Duration) *Fault {
+	return &Fault{Kind: Unread, What: fmt.Sprintf("The answer was broken off: it was not read for %s while somebody else waited for memory.", waited.Round(time.Second)),
+		Do: "Ask again, and read the answer as it comes.", Detail: "not read"}
 }
 
 func closing() *Fault {

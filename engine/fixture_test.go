@@ -149,7 +149,7 @@ func start(t testing.TB, change func(*Config)) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Jail: jail, Pack: pack, Shelf: shelf, Threads: 1, ContextTokens: 1024, Patience: Patience{Backoff: []time.Duration{time.Millisecond}}, LinkDir: dir,
+	c := Config{Jail: jail, Pack: pack, Shelf: shelf, Threads: 1, ContextTokens: 1024, Patience: Patience{Backoff: []time.Duration{time.Millisecond}, Reader: time.Hour}, LinkDir: dir,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	if change != nil {
 		change(&c)

@@ -17,21 +17,32 @@ var errLeft = errors.New("nobody listens any more")
 // Generate answers p with the worker of its person and model. The sequence ends
 // with a delta that has Finish set, or with one error: a *Fault, or ctx's.
 // Leaving the loop, or ending ctx, stops the engine's work. A question whose
-// worker crashed before any text came is asked once more.
+// worker crashed before any text came is asked once more. Who takes long over
+// what they are given does not keep the engine by it.
 func (e *Engine) Generate(ctx context.Context, p Prompt) iter.Seq2[Delta, error] {
 	return func(yield func(Delta, error) bool) {
-		err := e.generate(ctx, p, func(d Delta) bool { return yield(d, nil) })
-		if err != nil && !errors.Is(err, errLeft) {
-			yield(Delta{}, err)
+		r := e.relay(ctx, p)
+		defer r.close()
+		for {
+			d, err, ok := r.take()
+			if !ok {
+				return
+			}
+			began := time.Now()
+			if !yield(d, err) || err != nil {
+				return
+			}
+			r.took(time.Since(began))
 		}
 	}
 }
 
-func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool) error {
-	if err := p.check(); err != nil {
+func (e *Engine) generate(ctx context.Context, p Prompt, r *relay, yield func(Delta) bool) error {
+	p, err := p.checked()
+	if err != nil {
 		return err
 	}
-	p, err := e.look(ctx, p)
+	p, err = e.look(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -41,7 +52,7 @@ func (e *Engine) generate(ctx context.Context, p Prompt, yield func(Delta) bool)
 	}
 	talk := e.talkOf(ctx, p)
 	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
-		return e.ask(ctx, w, p, talk, yield)
+		return e.ask(ctx, w, p, talk, r, yield)
 	})
 }
 
@@ -93,9 +104,12 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 }
 
 // work has w do something for a question: it takes turns with the others while
-// it does, and is watched. pulse is for what it is waited for.
-func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Context, pulse *pulse) error) error {
-	defer e.join(w)()
+// it does, and is watched. pulse is for what it is waited for, r for who reads
+// what it says piece by piece; nil where nobody does.
+func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx context.Context, pulse *pulse) error) error {
+	turn, leave := e.join(w)
+	defer leave()
+	r.holds(turn)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pulse pulse
@@ -103,7 +117,7 @@ func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Contex
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		w.watch(ctx, &pulse, e.cfg.Patience, e.turns.share)
+		w.watch(ctx, &pulse, e.cfg.Patience, e.turns.share, r)
 	}()
 	defer func() { cancel(); <-watched }()
 	err := do(ctx, &pulse)
@@ -114,8 +128,8 @@ func (e *Engine) work(ctx context.Context, w *worker, do func(ctx context.Contex
 }
 
 // ask puts p to w. sent tells whether text reached the caller.
-func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, yield func(Delta) bool) (sent bool, err error) {
-	err = e.work(ctx, w, func(ctx context.Context, pulse *pulse) error {
+func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, r *relay, yield func(Delta) bool) (sent bool, err error) {
+	err = e.work(ctx, w, r, func(ctx context.Context, pulse *pulse) error {
 		pulse.rest()
 		forgotten := e.resume(ctx, w, talk)
 		pulse.wait(0)

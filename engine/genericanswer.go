@@ -10,12 +10,14 @@ import (
 // generic reads an answer that is held to the schema of fit: a response is given
 // on as it comes, calls once they are whole.
 type generic struct {
-	from  steps
-	tools []string
-	cut   bool // the program set stop texts, which can end the answer anywhere
+	from   steps
+	tools  []string
+	cut    bool // the program set stop texts, which can end the answer anywhere
+	formed bool // a response is a JSON value, not a text
 
 	mode answerMode
-	text string // not given on yet
+	json jsonEnd // of a response that is one
+	text string  // not given on yet
 	size int
 	kept *step // the end
 }
@@ -30,7 +32,37 @@ const (
 )
 
 // genericStart is what an answer begins with; the first group is that of calls.
-var genericStart = regexp.MustCompile(`^\s*\{\s*"(?:(tool_calls)"\s*:|response"\s*:\s*")`)
+var (
+	genericStart = regexp.MustCompile(`^\s*\{\s*"(?:(tool_calls)"\s*:|response"\s*:\s*")`)
+	formedStart  = regexp.MustCompile(`^\s*\{\s*"(?:(tool_calls)"\s*:|response"\s*:\s*)`)
+)
+
+// jsonEnd finds the brace that closes the object around a JSON value.
+type jsonEnd struct {
+	depth            int
+	inString, escape bool
+}
+
+// in gives where that brace is in the next piece of the text, or -1.
+func (e *jsonEnd) in(text string) int {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case e.escape:
+			e.escape = false
+		case e.inString:
+			e.escape, e.inString = c == '\\', c != '"'
+		case c == '"':
+			e.inString = true
+		case c == '{', c == '[':
+			e.depth++
+		case c == '}' && e.depth == 0:
+			return i
+		case c == '}', c == ']':
+			e.depth--
+		}
+	}
+	return -1
+}
 
 func (g *generic) next() (step, error) {
 	if g.kept != nil {
@@ -51,7 +83,11 @@ func (g *generic) next() (step, error) {
 	}
 	s.piece.Text = ""
 	if g.mode == undecided {
-		if m := genericStart.FindStringSubmatchIndex(g.text); m != nil {
+		start := genericStart
+		if g.formed {
+			start = formedStart
+		}
+		if m := start.FindStringSubmatchIndex(g.text); m != nil {
 			if g.mode = response; m[2] >= 0 {
 				g.mode = callsOnly
 			} else {
@@ -61,13 +97,29 @@ func (g *generic) next() (step, error) {
 	}
 	switch g.mode {
 	case response:
-		s.piece.Text, err = g.said()
+		if g.formed {
+			s.piece.Text = g.value()
+		} else {
+			s.piece.Text, err = g.said()
+		}
 	case undecided, callsOnly:
 		if len(g.text) > maxArguments {
 			err = &badReply{"arguments of calls that are too long"}
 		}
 	}
 	return s, err
+}
+
+// value takes from the text what of it belongs to the response's JSON value.
+func (g *generic) value() string {
+	text := g.text
+	if g.text = ""; text == "" {
+		return ""
+	}
+	if end := g.json.in(text); end >= 0 {
+		g.mode, text = over, text[:end]
+	}
+	return text
 }
 
 // said takes from the text what can be read of the response's JSON string.

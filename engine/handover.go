@@ -82,7 +82,8 @@ func (e *Engine) empty(ctx context.Context, w *worker, at int) error {
 	if !p.dirty {
 		return nil
 	}
-	defer e.join(w)()
+	_, leave := e.join(w)
+	defer leave()
 	within, cancel := context.WithTimeout(ctx, emptyWithin*time.Duration(e.turns.share()))
 	defer cancel()
 	err := w.client.empty(within, at, p.head, p.holds)

@@ -9,6 +9,11 @@ import "context"
 func (e *Engine) Leave(person Person) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for r := range e.relays {
+		if r.person == person {
+			r.forget()
+		}
+	}
 	for k, s := range e.seats {
 		e.leaveShared(s, person)
 		if k.person != person {

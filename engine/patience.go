@@ -14,6 +14,9 @@ type Patience struct {
 	Crashes int             // so many
 	Within  time.Duration   // in so long a time: no more restarts until it has passed
 	Slice   time.Duration   // one turn, where workers share the processor
+	Reader  time.Duration   // that a reader may take over what they are given, all together, before the engine goes on without them
+	Share   time.Duration   // that somebody waits for memory before an answer of who has more than their share is broken off
+	Unread  time.Duration   // that a worker may stand still for its reader while others wait for its memory
 }
 
 func (p Patience) withDefaults() Patience {
@@ -29,6 +32,9 @@ func (p Patience) withDefaults() Patience {
 	set(&p.Token, 250*time.Millisecond)
 	set(&p.Within, 10*time.Minute)
 	set(&p.Slice, 50*time.Millisecond)
+	set(&p.Reader, time.Second)
+	set(&p.Share, 20*time.Second)
+	set(&p.Unread, 10*time.Second)
 	if p.Misses == 0 {
 		p.Misses = 3
 	}

@@ -60,6 +60,29 @@ func TestNeverMoreRunThanCores(t *testing.T) {
 	}
 }
 
+// Where more waits than may, the worker stands still and takes nobody's turns; and
+// who reads again hears the rest.
+func TestAWorkerWaitsOutsideTheTurns(t *testing.T) {
+	e, ask := impatient(t, 1)
+	p := ask("bado", 100)
+	want, _, err := collect(t.Context(), e, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on, told := slowly(t, e, p)
+	resting := func() bool {
+		e.turns.mu.Lock()
+		defer e.turns.mu.Unlock()
+		return len(e.turns.members) == 0
+	}
+	eventually(t, resting)
+	eventually(t, func() bool { return halted(t, workerOf(t, e, p).proc.PID()) })
+	on()
+	if text, _, err := told(); err != nil || text != want {
+		t.Errorf("%v: %q, not %q", err, text, want)
+	}
+}
+
 // look tells how many of those at work are not stopped, and how many are at work.
 // No turn begins or ends meanwhile. A signal that was just sent may need a moment
 // to arrive where the machine has much to do, so what is too much is looked at again.

@@ -16,8 +16,9 @@ type seat struct {
 	used    time.Time     // when it was last left
 	kept    time.Duration // after that; below 0 for as long as its person stays
 	circuit circuit
-	context int // tokens that its worker can look at, in each slot; 0 before the model is known
-	most    int // less than was thought, after the worker ran out of memory; 0 before
+	context int       // tokens that its worker can look at, in each slot; 0 before the model is known
+	most    int       // less than was thought, after the worker ran out of memory; 0 before
+	hungry  time.Time // since when it waits for memory
 
 	slots int     // of its worker: more than 0 where people share that
 	line  []*seat // of people who wait for a slot of its worker, the first first
@@ -168,7 +169,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 			w.stop(errDone) // it was made for shorter conversations
 		}
 		if w.life.Err() != nil { // it is on its way out
-			return nil, e.waitFor(e.change), nil
+			return nil, e.waitFor(e.change, 0), nil
 		}
 		return w, nil, nil
 	}
@@ -190,8 +191,9 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 			return s.worker, nil, nil
 		}
 		e.makeRoom(s)
+		return nil, e.waitFor(e.change, e.press(s)), nil
 	}
-	return nil, e.waitFor(e.change), nil
+	return nil, e.waitFor(e.change, 0), nil
 }
 
 // begin starts a worker for s. The caller holds mu.
@@ -214,6 +216,9 @@ func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.worker = nil
+	if s.inside == 0 || fault != nil && fault.Kind == OverShare {
+		s.context = 0 // whoever wants a longer one than usual says so again
+	}
 	if fault != nil {
 		if fault.failed() {
 			s.circuit.crashed(time.Now())
@@ -247,10 +252,19 @@ const (
 	leastContext  = 1024 // tokens
 )
 
-func (e *Engine) waitFor(change <-chan struct{}) func(context.Context) error {
+// waitFor waits for a change, for most at most if that is not 0.
+func (e *Engine) waitFor(change <-chan struct{}, most time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
+		var over <-chan time.Time
+		if most > 0 {
+			t := time.NewTimer(most)
+			defer t.Stop()
+			over = t.C
+		}
 		select {
 		case <-change:
+			return nil
+		case <-over:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

@@ -28,7 +28,7 @@ type table struct {
 
 	mu     sync.Mutex // guards what follows
 	atWork int        // questions for which it takes turns
-	leave  func()     // takes it out of them
+	turn   *member    // for them
 }
 
 type slot struct {
@@ -117,7 +117,7 @@ func (e *Engine) shares(s *seat) bool { return e.cfg.Slots > 0 && s.key.kind == 
 // that people share. Release is called once it has answered.
 func (e *Engine) seated(ctx context.Context, s *seat, tokens int) (w *worker, release func(), err error) {
 	if e.shares(s) {
-		return e.lend(ctx, s)
+		return e.lend(ctx, s, tokens)
 	}
 	w, err = e.worker(ctx, s, tokens)
 	return w, func() {}, err
@@ -173,8 +173,8 @@ func (e *Engine) yieldShared(all *seat) {
 	if w == nil {
 		return
 	}
-	if len(e.hungry) > 0 && e.hungry[0] != all {
-		if e.makeRoom(e.hungry[0]); !e.roomy(e.hungry[0], true) {
+	if len(e.hungry) > 0 && e.first() != all {
+		if first := e.first(); !e.madeRoom(first) {
 			w.slots.over = true
 		}
 	}
@@ -183,16 +183,26 @@ func (e *Engine) yieldShared(all *seat) {
 	}
 }
 
+// madeRoom ends idle workers for s, and tells whether that is enough.
+func (e *Engine) madeRoom(s *seat) bool {
+	e.makeRoom(s)
+	return e.roomy(s, true)
+}
+
 // lend gives s a slot of the worker that people share, after those who came
 // before: a person waits with one question at a time, so for one answer of each
 // who stands before them at most.
-func (e *Engine) lend(ctx context.Context, s *seat) (w *worker, release func(), err error) {
+func (e *Engine) lend(ctx context.Context, s *seat, tokens int) (w *worker, release func(), err error) {
 	all := e.gather(s)
 	for {
 		of, err := e.worker(ctx, all, 0)
 		if err != nil {
 			e.scatter(all, s)
 			return nil, nil, err
+		}
+		if want := e.wanted(s, tokens); want > of.context {
+			e.scatter(all, s)
+			return nil, nil, tooWide(want, of.context)
 		}
 		l, wait := e.take(all, s, of)
 		if l == nil {
@@ -211,6 +221,16 @@ func (e *Engine) lend(ctx context.Context, s *seat) (w *worker, release func(), 
 	}
 }
 
+// wanted is how long a conversation of s shall be that asks for so many tokens.
+func (e *Engine) wanted(s *seat, tokens int) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if own := e.facts[s.key.model].shape.ContextLength; own > 0 && uint64(tokens) > own {
+		return int(own)
+	}
+	return tokens
+}
+
 // take makes a slot of w the person's, or gives what to wait for: their own, else
 // one that was nobody's yet, else the idle one that was used longest ago.
 func (e *Engine) take(all, s *seat, w *worker) (*loan, func(context.Context) error) {
@@ -220,11 +240,11 @@ func (e *Engine) take(all, s *seat, w *worker) (*loan, func(context.Context) err
 		all.line = append(all.line, s)
 	}
 	if all.line[0] != s || w.slots.over || w.life.Err() != nil {
-		return nil, e.waitFor(e.change)
+		return nil, e.waitFor(e.change, 0)
 	}
 	at := w.slots.choose(s.key.person)
 	if at < 0 {
-		return nil, e.waitFor(e.change)
+		return nil, e.waitFor(e.change, 0)
 	}
 	all.line = all.line[1:]
 	p := &w.slots.slots[at]
@@ -335,23 +355,32 @@ func (e *Engine) leaveShared(all *seat, person Person) {
 }
 
 // join lets a worker take turns for a question of its person; one that people
-// share does as long as it is at work for anybody.
-func (e *Engine) join(w *worker) (leave func()) {
+// share does as long as it is at work for anybody. What turn says of resting is
+// heard by a worker of one's own alone: nobody who does not read their answer stops
+// the others'.
+func (e *Engine) join(w *worker) (turn *member, leave func()) {
 	of := w.process()
 	t := of.slots
 	if t == nil {
-		return e.turns.join(of.proc, of.key.person)
+		turn = e.turns.join(of.proc, of.key.person)
+		return turn, turn.leave
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.atWork++; t.atWork == 1 {
-		t.leave = e.turns.join(of.proc, commons)
+		t.turn = e.turns.join(of.proc, commons)
 	}
-	return func() {
+	return (&turns{atOnce: 1}).join(deaf{}, w.key.person), func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.atWork--; t.atWork == 0 {
-			t.leave()
+			t.turn.leave()
 		}
 	}
 }
+
+// deaf is what cannot be paused.
+type deaf struct{}
+
+func (deaf) Stop() error     { return nil }
+func (deaf) Continue() error { return nil }

@@ -63,6 +63,7 @@ type Engine struct {
 	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
 	turns    turns
+	behind   int // bytes of one answer that may wait for its reader; tests set it
 	links    links
 	pictures chan struct{}   // full while as many are decoded as may be
 	slots    chan struct{}   // full while a snapshot lies in memory beside what it is of
@@ -77,6 +78,7 @@ type Engine struct {
 	asking  int                   // questions at work or waiting
 	held    map[models.Digest]int // policy hits by model
 	suspect map[[32]byte]int      // crashes by question
+	relays  map[*relay]struct{}   // that read for somebody slow
 	change  chan struct{}         // closed and made anew when a worker ends or gets idle
 	hashKey [32]byte              // of suspect, so that no question can be guessed from a log
 }
@@ -128,6 +130,8 @@ func New(c Config) (*Engine, error) {
 		facts:    map[models.Digest]*facts{},
 		held:     map[models.Digest]int{},
 		suspect:  map[[32]byte]int{},
+		relays:   map[*relay]struct{}{},
+		behind:   mostBehind,
 		change:   make(chan struct{}),
 		slots:    make(chan struct{}, 1),
 		pictures: make(chan struct{}, picturesAtOnce),

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 )
@@ -43,19 +42,13 @@ func (o Options) checkTools() error {
 	if o.OnlyTool != "" && (o.ToolChoice != MustCall || !seen[o.OnlyTool]) {
 		return outOfRange("tool_choice", "it names no tool of this request")
 	}
-	if len(o.Tools) > 0 && o.ToolChoice != NoCall {
-		switch {
-		case o.JSONSchema != nil || o.JSONObject:
-			return outOfRange("response_format", "it cannot be used together with tools")
-		case o.LogProbs > 0:
-			return outOfRange("logprobs", "they cannot be used together with tools")
-		}
+	if len(o.Tools) > 0 && o.ToolChoice != NoCall && o.LogProbs > 0 {
+		return outOfRange("logprobs", "they cannot be told of an answer that may call tools: the engine has none of a call. Leave one of them out, or forbid calls with tool_choice none")
 	}
 	return nil
 }
 
-// checkParameters holds the schema of a tool against the caps. What a model gives
-// to a tool is an object.
+// checkParameters holds the schema of a tool, as it was loosened, against the caps.
 func (t Tool) checkParameters(field string) error {
 	if t.Parameters == nil {
 		return nil
@@ -65,23 +58,7 @@ func (t Tool) checkParameters(field string) error {
 		f.Detail = field
 		return &f
 	}
-	d, err := openJSON(t.Parameters)
-	if err != nil {
-		return outOfRange(field, "it is "+err.Error())
-	}
-	depth := 0
-	for _, token := range d.tokens {
-		switch token.value {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 1 && token.under == "type" && token.text == "object" {
-			return nil
-		}
-	}
-	return outOfRange(field, `its type must be "object"`)
+	return nil
 }
 
 // checkCalls holds the calls that the assistant made against the caps.

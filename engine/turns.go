@@ -31,43 +31,74 @@ type turns struct {
 
 type member struct {
 	runner
+	of      *turns
 	person  Person
 	stopped bool
+	left    bool
+	aside   bool // stopped, and none of those that take turns
 }
 
-// join makes r, at work for a person, one of those that take turns, until leave
-// is called.
-func (t *turns) join(r runner, person Person) (leave func()) {
-	m := &member{runner: r, person: person}
+// join makes r, at work for a person, one of those that take turns, until it
+// leaves.
+func (t *turns) join(r runner, person Person) *member {
+	m := &member{runner: r, of: t, person: person}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.enter(m)
+	return m
+}
+
+// enter is called with mu held.
+func (t *turns) enter(m *member) {
 	t.members = append(t.members, m)
-	if len(t.members) > t.atOnce {
-		m.set(true) // until its turn comes
-		if !t.running {
-			t.running, t.over = true, make(chan struct{}, 1)
-			t.idle.Go(func() { t.rotate(t.over) })
-		}
+	if len(t.members) <= t.atOnce {
+		m.set(false)
+		return
 	}
-	return func() { t.leave(m) }
+	m.set(true) // until its turn comes
+	if !t.running {
+		t.running, t.over = true, make(chan struct{}, 1)
+		t.idle.Go(func() { t.rotate(t.over) })
+	}
 }
 
-func (t *turns) leave(m *member) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i, x := range t.members {
-		if x == m {
-			t.members = append(t.members[:i], t.members[i+1:]...)
-			break
-		}
+func (m *member) leave() {
+	m.of.mu.Lock()
+	defer m.of.mu.Unlock()
+	m.of.without(m)
+	m.left = true
+	m.set(false) // it must notice that its question is gone
+}
+
+// rest takes m out of its turns, stopped, for as long as nobody takes what it
+// says; or brings it back.
+func (m *member) rest(resting bool) {
+	m.of.mu.Lock()
+	defer m.of.mu.Unlock()
+	if m.left || m.aside == resting {
+		return
 	}
+	if m.aside = resting; !resting {
+		m.of.enter(m)
+		return
+	}
+	m.of.without(m)
+	m.set(true)
+}
+
+// without takes m from those that take turns. The caller holds mu.
+func (t *turns) without(m *member) {
+	i := slices.Index(t.members, m)
+	if i < 0 {
+		return
+	}
+	t.members = slices.Delete(t.members, i, i+1)
 	if t.running && !m.stopped {
 		select {
 		case t.over <- struct{}{}:
 		default: // it is told already
 		}
 	}
-	m.set(false) // it must notice that its question is gone
 }
 
 // share tells by how many the processor is divided now for whoever gets least of

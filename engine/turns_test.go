@@ -54,7 +54,7 @@ func TestTurns(t *testing.T) {
 				running++ // until it joins
 				mu.Unlock()
 				all = append(all, d)
-				leave = append(leave, turns.join(d, Person(fmt.Sprint(len(all)))))
+				leave = append(leave, turns.join(d, Person(fmt.Sprint(len(all)))).leave)
 			}
 			synctest.Wait()
 			if turns.share() != c.share {
@@ -108,7 +108,7 @@ func TestTurnsAreOfPersons(t *testing.T) {
 		for _, person := range []Person{"anna", "anna", "anna", "bela"} {
 			d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
 			running++
-			leave = append(leave, turns.join(d, person))
+			leave = append(leave, turns.join(d, person).leave)
 			before := ran[person]
 			ran[person] = func() time.Duration {
 				if before == nil {
@@ -150,7 +150,7 @@ func TestTheNextComesAtOnce(t *testing.T) {
 			mu.Lock()
 			running++
 			mu.Unlock()
-			all, leave = append(all, d), append(leave, turns.join(d, Person(fmt.Sprint(i))))
+			all, leave = append(all, d), append(leave, turns.join(d, Person(fmt.Sprint(i))).leave)
 			mu.Lock()
 			if running != 1 {
 				t.Errorf("%d run once %d have come", running, i+1)
@@ -174,6 +174,57 @@ func TestTheNextComesAtOnce(t *testing.T) {
 		leave[0]()
 		turns.idle.Wait()
 	})
+}
+
+// Who rests runs in nobody's turn, and comes back to wait for one like others.
+func TestWhoRestsHasNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := turns{atOnce: 1, slice: 50 * time.Millisecond}
+		var mu sync.Mutex
+		running, most := 0, 0
+		var all []*dancer
+		var members []*member
+		for i := range 3 {
+			d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
+			mu.Lock()
+			running++
+			mu.Unlock()
+			all, members = append(all, d), append(members, turns.join(d, Person(fmt.Sprint(i))))
+		}
+		members[0].rest(true)
+		members[0].rest(true)
+		began := all[0].runs(&mu)
+		time.Sleep(20 * turns.slice)
+		synctest.Wait()
+		if ran := all[0].runs(&mu) - began; ran != 0 || turns.share() != 2 || running != 1 {
+			t.Errorf("who rests ran %v, %d share, %d run", ran, turns.share(), running)
+		}
+		members[1].leave()
+		members[0].rest(false)
+		mu.Lock()
+		running-- // who left runs on
+		mu.Unlock()
+		began = all[0].runs(&mu)
+		time.Sleep(20 * turns.slice)
+		synctest.Wait()
+		if ran := all[0].runs(&mu) - began; ran < 9*turns.slice || ran > 11*turns.slice || running != 1 {
+			t.Errorf("who is back ran %v, %d run", ran, running)
+		}
+		members[0].leave()
+		members[0].rest(true) // its question is gone
+		members[2].leave()
+		turns.idle.Wait()
+		if all[0].stopped {
+			t.Error("it is left stopped")
+		}
+	})
+}
+
+// runs is total for who does not hold mu.
+func (d *dancer) runs(mu *sync.Mutex) time.Duration {
+	mu.Lock()
+	defer mu.Unlock()
+	return d.total()
 }
 
 // total is for how long d ran; the caller holds mu.

@@ -22,6 +22,17 @@ const (
 	maxProbs    = 20  // tokens beside the one that was chosen
 )
 
+// checked gives p as the engine may be sent it: the schemas of its tools loosened,
+// and everything held against the caps.
+func (p Prompt) checked() (Prompt, error) {
+	tools, err := loosened(p.Options.Tools)
+	if err != nil {
+		return Prompt{}, err
+	}
+	p.Options.Tools = tools
+	return p, p.check()
+}
+
 // check holds p against what the engine may be sent. The error is a *Fault of
 // kind BadRequest whose Detail names the field.
 func (p Prompt) check() error {

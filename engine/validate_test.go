@@ -37,16 +37,15 @@ func TestOutOfRange(t *testing.T) {
 		"tools[1].name":        func(p *Prompt) { p.Options.Tools = []Tool{{Name: "a"}, {Name: "a"}} },
 		"tools[0].description": func(p *Prompt) { p.Options.Tools = []Tool{{Name: "a", Description: "\x00"}} },
 		"tools[0].parameters": func(p *Prompt) {
-			p.Options.Tools = []Tool{{Name: "a", Parameters: []byte(`{"type":"object","pattern":"a"}`)}}
+			p.Options.Tools = []Tool{{Name: "a", Parameters: []byte(`{"type":"object","type":"object"}`)}}
 		},
 		"tools[1].parameters": func(p *Prompt) {
 			p.Options.Tools = []Tool{{Name: "a"}, {Name: "b", Parameters: []byte(`{"type":"string"}`)}}
 		},
 		"tools[2].parameters": func(p *Prompt) {
-			p.Options.Tools = []Tool{{Name: "a"}, {Name: "b"}, {Name: "c", Parameters: []byte(`{"properties":{"type":{"type":"object"}}}`)}}
+			p.Options.Tools = []Tool{{Name: "a"}, {Name: "b"}, {Name: "c", Parameters: []byte(`{"type":["string","null"]}`)}}
 		},
 		"tool_choice":                         func(p *Prompt) { p.Options.ToolChoice = MustCall },
-		"response_format":                     func(p *Prompt) { p.Options.Tools, p.Options.JSONObject = []Tool{{Name: "a"}}, true },
 		"logprobs":                            func(p *Prompt) { p.Options.Tools, p.Options.LogProbs = []Tool{{Name: "a"}}, 1 },
 		"prompt":                              func(p *Prompt) { p.Text = "a" },
 		"think":                               func(p *Prompt) { p.Messages, p.Text, p.Options.Think = nil, "a", new(true) },
@@ -59,11 +58,11 @@ func TestOutOfRange(t *testing.T) {
 		"messages[1].tool_calls[0].arguments": func(p *Prompt) { p.Messages = called(Call{ID: "a", Name: "b", Arguments: "[]"}) },
 	} {
 		p := Prompt{Person: "anna", Model: [32]byte{1}, Messages: []Message{{Role: User, Content: "x"}}}
-		if err := p.check(); err != nil {
+		if err := checkedErr(p); err != nil {
 			t.Fatal(err)
 		}
 		spoil(&p)
-		if f := faultOf(t, p.check(), BadRequest); f.Detail != field {
+		if f := faultOf(t, checkedErr(p), BadRequest); f.Detail != field {
 			t.Errorf("%s: %s", field, f.Detail)
 		}
 	}
@@ -76,7 +75,7 @@ func TestOutOfRange(t *testing.T) {
 		"two last":  {{Role: User, Content: "a"}, {Role: Assistant, Content: "a"}, {Role: Assistant, Content: "a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			faultOf(t, Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}.check(), BadRequest)
+			faultOf(t, checkedErr(Prompt{Person: "a", Model: [32]byte{1}, Messages: messages}), BadRequest)
 		})
 	}
 }
@@ -92,23 +91,19 @@ func TestToolsThatFit(t *testing.T) {
 	tools := []Tool{{Name: "a"}, {Name: "b", Parameters: []byte(`{"properties":{},"type":"object"}`)}}
 	for _, o := range []Options{
 		{}, {Tools: tools}, {Tools: tools, ToolChoice: MustCall}, {Tools: tools, ToolChoice: MustCall, OnlyTool: "b"}, {Tools: tools, ToolChoice: NoCall, JSONObject: true, LogProbs: 21},
-		{ToolChoice: NoCall}, {OneCall: true},
+		{ToolChoice: NoCall}, {OneCall: true}, {Tools: tools, JSONSchema: []byte(`{}`)}, {Tools: tools, JSONObject: true, ToolChoice: MustCall},
 	} {
 		good.Options = o
-		if err := good.check(); err != nil {
+		if err := checkedErr(good); err != nil {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	rules := []Tool{}
-	for i := range 128 {
-		rules = append(rules, Tool{Name: fmt.Sprint(i), Parameters: []byte(`{"type":"object","properties":{"a":{"type":"string","maxLength":1000},"b":{"type":"string","maxLength":1000}}}`)})
-	}
 	for name, o := range map[string]Options{
 		"another name": {Tools: tools, ToolChoice: MustCall, OnlyTool: "c"}, "a name without must": {Tools: tools, OnlyTool: "a"}, "another choice": {Tools: tools, ToolChoice: "any"},
-		"schema": {Tools: tools, JSONSchema: []byte(`{}`)}, "rules of all": {Tools: rules},
+		"a schema that is none": {Tools: tools, JSONSchema: []byte(`{"pattern":"a"}`)},
 	} {
 		good.Options = o
-		t.Run(name, func(t *testing.T) { faultOf(t, good.check(), BadRequest) })
+		t.Run(name, func(t *testing.T) { faultOf(t, checkedErr(good), BadRequest) })
 	}
 }
 

@@ -17,6 +17,8 @@ func (w *worker) why(by error, loaded bool) *Fault {
 			return badly("")
 		case errUnclean:
 			return unclean()
+		case errShare:
+			return overShare()
 		}
 		return nil
 	}

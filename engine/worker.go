@@ -69,6 +69,7 @@ var (
 	errTooSlow  = errors.New("it took too long to load")
 	errBadReply = errors.New("it broke its protocol")
 	errUnclean  = errors.New("it did not empty a slot")
+	errShare    = errors.New("its person has more than their share of memory")
 )
 
 // up tells whether the worker can be asked.
@@ -91,7 +92,10 @@ func (w *worker) up() bool {
 func (w *worker) run(e *Engine) *Fault {
 	ctx := w.life
 	if fault := w.start(ctx, e); fault != nil {
-		if ctx.Err() != nil {
+		switch {
+		case context.Cause(ctx) == errShare:
+			return overShare()
+		case ctx.Err() != nil:
 			return nil // it was to end before it ran, and nothing failed
 		}
 		return fault

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -59,7 +61,7 @@ func TestSlowLoginsKeepNobodyOut(t *testing.T) {
 func TestACrowdInsideKeepsNobodyFromLoggingIn(t *testing.T) {
 	const most = 8
 	in, release := make(chan struct{}, most), make(chan struct{})
-	w := settle(t, Config{MaxRequests: most, MaxPerSource: most}, handlerFunc(func(http.ResponseWriter, *http.Request, vault.Session) {
+	w := settle(t, Config{MaxRequests: most, MaxPerPerson: most}, handlerFunc(func(http.ResponseWriter, *http.Request, vault.Session) {
 		in <- struct{}{}
 		<-release
 	}))
@@ -83,6 +85,74 @@ func TestACrowdInsideKeepsNobodyFromLoggingIn(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A hundred requests of one person, with whatever keys, take places from nobody
+// else, though all come from one machine. Before, they took all that the machine had.
+func TestAHundredOfOnePersonKeepNobodyOut(t *testing.T) {
+	var id string
+	var w *town
+	in, release := make(chan struct{}, 200), make(chan struct{})
+	session := func(context.Context) (vault.Session, error) { return w.vault.TokenSession(id) }
+	w = settle(t, Config{Keyless: &Keyless{Address: "127.0.0.1:0", Account: os.Geteuid(), Session: session}},
+		handlerFunc(func(_ http.ResponseWriter, r *http.Request, _ vault.Session) {
+			if r.URL.Path == "/hold" {
+				in <- struct{}{}
+				<-release
+			}
+		}))
+	tokens := []string{w.token(t, mia, vault.ScopeAsk), w.token(t, mia, vault.ScopeAll)}
+	other := w.token(t, olga, vault.ScopeAsk)
+	s, err := w.vault.UnlockToken(t.Context(), tokens[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := w.vault.TokensOf(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id = list[0].ID
+	s.End()
+	most := w.config.MaxPerPerson
+	answers := make(chan answer, 100)
+	for i := range 100 {
+		go func() {
+			a, err := exchange("tcp", w.address, request("GET", "/hold", w.address, bearer(tokens[i%2])))
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+		}()
+	}
+	for range most {
+		<-in
+	}
+	for range 100 - most {
+		if a := <-answers; a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
+			t.Errorf("one too many: %s %s", a.Status, a.body)
+		}
+	}
+	for range 10 {
+		if a := w.get(t, "/", bearer(other)); a.StatusCode != 200 {
+			t.Errorf("somebody else, from the same machine: %s %s", a.Status, a.body)
+		}
+	}
+	address := w.KeylessAddr().String()
+	if a := raw(t, "tcp", address, request("GET", "/", address)); a.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the same person without a key: %s %s", a.Status, a.body)
+	}
+	if a := w.get(t, pathSession, bearer(tokens[0])); a.StatusCode == http.StatusTooManyRequests {
+		t.Errorf("the door's own pages: %s %s", a.Status, a.body)
+	}
+	close(release)
+	for range most {
+		if a := <-answers; a.StatusCode != 200 {
+			t.Errorf("one that had its place: %s", a.Status)
+		}
+	}
+	if a := w.get(t, "/", bearer(tokens[0])); a.StatusCode != 200 {
+		t.Errorf("afterwards: %s", a.Status)
 	}
 }
 

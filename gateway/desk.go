@@ -36,6 +36,12 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Not on loopback, whose names other programs serve without TLS.
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	}
+	if len(r.TransferEncoding) > 0 {
+		// It may have had a length as well, which net/http has thrown away. A relay
+		// that went by that one sees the end of this request elsewhere, so nothing
+		// that follows on this connection is taken for another one.
+		w.Header().Set("Connection", "close")
+	}
 	out := &watched{ResponseWriter: w}
 	defer d.recover(out, r, id)
 	if d.within(w, r, d.config.BodyTimeout) != nil {
@@ -93,7 +99,8 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 		}
 		return no
 	}
-	defer crowd.leave(from.from)
+	place := from.from
+	defer func() { crowd.leave(place) }()
 	if no := d.bounded(w.ResponseWriter, r); no != nil {
 		return no
 	}
@@ -107,6 +114,16 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	if d.own.covers(r.URL.Path) {
 		return d.own.lead(w, r, session)
 	}
+	// Not those of the door's own pages: who has too much at work can still lock.
+	mine := placeOf(session, from)
+	if no := crowd.trade(place, mine, d.config.MaxPerPerson); no != nil {
+		w.Header().Set("Connection", "close") // as above
+		if d.within(w, r, goodbye) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		return no
+	}
+	place = mine
 	if session.Way() == vault.SlotToken {
 		// Its vault locks a minute after the last request, and with it go the
 		// engines. An answer takes longer than that on many a machine.
@@ -114,6 +131,15 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	}
 	d.next.ServeSession(w, r, session)
 	return nil
+}
+
+// placeOf names whose requests one counts among. By the socket each has a share of
+// their own, so that a program of theirs does not keep them from their terminal.
+func placeOf(s vault.Session, from peer) string {
+	if from.local {
+		return "person by socket " + string(s.Person)
+	}
+	return "person " + string(s.Person)
 }
 
 // recover turns a panic into an answer or, where one has begun, into a broken

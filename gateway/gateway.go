@@ -53,7 +53,8 @@ type Config struct {
 	MaxBody        int64         // bytes of a request's body (8 MiB)
 	MaxHeader      int           // bytes of a request's header (32 KiB)
 	MaxRequests    int           // at one time, all sources together (256)
-	MaxPerSource   int           // at one time, from one source (128): an account by socket, this machine by TCP
+	MaxPerSource   int           // at one time, from one source, of which it is not known yet who asks (128): an account by socket, this machine by TCP
+	MaxPerPerson   int           // at one time, of one person (32), whatever keys and machines they come with; by the socket as many again
 	MaxConnections int           // at one time, by listener (1024); by TLS a quarter of it from one source
 	MaxLogins      int           // at one time, waiting or at work (16)
 	MaxArriving    int           // logins at one time, from their first byte on (128), a sixteenth of it from one source; none counts as a request
@@ -73,6 +74,7 @@ func (c *Config) fill() {
 	set(&c.MaxHeader, 32<<10)
 	set(&c.MaxRequests, 256)
 	set(&c.MaxPerSource, 128)
+	set(&c.MaxPerPerson, 32)
 	set(&c.MaxConnections, 1024)
 	set(&c.MaxLogins, 16)
 	set(&c.MaxArriving, 128)

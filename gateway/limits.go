@@ -14,7 +14,7 @@ type crowd struct {
 
 	mu     sync.Mutex
 	all    int            // guarded by mu
-	each   map[string]int // by source; guarded by mu
+	each   map[string]int // by source, or by person once that is known; guarded by mu
 	closed bool           // guarded by mu
 	gone   chan struct{}  // made by empty, closed when all is 0; guarded by mu
 }
@@ -29,7 +29,7 @@ func (c *crowd) enter(source string) *refusal {
 	case c.all >= c.most:
 		return &refusal{status: http.StatusServiceUnavailable, kind: serverError, code: "overloaded", retry: 1, message: "Too many requests are at work. Wait a moment and ask again."}
 	case c.each[source] >= c.mostEach:
-		return &refusal{status: http.StatusTooManyRequests, kind: rateLimit, code: "rate_limit_exceeded", retry: 1, message: "Too many of your requests are at work. Wait for one to end and ask again."}
+		return tooManyOfYours()
 	}
 	if c.each == nil {
 		c.each = map[string]int{}
@@ -37,6 +37,26 @@ func (c *crowd) enter(source string) *refusal {
 	c.all++
 	c.each[source]++
 	return nil
+}
+
+// trade changes a place of a source for one of a person, of which they may have so
+// many: whom somebody shares a source with is not for them to choose. Where it is
+// refused the old place is kept.
+func (c *crowd) trade(source, person string, most int) *refusal {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.each[person] >= most {
+		return tooManyOfYours()
+	}
+	if c.each[source]--; c.each[source] == 0 {
+		delete(c.each, source)
+	}
+	c.each[person]++
+	return nil
+}
+
+func tooManyOfYours() *refusal {
+	return &refusal{status: http.StatusTooManyRequests, kind: rateLimit, code: "rate_limit_exceeded", retry: 1, message: "Too many of your requests are at work. Wait for one to end and ask again."}
 }
 
 func (c *crowd) leave(source string) {

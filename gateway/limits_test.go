@@ -150,7 +150,7 @@ func TestAThousandClientsAtOnce(t *testing.T) {
 	const clients, most = 1000, 100
 	release := make(chan struct{})
 	var at, peak atomic.Int32
-	h := open(t, Config{MaxPerSource: most}, handlerFunc(func(w http.ResponseWriter, r *http.Request, _ vault.Session) {
+	h := open(t, Config{MaxPerPerson: most}, handlerFunc(func(w http.ResponseWriter, r *http.Request, _ vault.Session) {
 		if n := at.Add(1); n > peak.Load() {
 			peak.Store(n)
 		}
@@ -168,13 +168,13 @@ func TestAThousandClientsAtOnce(t *testing.T) {
 
 func TestTooManyOfAllSources(t *testing.T) {
 	release := make(chan struct{})
-	h := open(t, Config{MaxRequests: 50}, handlerFunc(func(http.ResponseWriter, *http.Request, vault.Session) { <-release }))
+	h := open(t, Config{MaxRequests: 50, MaxPerPerson: 1000}, handlerFunc(func(http.ResponseWriter, *http.Request, vault.Session) { <-release }))
 	h.crowded(t, 200, 50, release, http.StatusServiceUnavailable)
 }
 
 func TestTooManyConnections(t *testing.T) {
 	release := make(chan struct{})
-	h := open(t, Config{MaxConnections: 100}, handlerFunc(func(http.ResponseWriter, *http.Request, vault.Session) { <-release }))
+	h := open(t, Config{MaxConnections: 100, MaxPerPerson: 1000}, handlerFunc(func(http.ResponseWriter, *http.Request, vault.Session) { <-release }))
 	h.crowded(t, 1000, 100, release, http.StatusServiceUnavailable)
 	h.stop()
 }
@@ -217,11 +217,11 @@ func (h *house) crowded(t *testing.T, clients, most int, release chan struct{}, 
 	}
 }
 
-// One source's crowd leaves the other its share.
+// What somebody has at work by TCP leaves them their share by the socket.
 func TestTheSocketHasItsOwnShare(t *testing.T) {
 	release := make(chan struct{})
 	in := make(chan struct{}, 1)
-	h := open(t, Config{MaxPerSource: 1}, handlerFunc(func(w http.ResponseWriter, r *http.Request, _ vault.Session) {
+	h := open(t, Config{MaxPerPerson: 1}, handlerFunc(func(w http.ResponseWriter, r *http.Request, _ vault.Session) {
 		if r.URL.Path == "/hold" {
 			in <- struct{}{}
 			<-release

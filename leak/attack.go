@@ -33,6 +33,7 @@ func Attacks() []Attack {
 		{"A1", "boosted trees on raw sequences", func(traces []Trace) [][]float64 {
 			return joined(rows(traces, summary), sequences(traces))
 		}, learn.Boost{Rounds: 150, Leaves: 15, MinLeaf: 10, Columns: 0.3, Patience: 15}, 0},
+		{"A1/runs", "linear machine on runs of record sizes", sizesInOrder, learn.Grams{}, 0},
 		{"A2", "extremely randomised trees on outline and curve", outline, trees, 0},
 		{"A3", "nearest neighbours on the curve", each(curve), learn.Neighbours{}, 0},
 		{"A6", "jitter of the ticks", each(jitter), trees, 0},
@@ -74,6 +75,7 @@ type Outcome struct {
 	Accuracy     float64        `json:"accuracy"`
 	Majority     float64        `json:"majority"`
 	Bits         float64        `json:"bits_per_response"`
+	Rare         []Rare         `json:"rare,omitempty"`
 	P            float64        `json:"p"`                 // of chance doing as well; before correction
 	Permutations int            `json:"permutations"`      // as many as were to be made
 	Redone       int            `json:"permutations_made"` // fewer where chance soon did as well
@@ -100,7 +102,7 @@ func (a Attack) Run(traces []Trace, labels []string, e Effort) (Outcome, error) 
 	o.Traces, o.Prompts = fewest(said.Set)
 	o.Within = learn.Bootstrap(said.Set, e.Draws, e.Seed, said.AUC)
 	o.Accuracy, o.Majority = said.Accuracy()
-	o.Bits = said.Bits()
+	o.Bits = said.Calibrated().Bits()
 	if len(labels) == 2 {
 		r := said.Ranking(1)
 		o.Precision, o.Base = r.Precision(nil)
@@ -114,6 +116,9 @@ func (a Attack) Run(traces []Trace, labels []string, e Effort) (Outcome, error) 
 		// not know what it never saw: the safer of both counts.
 		_, high := learn.ClopperPearson(int(math.Ceil(o.TPR*float64(positives))), positives, 0.90)
 		o.TPRUpper = max(high, learn.Bootstrap(said.Set, e.Draws, e.Seed, rate).Upper)
+	}
+	if len(labels) == 2 {
+		o.Rare = rares(said, e)
 	}
 	n := e.null(e.Seed)
 	null := n.Draw(s, o.AUC, func(s learn.Set, seed uint64) float64 { return a.scored(s, e.Folds, seed).AUC(nil) })

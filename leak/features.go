@@ -137,6 +137,22 @@ func sequences(traces []Trace) [][]float64 {
 	})
 }
 
+// sizesInOrder are the sizes of a trace's records alone, filled up with zeros. In
+// runs of them words show, by the lengths of their parts.
+func sizesInOrder(traces []Trace) [][]float64 {
+	n := 1
+	for _, t := range traces {
+		n = max(n, len(t.Sizes))
+	}
+	return rows(traces, func(t *Trace) []float64 {
+		row := make([]float64, n)
+		for i, s := range t.Sizes {
+			row[i] = float64(s)
+		}
+		return row
+	})
+}
+
 // upload is what is seen before the answer: sizes going up, and how long the
 // first records took to come.
 //

@@ -1,10 +1,13 @@
 package leak
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -55,6 +58,33 @@ func Watch(target string, seen func(Trace)) (*Relay, error) {
 
 // Addr is where clients connect.
 func (r *Relay) Addr() string { return r.listen.Addr().String() }
+
+// Client asks through the relay, with a connection for each request. dialled is
+// told from which port, and gets the connection to be closed when all is read.
+func (r *Relay) Client(c *tls.Config, http2 bool, dialled func(port int, conn net.Conn)) http.RoundTripper {
+	t := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+	t.Protocols.SetHTTP1(!http2)
+	t.Protocols.SetHTTP2(http2)
+	c = c.Clone()
+	c.NextProtos = []string{"http/1.1"}
+	if http2 {
+		c.NextProtos = []string{"h2"}
+	}
+	t.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		raw, err := d.DialContext(ctx, "tcp", r.Addr())
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(raw, c)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, raw.Close())
+		}
+		dialled(raw.LocalAddr().(*net.TCPAddr).Port, conn)
+		return conn, nil
+	}
+	return t
+}
 
 // Close ends all connections and waits until their traces are delivered.
 func (r *Relay) Close() error {
@@ -118,7 +148,7 @@ func (r *Relay) serve(client net.Conn) {
 	both.Go(func() { s.pass(server, client, &Watcher{Direction: Up}, ClientFin, ClientRst) })
 	both.Go(func() { s.pass(client, server, &Watcher{Direction: Down}, ServerFin, ServerRst) })
 	both.Wait()
-	t := Trace{CloseKind: s.kind, CloseTime: s.end}
+	t := Trace{CloseKind: s.kind, CloseTime: s.end, Began: s.began, LocalPort: client.RemoteAddr().(*net.TCPAddr).Port}
 	t.Observe(s.records)
 	r.seen(t)
 }

@@ -97,7 +97,9 @@ func few(traces []Trace, labels []string) (out []Trace) {
 // adds what no trace says: names, equality in virtual time, the live subset.
 func (s Study) Judge(mode string, traces []Trace, c Controls) (e Evidence, err error) {
 	e = Evidence{Mode: mode, Control: c.Best, ControlA5: c.Tokens, ShuffledP: c.Shuffled.P, ShuffledIn: c.Shuffled.Within}
-	if e.Outcomes, err = s.outcomes(mode, traces, true); err != nil {
+	// Of a mode whose end shows nothing is claimed, so how often chance does as
+	// well need not be known.
+	if e.Outcomes, err = s.outcomes(mode, traces, hidesEnd(mode)); err != nil {
 		return e, err
 	}
 	if r, ok := RecoverTokens(traces, s.Effort.Folds, s.Effort.Seed); ok {
@@ -109,7 +111,7 @@ func (s Study) Judge(mode string, traces []Trace, c Controls) (e Evidence, err e
 // outcomes runs the attacks. A control needs no shuffles: that it beats chance
 // is not in question.
 func (s Study) outcomes(mode string, traces []Trace, shuffle bool) (out []Outcome, err error) {
-	digest, err := digestOf(traces)
+	digest, err := Digest(traces)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,8 @@ func (s Study) outcomes(mode string, traces []Trace, shuffle bool) (out []Outcom
 	return out, nil
 }
 
-func digestOf(traces []Trace) (string, error) {
+// Digest names traces by what is in them.
+func Digest(traces []Trace) (string, error) {
 	h := sha256.New()
 	e := json.NewEncoder(h)
 	for _, t := range traces {

@@ -6,6 +6,7 @@ package leak
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 	"unicode/utf8"
 )
 
@@ -45,6 +46,8 @@ type Trace struct {
 	CloseKind string    `json:"close_kind,omitempty"`
 	CloseTime float64   `json:"close_time,omitempty"`
 
+	Began time.Time `json:"-"` // when the connection's first byte passed
+
 	Label    string  `json:"label,omitempty"`
 	PromptID string  `json:"prompt_id,omitempty"`
 	Mode     string  `json:"mode,omitempty"`
@@ -55,6 +58,8 @@ type Trace struct {
 	PromptTokens  int     `json:"prompt_tokens,omitempty"`
 	TokenLengths  []int   `json:"token_lengths,omitempty"`  // bytes of text in each piece that was sent
 	EngineStopped float64 `json:"engine_stopped,omitempty"` // seconds; until then the engine was generating
+
+	Heard *Listened `json:"heard,omitempty"` // by a client of ours
 
 	Hash        string   `json:"hash"`
 	Prompt      string   `json:"prompt"`

@@ -69,7 +69,7 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 
 // A frame is made ready a part of a tick before it is due: how long that takes
 // depends on what is in it.
-const aheadPart = 10
+const aheadPart = 20
 
 func wait(ctx context.Context, timer *time.Timer, until time.Time) error {
 	timer.Reset(time.Until(until))
@@ -179,6 +179,11 @@ func (p Plan) Whole(ctx context.Context, begin time.Time, n int) (int, error) {
 	defer timer.Stop()
 	return end * p.Frame, wait(ctx, timer, begin.Add(time.Duration(end)*p.Tick+p.Jitter()))
 }
+
+// Weight is what n bytes of an answer are padded to where it was given before and
+// is fetched: as much as it weighed in the shape, which hides no more of it and no
+// less.
+func (p Plan) Weight(n int) int { return p.end(max(1, (n+p.Frame-1)/p.Frame)) * p.Frame }
 
 // Begin is when a response begins that was asked for at a moment: at the next
 // tick, so that it does not tell how long the question took to be understood.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -247,6 +248,56 @@ func TestWhole(t *testing.T) {
 		time.Sleep(30 * time.Millisecond)
 		if at := (Plan{Tick: Tick}).Begin(asked); at.Sub(asked) != Tick {
 			t.Error(at.Sub(asked))
+		}
+	})
+}
+
+// Deadlines go by the clock that nobody sets: one that jumps moves no frame.
+func TestDeadlinesOfASteadyClock(t *testing.T) {
+	at := Policy{}.Plan(Sealed).Begin(time.Now())
+	for _, due := range []time.Time{at, at.Add(Tick + mostJitter)} { // as Send reckons
+		if !strings.Contains(due.String(), " m=") {
+			t.Errorf("%v has no reading of it", due)
+		}
+	}
+}
+
+// What a model says is read soon after: half of it within 60 ms.
+func TestDelayToRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 9))
+		p := &play{begun: time.Now(), end: 25 * time.Second, last: "data: [DONE]\n\n", empty: "data: {\"empty\":true}\n\n"}
+		p.last = "data: {}\n\n" + p.last
+		said := map[string]time.Duration{}
+		for i := range 900 { // about 36 a second
+			at := time.Duration(r.Int64N(int64(25 * time.Second)))
+			p.at = append(p.at, at)
+			said[fmt.Sprintf("<%d>", i)] = at
+		}
+		slices.Sort(p.at)
+		order := slices.Sorted(maps.Values(said))
+		for i, at := range order {
+			p.words = append(p.words, fmt.Sprintf("<%d>", i))
+			said[p.words[i]] = at
+		}
+		var all strings.Builder
+		var delays []time.Duration
+		begin := time.Now()
+		err := Policy{Jitter: jittered()}.Plan(Sealed).Send(t.Context(), begin, p, func(frame []byte) error {
+			all.Write(frame)
+			for i := len(delays); i < len(order) && strings.Contains(all.String(), fmt.Sprintf("<%d>\"}", i)); i++ {
+				delays = append(delays, time.Since(begin)-order[i])
+			}
+			return nil
+		})
+		slices.Sort(delays)
+		if err != nil || len(delays) != len(order) {
+			t.Fatal(err, len(delays))
+		}
+		median, longest := delays[len(delays)/2], delays[len(delays)-1]
+		t.Logf("read later by %v at the median, %v at most", median, longest)
+		if median > 60*time.Millisecond || longest > 3*Tick {
+			t.Errorf("read later by %v at the median, %v at most", median, longest)
 		}
 	})
 }

@@ -113,6 +113,16 @@ func (d *Directory) who(id PersonID) (person, bool) {
 	return person{}, false
 }
 
+// Known gives the ID of the person who has a name, or this ID. It tells that
+// somebody is here: it is for whoever runs the machine.
+func (d *Directory) Known(nameOrID string) (PersonID, bool) {
+	if p, ok := d.who(PersonID(nameOrID)); ok {
+		return p.id, true
+	}
+	p, ok := d.find(nameOrID)
+	return p.id, ok
+}
+
 // Me is what the directory knows about a session's person.
 func (d *Directory) Me(ctx context.Context, s Session) (Person, error) {
 	p, ok := d.who(s.Person)

@@ -12,6 +12,7 @@ import (
 type Stream struct {
 	speaker
 	calls calls
+	cut   int
 }
 
 // NewStream starts the answer to a request. times is asked once for each line.
@@ -36,13 +37,14 @@ func (s *Stream) Frames(e chat.Event) []byte {
 		say(line{text: e.Text, logProbs: e.LogProbs})
 	}
 	s.calls.add(e.Calls)
+	s.cut = max(s.cut, e.Cut)
 	if e.Finish == "" {
 		return out
 	}
 	if all := s.calls.whole(); len(all) > 0 {
 		say(line{calls: all})
 	}
-	say(line{reason: reasonOf(e.Finish), usage: e.Usage})
+	say(line{reason: reasonOf(e.Finish), usage: e.Usage, cut: s.cut})
 	return out
 }
 
@@ -61,6 +63,7 @@ type Whole struct {
 	logProbs       []engine.LogProb
 	size           int
 	last           chat.Event
+	cut            int
 }
 
 // NewWhole starts the answer to a request. times is asked once, by Encode.
@@ -77,7 +80,7 @@ func (w *Whole) Add(e chat.Event) {
 	for _, p := range e.LogProbs {
 		w.size += sizeOf(p)
 	}
-	w.last = e
+	w.last, w.cut = e, max(w.cut, e.Cut)
 }
 
 // Len is about the size of what was collected so far, in bytes.
@@ -96,7 +99,7 @@ func sizeOf(p engine.LogProb) int {
 func (w *Whole) Encode() []byte {
 	return w.line(line{
 		text: w.text.String(), thinking: w.thinking.String(), calls: w.calls.whole(), logProbs: w.logProbs,
-		reason: reasonOf(w.last.Finish), usage: w.last.Usage,
+		reason: reasonOf(w.last.Finish), usage: w.last.Usage, cut: w.cut,
 	}, w.last.Model)
 }
 

@@ -23,6 +23,7 @@ type line struct {
 	logProbs       []engine.LogProb
 	reason         string // the last line's: "stop", "length", "load" or "unload"
 	usage          engine.Usage
+	cut            int // turns that were left out to make the rest fit; on the last line
 }
 
 type said struct {
@@ -57,6 +58,7 @@ type tail struct {
 	PromptEvalDuration int64     `json:"prompt_eval_duration,omitempty"`
 	EvalCount          int       `json:"eval_count,omitempty"`
 	EvalDuration       int64     `json:"eval_duration,omitempty"`
+	Cut                int       `json:"abaton_cut,omitempty"`
 }
 
 type token struct {
@@ -75,7 +77,7 @@ type logProb struct {
 func (s *speaker) line(l line, model string) []byte {
 	t := s.times()
 	h := head{s.called(model), t.Created.UTC()}
-	end := tail{Done: l.reason != "", DoneReason: l.reason, LogProbs: logProbs(l.logProbs)}
+	end := tail{Done: l.reason != "", DoneReason: l.reason, LogProbs: logProbs(l.logProbs), Cut: l.cut}
 	if l.reason == reasonOf(engine.Stopped) || l.reason == reasonOf(engine.Length) {
 		end.TotalDuration, end.LoadDuration = t.Total.Nanoseconds(), t.Load.Nanoseconds()
 		end.PromptEvalCount, end.PromptEvalDuration = l.usage.PromptTokens, t.PromptEval.Nanoseconds()

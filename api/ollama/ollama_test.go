@@ -92,13 +92,13 @@ func readEvent(t testing.TB, line string) (chat.Event, string) {
 		Calls          []engine.CallDelta
 		LogProbs       []engine.LogProb
 		Finish         engine.Finish
-		In, Out        int
+		In, Out, Cut   int
 		Problem        string
 	}
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
 		t.Fatal(err)
 	}
-	return chat.Event{Model: "tiny", Delta: engine.Delta{Text: e.Text, Reasoning: e.Thinking, Calls: e.Calls, LogProbs: e.LogProbs,
+	return chat.Event{Model: "tiny", Cut: e.Cut, Delta: engine.Delta{Text: e.Text, Reasoning: e.Thinking, Calls: e.Calls, LogProbs: e.LogProbs,
 		Finish: e.Finish, Usage: engine.Usage{PromptTokens: e.In, AnswerTokens: e.Out}}}, e.Problem
 }
 

@@ -72,9 +72,7 @@ func responseLogProbs(list []engine.LogProb) *[]responseLogProb {
 // Frames gives the frames of one event; they may be none. Those of the first
 // one also open the response, and those of the last one end it.
 func (s *ResponseStream) Frames(e chat.Event) []byte {
-	if !s.begun {
-		s.whole.cut = e.Cut
-	}
+	s.whole.cut = max(s.whole.cut, e.Cut)
 	out := s.begin(e.Model)
 	send := func(ev event) { out = s.frame(out, ev) }
 	s.whole.take(e, func(st step) { s.told(st, send) })

@@ -27,6 +27,13 @@ type Vault interface {
 // ErrNone says that this vault keeps no response of that name.
 var ErrNone = errors.New("there is no such response")
 
+// ErrFull says that a vault keeps as many responses as it may.
+var ErrFull = errors.New("no more responses can be kept: the room for them is full")
+
+// MaxCount is how many responses one vault keeps at most. Nothing is dropped to make
+// room: a program asked for each to be kept until it is deleted.
+const MaxCount = 10_000
+
 // errForm says that a record is not one of ours.
 var errForm = errors.New("a kept response cannot be read: a later version of Abaton may have written it")
 
@@ -35,11 +42,28 @@ const (
 	maxName = 255 // bytes
 )
 
+// Room is nil where a response of so many bytes can be kept in a vault that holds most
+// bytes of them; else ErrFull.
+func Room(v Vault, size int, most int64) error {
+	total, list := int64(size), v.List(vault.KindResponse, vault.ID{})
+	for _, r := range list {
+		total += int64(r.Size)
+	}
+	if len(list) >= MaxCount || total > most || most <= 0 {
+		return ErrFull
+	}
+	return nil
+}
+
 // Keep writes a response, new or in place of the one of that name. It is there
-// for good once Keep returns nil.
-func Keep(ctx context.Context, v Vault, name string, body []byte, now time.Time) error {
+// for good once Keep returns nil. Where there is no room as in Room it is ErrFull; of
+// answers that come at once a few more may fit.
+func Keep(ctx context.Context, v Vault, name string, body []byte, most int64, now time.Time) error {
 	if name == "" || len(name) > maxName {
 		return fmt.Errorf("keeping a response: a name has 1 to %d bytes", maxName)
+	}
+	if err := Room(v, len(body), most); err != nil {
+		return err
 	}
 	payload := append([]byte{version, byte(len(name))}, name...)
 	payload = append(payload, body...)

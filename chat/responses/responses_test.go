@@ -46,7 +46,7 @@ func TestKept(t *testing.T) {
 	ctx := t.Context()
 	large := bytes.Repeat([]byte("long "), 1<<20)
 	for name, body := range map[string][]byte{"resp_a": []byte("one"), "resp_b": large, "resp_c": {}} {
-		if err := Keep(ctx, anna, name, body, noon); err != nil {
+		if err := Keep(ctx, anna, name, body, maxBytes, noon); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := Find(ctx, anna, name); err != nil || !bytes.Equal(got, body) {
@@ -81,7 +81,7 @@ func TestKept(t *testing.T) {
 	if _, err := Find(ctx, anna, "resp_b"); !errors.Is(err, vault.ErrLocked) {
 		t.Errorf("locked: %v", err)
 	}
-	if err := Keep(ctx, anna, "resp_d", nil, noon); !errors.Is(err, vault.ErrLocked) {
+	if err := Keep(ctx, anna, "resp_d", nil, maxBytes, noon); !errors.Is(err, vault.ErrLocked) {
 		t.Errorf("locked: %v", err)
 	}
 }
@@ -89,7 +89,7 @@ func TestKept(t *testing.T) {
 func TestNames(t *testing.T) {
 	v := open(t, store(t))
 	for _, name := range []string{"", strings.Repeat("n", 256)} {
-		if err := Keep(t.Context(), v, name, nil, noon); err == nil {
+		if err := Keep(t.Context(), v, name, nil, maxBytes, noon); err == nil {
 			t.Errorf("a name of %d bytes was taken", len(name))
 		}
 		if _, err := Find(t.Context(), v, name); !errors.Is(err, ErrNone) {
@@ -128,7 +128,7 @@ func TestForeignRecord(t *testing.T) {
 // TestFixture holds the payload of version 1.
 func TestFixture(t *testing.T) {
 	v := open(t, store(t))
-	if err := Keep(t.Context(), v, "resp_fixture", []byte(`{"v":1}`), noon); err != nil {
+	if err := Keep(t.Context(), v, "resp_fixture", []byte(`{"v":1}`), maxBytes, noon); err != nil {
 		t.Fatal(err)
 	}
 	got, err := v.Read(context.Background(), place(v, "resp_fixture"))

@@ -1,6 +1,6 @@
 // Asks a server through Anthropic's own library for Node.
 import Anthropic from "@anthropic-ai/sdk";
-import { BASE, DOOR, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, TERSE, TOO_LONG, breakOff, check, drain, fits, paris, refused, that, throws } from "./checks.mjs";
+import { BASE, DOOR, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, padded, paris, refused, that, throws } from "./checks.mjs";
 
 const client = (how) => new Anthropic({ baseURL: BASE, apiKey: null, authToken: null, maxRetries: 0, timeout: 120000, ...how });
 let c = client({ apiKey: KEY });
@@ -27,7 +27,7 @@ await check("messages, streamed", async () => {
   const stream = c.messages.stream(request()).on("text", (text) => pieces.push(text));
   const end = await stream.finalMessage();
   paris(pieces.join(""));
-  that(pieces.length > 1 && end.stop_reason === "end_turn" && end.usage.output_tokens > 0, end);
+  that(pieces.length > (SHAPED ? 0 : 1) && end.stop_reason === "end_turn" && end.usage.output_tokens > 0, end);
 });
 await check("tools, called and answered", async () => {
   const a = await ask(weather, forced);
@@ -54,9 +54,18 @@ await check("models", async () => {
   that((await drain(c.models.list())).some((m) => m.id === MODEL));
   that((await c.models.retrieve(MODEL)).id === MODEL);
 });
-async function both(kind, text, more) {
+if (SHAPED) {
+  const usual = c;
+  await check("questions of one size", () => padded(async (fetch) => {
+    c = client({ apiKey: KEY, fetch });
+    await whole();
+    await drain(ask(QUESTION, { stream: true }));
+  }));
+  c = usual;
+}
+async function both(kind, text, more, streamed) {
   await throws(() => ask(text, more), kind);
-  await throws(() => drain(ask(text, { ...more, stream: true })), kind);
+  await throws(() => drain(ask(text, { ...more, stream: true })), streamed || kind);
 }
 if (DOOR === "key") {
   c = client({ authToken: KEY });
@@ -66,6 +75,6 @@ if (DOOR === "key") {
   c = client({ apiKey: KEY });
 }
 await check("error: unknown model", () => both("NotFoundError", QUESTION, { model: "no-such-model" }));
-await check("error: too long", () => both("BadRequestError", TOO_LONG));
+await check("error: too long", () => both("BadRequestError", TOO_LONG, {}, SHAPED && "APIError"));
 await check("error in the middle of a stream", () => throws(() => breakOff(ask(LONG + "anthropic node " + DOOR, { stream: true, max_tokens: 900 })), "APIError"));
 await refused("batches", () => c.messages.batches.list(), "NotFoundError");

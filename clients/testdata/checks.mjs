@@ -1,7 +1,9 @@
 // What scripts have in common: checks, each of which says one line of JSON.
 import { get } from "node:http";
+import { padding } from "./padded.mjs";
 
 export const { BASE, KEY, DOOR, MODEL, EMBEDDER, BREAKER } = process.env;
+export const SHAPED = process.env.SHAPED === "yes"; // then several words may be one piece, and failures of the engine come in the stream
 export const TERSE = "Answer the question truthfully and in few words."; // the model is very small
 export const QUESTION = "What is the capital of France?";
 export const LONG = "Tell me a very long story about a lighthouse, a storm and a ship, with many chapters. ";
@@ -62,11 +64,27 @@ export async function drain(promise) {
   return all;
 }
 
-// breakOff takes the engine's process away after the first piece, and reads on.
+// padded checks that a question which was asked by a padding fetch was taken for padded.
+export async function padded(ask) {
+  const shapes = [];
+  await ask(async (url, o) => {
+    const response = await padding(url, o);
+    shapes.push(response.headers.get("X-Abaton-Shape"));
+    return response;
+  });
+  that(shapes.length > 0 && shapes.every((shape) => shape?.endsWith("; upload=padded")), shapes);
+}
+
+// worded tells whether a piece of a stream, of any dialect, has text.
+const worded = (p) => [p.choices?.[0]?.delta?.content, p.delta?.text, p.message?.content].some((text) => typeof text === "string" && text);
+
+// breakOff takes the engine's process away after the first piece with text, and reads on.
 export async function breakOff(promise) {
-  let first = true;
-  for await (const _ of await promise) {
-    if (first) await new Promise((done, fail) => get(BREAKER, (r) => r.resume().on("end", done)).on("error", fail));
-    first = false;
+  let broken = false;
+  for await (const piece of await promise) {
+    if (!broken && worded(piece)) {
+      await new Promise((done, fail) => get(BREAKER, (r) => r.resume().on("end", done)).on("error", fail));
+      broken = true;
+    }
   }
 }

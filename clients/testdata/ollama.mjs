@@ -1,8 +1,8 @@
 // Asks a server through Ollama's own library for Node.
 import { Ollama } from "ollama";
-import { BASE, DOOR, EMBEDDER, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, TERSE, TOO_LONG, breakOff, check, drain, fits, near, paris, refused, that, throws } from "./checks.mjs";
+import { BASE, DOOR, EMBEDDER, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, near, padded, paris, refused, that, throws } from "./checks.mjs";
 
-const client = (key) => new Ollama({ host: BASE, headers: DOOR === "key" ? { Authorization: "Bearer " + key } : {} });
+const client = (key, more = {}) => new Ollama({ ...more, host: BASE, headers: DOOR === "key" ? { Authorization: "Bearer " + key } : {} });
 let c = client(KEY);
 const options = { temperature: 0, num_predict: 40 };
 const chat = (text = QUESTION, more = {}) =>
@@ -65,9 +65,18 @@ await check("list, show, ps", async () => {
   that((await c.ps()).models.some((m) => m.model.startsWith(MODEL)));
 });
 await check("version", async () => that(/^\d+\.\d+\.\d+/.test((await c.version()).version)));
-async function both(words, text, more) {
+if (SHAPED) {
+  const usual = c;
+  await check("questions of one size", () => padded(async (fetch) => {
+    c = client(KEY, { fetch });
+    paris((await chat()).message.content);
+    await drain(chat(QUESTION, { stream: true }));
+  }));
+  c = usual;
+}
+async function both(words, text, more, streamed) {
   await throws(() => chat(text, more), "ResponseError", words);
-  await throws(() => drain(chat(text, { ...more, stream: true })), "ResponseError", words);
+  await throws(() => drain(chat(text, { ...more, stream: true })), streamed || "ResponseError", words);
 }
 if (DOOR === "key") {
   c = client("abt_wrong");
@@ -75,7 +84,7 @@ if (DOOR === "key") {
   c = client(KEY);
 }
 await check("error: unknown model", () => both("no-such-model", QUESTION, { model: "no-such-model" }));
-await check("error: too long", () => both("tokens", TOO_LONG));
+await check("error: too long", () => both("tokens", TOO_LONG, {}, SHAPED && "Error"));
 await check("error in the middle of a stream", () => throws(() => breakOff(chat(LONG + "ollama node " + DOOR, { stream: true, options: { temperature: 0, num_predict: 900 } })), "Error"));
 await refused("pull", () => c.pull({ model: "llama3" }), "ResponseError", "abaton pull");
 await refused("create", () => c.create({ model: "mine", from: MODEL }), "ResponseError", "abaton pull");

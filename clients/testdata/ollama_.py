@@ -2,6 +2,7 @@
 
 import ollama
 from checks import *
+from padded import Padded
 
 c = ollama.Client(host=BASE, headers={"Authorization": "Bearer " + KEY} if DOOR == "key" else {}, timeout=120)
 ZERO = {"temperature": 0, "num_predict": 40}
@@ -91,6 +92,10 @@ check("JSON schema", schema)
 check("log probabilities", logprobs)
 check("embed, embeddings", embed)
 check("list, show, ps", models)
+if SHAPED:
+    usual, c = c, ollama.Client(host=BASE, headers={"Authorization": "Bearer " + KEY}, transport=Padded(), event_hooks={"response": [seen]}, timeout=120)
+    check("questions of one size", lambda: padded(lambda: (whole(), streamed())))
+    c = usual
 if DOOR == "key":
     right = c
     c = ollama.Client(host=BASE, headers={"Authorization": "Bearer abt_wrong"})

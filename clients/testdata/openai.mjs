@@ -1,8 +1,8 @@
 // Asks a server through OpenAI's own library for Node.
 import OpenAI from "openai";
-import { BASE, DOOR, EMBEDDER, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, TERSE, TOO_LONG, breakOff, check, drain, fits, near, paris, refused, that, throws } from "./checks.mjs";
+import { BASE, DOOR, EMBEDDER, KEY, LONG, MODEL, PLACE, QUESTION, SCHEMA, SHAPED, TERSE, TOO_LONG, breakOff, check, drain, fits, near, padded, paris, refused, that, throws } from "./checks.mjs";
 
-const client = (apiKey) => new OpenAI({ baseURL: BASE + "/v1", apiKey, maxRetries: 0, timeout: 120000 });
+const client = (apiKey, more = {}) => new OpenAI({ baseURL: BASE + "/v1", apiKey, maxRetries: 0, timeout: 120000, ...more });
 let c = client(KEY);
 const chat = (text = QUESTION, more = {}) =>
   c.chat.completions.create({
@@ -29,7 +29,7 @@ await check("chat, streamed", async () => {
   const chunks = await drain(chat(QUESTION, { stream: true, stream_options: { include_usage: true } }));
   const texts = chunks.map((x) => x.choices[0]?.delta?.content).filter(Boolean);
   paris(texts.join(""));
-  that(texts.length > 1 && chunks.findLast((x) => x.usage).usage.completion_tokens > 0, texts);
+  that(texts.length > (SHAPED ? 0 : 1) && chunks.findLast((x) => x.usage).usage.completion_tokens > 0, texts);
 });
 await check("tools, called and answered", async () => {
   const message = (await chat(weather, { tools, tool_choice: "required", max_tokens: 100 })).choices[0].message;
@@ -74,9 +74,18 @@ await check("models", async () => {
   that((await drain(c.models.list())).some((m) => m.id === MODEL));
   that((await c.models.retrieve(MODEL)).id === MODEL);
 });
-async function both(kind, text, more) {
+if (SHAPED) {
+  const usual = c;
+  await check("questions of one size", () => padded(async (fetch) => {
+    c = client(KEY, { fetch });
+    paris((await chat()).choices[0].message.content);
+    await drain(chat(QUESTION, { stream: true }));
+  }));
+  c = usual;
+}
+async function both(kind, text, more, streamed) {
   await throws(() => chat(text, more), kind);
-  await throws(() => drain(chat(text, { ...more, stream: true })), kind);
+  await throws(() => drain(chat(text, { ...more, stream: true })), streamed || kind);
 }
 if (DOOR === "key") {
   c = client("abt_wrong");
@@ -84,7 +93,7 @@ if (DOOR === "key") {
   c = client(KEY);
 }
 await check("error: unknown model", () => both("NotFoundError", QUESTION, { model: "no-such-model" }));
-await check("error: too long", () => both("BadRequestError", TOO_LONG));
+await check("error: too long", () => both("BadRequestError", TOO_LONG, {}, SHAPED && "APIError"));
 await check("error in the middle of a stream", () => throws(() => breakOff(chat(LONG + "openai node " + DOOR, { stream: true, max_tokens: 900 })), "APIError"));
 await refused("a model removed", () => c.models.delete(MODEL), "PermissionDeniedError", "abaton models rm");
 await refused("a parameter not served", () => chat(QUESTION, { logit_bias: { 50256: -100 } }), "BadRequestError", "logit_bias");

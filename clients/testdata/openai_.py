@@ -4,6 +4,7 @@ import json
 
 import openai
 from checks import *
+from padded import Padded, httpx2
 
 c = openai.OpenAI(base_url=BASE + "/v1", api_key=KEY, max_retries=0, timeout=120)
 
@@ -28,7 +29,7 @@ def streamed():
             text += chunk.choices[0].delta.content
             pieces += 1
     paris(text)
-    assert pieces > 1 and usage.completion_tokens > 0, (pieces, usage)
+    assert pieces > (0 if SHAPED else 1) and usage.completion_tokens > 0, (pieces, usage)
 
 
 TOOL = {"type": "function", "function": {"name": "weather", "description": "The weather of a city.", "parameters": PLACE}}
@@ -101,9 +102,9 @@ def models():
     assert c.models.retrieve(MODEL).id == MODEL
 
 
-def whole_and_streamed(kind, **what):
+def whole_and_streamed(kind, streamed=None, **what):
     for stream in (False, True):
-        raises(lambda: list(chat(stream=stream, **what)), kind)
+        raises(lambda: list(chat(stream=stream, **what)), streamed if stream and streamed else kind)
 
 
 check("chat", whole)
@@ -116,6 +117,10 @@ check("completions", completions)
 check("responses", responses)
 check("responses, streamed", responses_streamed)
 check("embeddings", embeddings)
+if SHAPED:
+    usual, c = c, openai.OpenAI(base_url=BASE + "/v1", api_key=KEY, http_client=httpx2.Client(transport=Padded(), event_hooks={"response": [seen]}, timeout=120))
+    check("questions of one size", lambda: padded(lambda: (whole(), streamed())))
+    c = usual
 check("models", models)
 if DOOR == "key":
     wrong = c
@@ -123,7 +128,7 @@ if DOOR == "key":
     check("error: wrong key", lambda: whole_and_streamed(openai.AuthenticationError))
     c = wrong
 check("error: unknown model", lambda: whole_and_streamed(openai.NotFoundError, model="no-such-model"))
-check("error: too long", lambda: whole_and_streamed(openai.BadRequestError, text=TOO_LONG))
+check("error: too long", lambda: whole_and_streamed(openai.BadRequestError, SHAPED and openai.APIError, text=TOO_LONG))
 check("error in the middle of a stream", lambda: raises(lambda: break_off(chat(LONG + "openai py " + DOOR, stream=True, max_tokens=900)), openai.APIError))
 refused("a model removed", lambda: c.models.delete(MODEL), openai.PermissionDeniedError, "abaton models rm")
 refused("a parameter not served", lambda: chat(logit_bias={"50256": -100}), openai.BadRequestError, "logit_bias")

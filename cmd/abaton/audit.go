@@ -131,8 +131,8 @@ func startServe(ctx context.Context, p *program) (end func(), err error) {
 	if p.cfg.Model != "" {
 		args = append(args, "--model", p.cfg.Model)
 	}
-	if p.cfg.People != ownEngine {
-		args = append(args, "--people", p.cfg.People, "--slots", strconv.Itoa(p.cfg.Slots))
+	if p.cfg.Isolation != ownEngine {
+		args = append(args, "--isolation", p.cfg.Isolation, "--slots", strconv.Itoa(p.cfg.Slots))
 	}
 	if p.cfg.AcceptUnjailed {
 		args = append(args, "--accept-unjailed-engine")

@@ -46,8 +46,10 @@ type config struct {
 	Instruction    *string  `toml:"instruction"`
 	KeepAlive      duration `toml:"keep_alive"`
 	MaxWaiting     int      `toml:"max_waiting"`
+	MaxRequests    int      `toml:"max_requests"`
 	ResumeSpace    int      `toml:"resume_space"`
-	People         string   `toml:"people"`
+	ResponseSpace  int      `toml:"response_space"`
+	Isolation      string   `toml:"isolation"`
 	Slots          int      `toml:"slots"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	Witnesses      []string `toml:"witnesses"`
@@ -56,6 +58,8 @@ type config struct {
 	Folders        folders  `toml:"folders"`
 
 	Models map[string]modelConfig `toml:"models"`
+	People map[string]ownShape    `toml:"people"` // by name or ID
+	Keys   map[string]ownShape    `toml:"keys"`   // by ID
 
 	around surroundings
 }
@@ -120,8 +124,10 @@ var settings = []setting{
 	{"instruction", "TEXT", "what a model is told before a conversation at the terminal (small models: to be truthful and brief)", func(c *config) any { return &c.Instruction }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
+	{"max_requests", "N", "requests at work at one time, half of them from one address; a shaped answer is at work until its end (256)", func(c *config) any { return &c.MaxRequests }},
 	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
-	{"people", "POLICY", "how people are kept apart: own-engine, a process for each; or pinned-slot, one process of a model for all, which needs less memory and is weaker (own-engine)", func(c *config) any { return &c.People }},
+	{"response_space", "MB", "what each vault may hold of answers that programs ask to be kept, 0 for none (1024)", func(c *config) any { return &c.ResponseSpace }},
+	{"isolation", "POLICY", "how people are kept apart: own-engine, a process for each; or pinned-slot, one process of a model for all, which needs less memory and is weaker (own-engine)", func(c *config) any { return &c.Isolation }},
 	{"slots", "N", "people that one engine answers at one time under pinned-slot (4)", func(c *config) any { return &c.Slots }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
@@ -131,7 +137,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, ResumeSpace: 2048, People: ownEngine, Slots: 4, User: "abaton",
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, MaxRequests: 256, ResumeSpace: 2048, ResponseSpace: 1024, Isolation: ownEngine, Slots: 4, User: "abaton",
 		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
@@ -306,6 +312,9 @@ func (c *config) check(origin map[string]string) error {
 			return bad(key, "off, pad, paced or sealed")
 		}
 	}
+	if where, why := c.checkOwnShapes(); why != "" {
+		return bad(where, why)
+	}
 	switch {
 	case time.Duration(c.ShapeWindow) < time.Second || time.Duration(c.ShapeWindow) > 10*time.Minute || time.Duration(c.ShapeWindow)%time.Second != 0:
 		return bad("shape_window", "whole seconds from 1s to 10m")
@@ -319,10 +328,14 @@ func (c *config) check(origin map[string]string) error {
 		return bad("keep_alive", "1s or more, or -1 for ever")
 	case c.MaxWaiting < 1 || c.MaxWaiting > 10000:
 		return bad("max_waiting", "from 1 to 10000")
+	case c.MaxRequests < 16 || c.MaxRequests > 20000:
+		return bad("max_requests", "from 16 to 20000")
+	case c.ResponseSpace < 0 || c.ResponseSpace > 1<<20:
+		return bad("response_space", "from 1 to 1048576 MB, or 0 for none")
 	case c.ResumeSpace < 0 || c.ResumeSpace > 1<<20:
 		return bad("resume_space", "from 1 to 1048576 MB, or 0 for nothing")
-	case c.People != ownEngine && c.People != pinnedSlot:
-		return bad("people", ownEngine+" or "+pinnedSlot)
+	case c.Isolation != ownEngine && c.Isolation != pinnedSlot:
+		return bad("isolation", ownEngine+" or "+pinnedSlot)
 	case c.Slots < 1 || c.Slots > 64:
 		return bad("slots", "from 1 to 64")
 	case c.User == "" || c.User == "root":

@@ -17,6 +17,7 @@ import (
 	"abaton.local/chat/resume"
 	"abaton.local/engine"
 	"abaton.local/sandbox"
+	"abaton.local/shaper"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
 )
@@ -30,9 +31,10 @@ type home struct {
 	audit  *audit.Log
 	people *vault.Directory
 	places folders
-	shape  status         // what is set about shapes
-	rooms  *rooms         // nil: no engine runs here
-	resume *resume.Keeper // of what engines had read
+	shape  status                 // what is set about shapes
+	own    map[string]shaper.Mode // of shapes, by person, where more is set for them
+	rooms  *rooms                 // nil: no engine runs here
+	resume *resume.Keeper         // of what engines had read
 
 	verifying *turns        // of each person
 	checking  chan struct{} // holds one while the store's file is read whole
@@ -317,7 +319,7 @@ func (f folders) Store() string { return filepath.Join(f.Data, "vault", "store.d
 
 // began puts on the audit log that a server starts: with which program, behind
 // which walls. Other verbs do not, for that would tell when somebody worked.
-func (h *home) began(tier sandbox.Tier, people string) error {
+func (h *home) began(tier sandbox.Tier, isolation string) error {
 	digest, err := ownDigest()
 	if err != nil {
 		return fmt.Errorf("reading this program: %w", err)
@@ -326,7 +328,7 @@ func (h *home) began(tier sandbox.Tier, people string) error {
 		{What: audit.Start, Digest: digest},
 		{What: audit.SandboxTier, Detail: tierNumber(tier)},
 	}
-	if people == pinnedSlot {
+	if isolation == pinnedSlot {
 		events = append(events, audit.Event{What: audit.EngineShared})
 	}
 	return h.audit.RecordAll(events)

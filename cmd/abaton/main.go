@@ -47,7 +47,7 @@ type action func(ctx context.Context, p *program, args []string) error
 func verbs() []verb {
 	return []verb{
 		chatVerb(), askVerb(), historyVerb(), setupVerb(), loginVerb(), lockVerb(), serveVerb(), pullVerb(), modelsVerb(),
-		vaultVerb(), keysVerb(), connectVerb(), peopleVerb(), auditVerb(), logVerb(), witnessVerb(), versionVerb(),
+		vaultVerb(), keysVerb(), connectVerb(), peopleVerb(), auditVerb(), leakVerb(), logVerb(), witnessVerb(), versionVerb(),
 	}
 }
 

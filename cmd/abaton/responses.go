@@ -12,19 +12,25 @@ import (
 )
 
 // keptResponses are the responses of whoever asks, in their own open vault.
-type keptResponses struct{ home *home }
-
-func (keptResponses) Ready(s vault.Session) error {
-	_, err := s.Vault()
-	return err
+type keptResponses struct {
+	home *home
+	most int64 // bytes of one person's
 }
 
-func (keptResponses) Keep(ctx context.Context, s vault.Session, id string, stored []byte) error {
+func (k keptResponses) Ready(s vault.Session) error {
 	v, err := s.Vault()
 	if err != nil {
 		return err
 	}
-	return responses.Keep(ctx, v, id, stored, time.Now())
+	return apiError(responses.Room(v, 0, k.most))
+}
+
+func (k keptResponses) Keep(ctx context.Context, s vault.Session, id string, stored []byte) error {
+	v, err := s.Vault()
+	if err != nil {
+		return err
+	}
+	return apiError(responses.Keep(ctx, v, id, stored, k.most, time.Now()))
 }
 
 func (keptResponses) Find(ctx context.Context, s vault.Session, id string) ([]byte, error) {
@@ -51,6 +57,9 @@ func (k keptResponses) Remove(ctx context.Context, s vault.Session, id string) e
 func apiError(err error) error {
 	if errors.Is(err, responses.ErrNone) {
 		return api.ErrNoResponse
+	}
+	if errors.Is(err, responses.ErrFull) {
+		return api.ErrFull
 	}
 	return err
 }

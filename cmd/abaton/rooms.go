@@ -18,7 +18,7 @@ import (
 )
 
 // roomSettings are the settings of every verb that may open the engine's rooms.
-var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "people", "slots", "accept_unjailed_engine"}
+var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "isolation", "slots", "accept_unjailed_engine"}
 
 // rooms are what stands behind a question, in one process.
 type rooms struct {
@@ -119,7 +119,7 @@ func (r *rooms) lockDown(p *program, open ...netip.AddrPort) error {
 		Jail: r.jail, Pack: r.pack, Shelf: r.shelf, Threads: p.cfg.Threads, ContextTokens: p.cfg.Context,
 		MaxWaiting: p.cfg.MaxWaiting, KeepAlive: keep, LinkDir: ".", Log: p.log,
 	}
-	if p.cfg.People == pinnedSlot {
+	if p.cfg.Isolation == pinnedSlot {
 		c.Slots, c.Unclean = p.cfg.Slots, r.unclean
 	}
 	if r.keeper != nil && p.cfg.ResumeSpace > 0 {

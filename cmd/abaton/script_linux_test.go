@@ -385,8 +385,8 @@ func storyEnv(ts *testscript.TestScript) []string {
 	return env
 }
 
-// httpMain is `http [--socket PATH] [--token T] [--host H] METHOD URL [BODY]`: prints the status,
-// then the body. A small curl, for machines without one.
+// httpMain is `http [--socket PATH] [--token T] [--host H] [--shape S] METHOD URL [BODY]`: prints the
+// status, the shape where there is one, then the body. A small curl, for machines without one.
 func httpMain() {
 	client := &http.Client{Timeout: time.Minute}
 	header := http.Header{"Content-Type": {"application/json"}}
@@ -402,6 +402,8 @@ func httpMain() {
 			header.Set("Authorization", "Bearer "+args[1])
 		case "--origin":
 			header.Set("Origin", args[1])
+		case "--shape":
+			header.Set("X-Abaton-Shape", args[1])
 		case "--host":
 			host = args[1]
 		}
@@ -427,6 +429,9 @@ func httpMain() {
 	}
 	defer resp.Body.Close()
 	fmt.Println(resp.Status)
+	if shape := resp.Header.Get("X-Abaton-Shape"); shape != "" {
+		fmt.Println("shape:", shape)
+	}
 	if _, err := io.Copy(os.Stdout, resp.Body); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

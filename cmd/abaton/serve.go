@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,7 +34,7 @@ func serveVerb() verb {
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
 		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
-			"shape", "lan_shape", "shape_window", "padded_uploads"}, roomSettings...),
+			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space"}, roomSettings...),
 		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
@@ -70,8 +71,17 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return err
 	}
+	shapes, err := p.cfg.shaping(h.people.Known)
+	if err != nil {
+		return err
+	}
+	h.own = shapes.People
+	most := p.cfg.MaxRequests
+	if err := enoughFiles(most); err != nil {
+		return err
+	}
 	door, err := gateway.Listen(gateway.Config{
-		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names,
+		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, MaxRequests: most, MaxPerSource: most / 2, MaxConnections: connections(most),
 		TLS: p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
@@ -90,7 +100,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
-	if err := h.began(r.jail.Tier(), p.cfg.People); err != nil {
+	if err := h.began(r.jail.Tier(), p.cfg.Isolation); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	// After everything that can fail, for tokens and claims are shown once.
@@ -99,6 +109,9 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(tell(err), door.Close())
 	}
 	announce(p, r, now, door)
+	for _, line := range p.cfg.ownShapes(p.cfg.nobodysKeys(h.keyGood)) {
+		fmt.Fprintf(p.screen.out, "            %s\n", line)
+	}
 	hide, err := showClaim(p, entry.claim)
 	entry.claim.Clear()
 	defer func() { closed = errors.Join(closed, hide()) }()
@@ -121,7 +134,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h}, Forged: forged.note, Lowered: forged.lowered, Shape: p.cfg.shaping(), Log: p.log,
+				Responses: keptResponses{h, int64(p.cfg.ResponseSpace) << 20}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
@@ -131,6 +144,25 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	})
 	if err := running.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return tell(err)
+	}
+	return nil
+}
+
+// connections is how many each listener bears where so many requests are at work
+// at one time: a quarter of it from one other machine, which is all that it may ask.
+func connections(requests int) int { return max(1024, 2*requests) }
+
+// enoughFiles refuses more connections than this process may hold open. The
+// runtime has raised the limit as far as it may.
+func enoughFiles(requests int) error {
+	const others = 512
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return tell(fmt.Errorf("max_requests: how many files may be open here cannot be learned: %w", err))
+	}
+	if need := uint64(connections(requests) + others); l.Cur < need {
+		return configError{fmt.Sprintf("max_requests: %d requests need %d open files, and this process may have %d: raise the limit (`ulimit -n`, LimitNOFILE of systemd) or set fewer",
+			requests, need, l.Cur)}
 	}
 	return nil
 }

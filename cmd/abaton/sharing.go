@@ -15,11 +15,11 @@ const (
 // sharing says where people share engines, and what that means; empty where each
 // has their own.
 func (c *config) sharing() string {
-	if c.People != pinnedSlot {
+	if c.Isolation != pinnedSlot {
 		return ""
 	}
 	return fmt.Sprintf("WARNING: they share one engine of a model, in %d pinned slots. A fault of the engine can give one of them\n"+
-		"            another's words, and conversations do not go on at once after their engine ended. Set people = %q\n"+
+		"            another's words, and conversations do not go on at once after their engine ended. Set isolation = %q\n"+
 		"            to give each person an engine of their own.", c.Slots, ownEngine)
 }
 

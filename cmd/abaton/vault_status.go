@@ -70,6 +70,9 @@ func seeVault() call[struct{}, vaultStatus] {
 		x.Kept = keptKinds(v)
 		x.Places, x.Device = h.places.places()
 		x.Network = shapeWords(h.shape)
+		if own, set := h.own[string(s.Person)]; set {
+			x.Network += "; yours, wherever you come from, at least " + own.String()
+		}
 		head := v.Head()
 		x.Changes, x.Head, x.Until = head.Seq, hex.EncodeToString(head.Sum[:8]), s.Until()
 		return x, nil

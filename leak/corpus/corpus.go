@@ -53,4 +53,5 @@ type About struct {
 	Recorded    string  `json:"recorded"` // the day
 	Temperature float64 `json:"temperature"`
 	MaxTokens   int     `json:"max_tokens"`
+	Note        string  `json:"note,omitempty"` // what else a reader of the numbers should know
 }

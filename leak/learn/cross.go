@@ -85,16 +85,20 @@ func (s Scored) Accuracy() (accuracy, majority float64) {
 	right := 0
 	for i, y := range s.Y {
 		count[y]++
-		best := 0
-		for k, v := range s.Scores[i] {
-			if v > s.Scores[i][best] {
-				best = k
-			}
-		}
-		if best == y {
+		if s.Likeliest(i) == y {
 			right++
 		}
 	}
 	n := float64(len(s.Y))
 	return float64(right) / n, float64(slices.Max(count)) / n
+}
+
+// Likeliest is the label that a row is taken for, of several the first.
+func (s Scored) Likeliest(i int) (best int) {
+	for k, v := range s.Scores[i] {
+		if v > s.Scores[i][best] {
+			best = k
+		}
+	}
+	return best
 }

@@ -83,18 +83,21 @@ func (m *neighbours) Scores(row []float64) []float64 {
 		if d >= far {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(found, d, func(n near, d float64) int {
-			if n.d <= d { // of rows equally far the earlier one stays in front
-				return -1
-			}
-			return 1
-		})
-		found = slices.Insert(found, at, near{d, i})
-		if len(found) > m.k {
-			found = found[:m.k]
-		}
+		found = nearer(found, near{d, i}, m.k)
 	}
 	return m.vote(found)
+}
+
+// nearer puts a neighbour among the k nearest, the nearest first.
+func nearer(found []near, n near, k int) []near {
+	at, _ := slices.BinarySearchFunc(found, n.d, func(n near, d float64) int {
+		if n.d <= d { // of rows equally far the earlier one stays in front
+			return -1
+		}
+		return 1
+	})
+	found = slices.Insert(found, at, n)
+	return found[:min(k, len(found))]
 }
 
 // vote weighs each neighbour by the inverse of its distance; rows that are the

@@ -1,0 +1,258 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"abaton.local/vault/internal/seal"
+)
+
+// admitted tells what a ticket lets somebody be; invitation is zero for the
+// claim. Every open ticket is compared, in constant time.
+func (d *Directory) admitted(ticket []byte) (role Role, invitation ID, err error) {
+	digest := ticketDigest(ticket)
+	now := d.config.Now()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.claim != ([32]byte{}) && subtle.ConstantTimeCompare(digest[:], d.claim[:]) == 1 {
+		return RoleOwner, ID{}, nil
+	}
+	for id, n := range d.notes {
+		if subtle.ConstantTimeCompare(digest[:], n.Digest) == 1 && now.Before(n.Expires) {
+			role, invitation = n.Role, id
+		}
+	}
+	if role == 0 {
+		return 0, ID{}, ErrTicket
+	}
+	return role, invitation, nil
+}
+
+// Newcomer is somebody who comes in for the first time.
+type Newcomer struct {
+	Ticket     []byte // the claim or an invitation
+	Name       string
+	Passphrase []byte // the caller wipes it
+	// Recovery is the code of a vault that lies in this store without a person:
+	// it came here from another machine. Empty: a new vault.
+	Recovery []byte
+	// Accept is the rollback of that vault that the person was told of and accepts.
+	Accept *RolledBack
+	// Escrow is the organisation's recipient, where the person was shown what
+	// that means and agreed. Empty: nobody else can ever open the vault.
+	Escrow string
+}
+
+// Join makes a person and gives their unlocked session. The ticket is used up
+// by it, and only by success.
+func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
+	name, err := ParseName(n.Name)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := CheckPassphrase(n.Passphrase); err != nil {
+		return Session{}, err
+	}
+	if n.Escrow != "" {
+		if _, err := parseRecipient(n.Escrow); err != nil {
+			return Session{}, err
+		}
+	}
+	// Before the passphrase is stretched: who has no ticket costs nothing.
+	// A ticket has 256 bits, so guessing needs no pause, and a pause would keep out
+	// those who were invited.
+	if _, _, err := d.admitted(n.Ticket); err != nil {
+		return Session{}, err
+	}
+	root, err := d.config.Device.arena.cell()
+	if err != nil {
+		return Session{}, err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			d.config.Device.arena.release(root)
+		}
+	}()
+	w, err := d.welcome(ctx, n, root)
+	if err != nil {
+		return Session{}, err
+	}
+
+	d.change.Lock()
+	defer d.change.Unlock()
+	role, invitation, err := d.admitted(n.Ticket) // somebody may have been faster
+	if err != nil {
+		return Session{}, err
+	}
+	if _, taken := d.find(name); taken {
+		return Session{}, ErrNameTaken
+	}
+	if w.adopted != nil {
+		if err := d.recognised(ctx, &w, n.Accept, seal.KeyAt(root)); err != nil {
+			return Session{}, err
+		}
+	}
+	if invitation != (ID{}) {
+		if err := d.onRecord(Event{What: InvitationUsed, Object: w.set.vault}); err != nil {
+			return Session{}, err
+		}
+	}
+	if err := d.onRecord(Event{What: PersonCreated, Object: w.set.vault, Detail: uint32(role)}); err != nil {
+		return Session{}, err
+	}
+	if w.adopted == nil {
+		d.heads.note(w.set.vault, Head{}) // about to be: a crash must not look like a rollback
+		if err := d.heads.write(); err != nil {
+			return Session{}, err
+		}
+	}
+	p := person{id: PersonID(w.set.vault.String()), Name: name, Role: role, State: joining, Day: d.today(), Adopts: w.adopted != nil, order: d.orders + 1}
+	if err := d.save(ctx, p); err != nil {
+		return Session{}, err
+	}
+	kept = true // enter releases root, whatever happens
+	s, err := d.lobby.enter(p.id, SlotPassphrase, root, func() (*Vault, error) { return w.open(ctx, d, root) })
+	if err == nil && w.adopted != nil {
+		err = d.Remember() // before they are one of us, for the same reason
+	}
+	if err == nil {
+		err = d.seatNewcomer(ctx, p, invitation)
+	}
+	if err != nil {
+		s.End()
+		return Session{}, errors.Join(err, d.unseat(ctx, p))
+	}
+	d.noteEntry(ctx, s, Deed{What: DeedUnlocked, Way: SlotPassphrase.String()})
+	if err := d.bindNow(); err != nil {
+		return s, err
+	}
+	return s, nil
+}
+
+// seatNewcomer makes somebody who is joining one of us, and their ticket void,
+// in one step.
+func (d *Directory) seatNewcomer(ctx context.Context, p person, invitation ID) error {
+	p.State, p.Adopts = active, false
+	put, err := p.put()
+	if err != nil {
+		return err
+	}
+	e := Edit{Put: []Put{put}}
+	if invitation != (ID{}) {
+		e.Delete = []ID{invitation}
+	}
+	if err := d.vault.Write(ctx, e); err != nil {
+		return fmt.Errorf("the directory: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.index(&p)
+	if invitation != (ID{}) {
+		delete(d.notes, invitation)
+	} else {
+		d.claim = [32]byte{}
+	}
+	return nil
+}
+
+// unseat takes back a joining that failed. A vault that was there before stays.
+func (d *Directory) unseat(ctx context.Context, p person) error {
+	if !p.Adopts {
+		return d.erase(ctx, p)
+	}
+	if err := d.vault.Write(ctx, Edit{Delete: []ID{identity(p.id)}}); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unindex(&p)
+	return nil
+}
+
+// welcome is what a newcomer's vault will be opened by.
+type welcome struct {
+	set     *slotSet
+	adopted *Shell // of a vault that was there before
+	head    Head   // as that was when it was looked at
+}
+
+// recognised holds a vault that was there before against what this machine
+// remembers of it, which may be more than nothing: the list of people was lost
+// and not the rest, or an older copy was brought here. The code's holder says
+// beforehand that it came from elsewhere, so nothing is asked where nothing is
+// known.
+func (d *Directory) recognised(ctx context.Context, w *welcome, accept *RolledBack, root *seal.Key) error {
+	open := func(m Head) (*Vault, error) {
+		return Open(ctx, d.config.Store, w.set.vault, root, Opening{Remembered: m})
+	}
+	mark, known := d.heads.of(w.set.vault)
+	var v *Vault
+	var accepted bool
+	var err error
+	if known {
+		v, accepted, err = d.openChecked(mark, known, accept, open)
+	} else {
+		v, err = open(Head{})
+	}
+	if err != nil {
+		return err
+	}
+	w.head = v.Head()
+	v.wipe() // nothing is written yet
+	if accepted {
+		return d.onRecord(Event{What: RollbackAccepted, Actor: w.set.vault, Object: w.set.vault})
+	}
+	return nil
+}
+
+// welcome prepares a newcomer's slots, with the root key in root.
+func (d *Directory) welcome(ctx context.Context, n Newcomer, root *[cellSize]byte) (w welcome, err error) {
+	if len(n.Recovery) > 0 {
+		if w, err = d.recognise(ctx, n.Recovery, root); err != nil {
+			return w, err
+		}
+		w.set = w.set.next()
+	} else {
+		rand.Read(root[:])
+		w.set = &slotSet{vault: NewID(), version: 1, generation: firstGeneration}
+	}
+	key := seal.KeyAt(root)
+	x, err := w.set.newPassphraseSlot(ctx, &d.smith, key, n.Passphrase)
+	if err != nil {
+		return w, err
+	}
+	w.set.put(x, true)
+	if n.Escrow != "" {
+		if x, err = w.set.newEscrowSlot(key, n.Escrow); err != nil {
+			return w, err
+		}
+		w.set.put(x, false)
+	}
+	return w, w.set.check()
+}
+
+// open makes the newcomer's vault, or takes over the one that was there.
+func (w welcome) open(ctx context.Context, d *Directory, root *[cellSize]byte) (*Vault, error) {
+	key := seal.KeyAt(root)
+	b := w.set.encode(d.config.Device.key, key)
+	if w.adopted == nil {
+		v, err := Create(ctx, d.config.Store, w.set.vault, key, b)
+		if err != nil {
+			return nil, fmt.Errorf("making the vault: %w", err)
+		}
+		return v, nil
+	}
+	v, err := Open(ctx, d.config.Store, w.set.vault, key, Opening{Remembered: w.head})
+	if err != nil {
+		return nil, err
+	}
+	if err := v.ReplaceSlots(ctx, b); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
