@@ -19,7 +19,7 @@ func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
 		return 0, err
 	}
 	n := 0
-	err = e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
+	err = e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, nil, func(ctx context.Context, w *worker) (bool, error) {
 		return false, e.work(ctx, w, nil, func(ctx context.Context, _ *pulse) (err error) {
 			n, err = w.count(ctx, p)
 			return err

@@ -51,15 +51,16 @@ func (e *Engine) generate(ctx context.Context, p Prompt, r *relay, yield func(De
 		return err
 	}
 	talk := e.talkOf(ctx, p)
-	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
+	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, talk, func(ctx context.Context, w *worker) (bool, error) {
 		return e.ask(ctx, w, p, talk, r, yield)
 	})
 }
 
 // persist puts a question to the worker of k, and once more to a new one where
 // the first died of it before anything was sent to the caller. Tokens is how long
-// a conversation that worker shall hold, as in Prompt.ContextTokens.
-func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens int, id [32]byte, ask func(context.Context, *worker) (sent bool, err error)) error {
+// a conversation that worker shall hold, as in Prompt.ContextTokens; talk what a new
+// one goes on from, nil for nothing.
+func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens int, id [32]byte, talk *talk, ask func(context.Context, *worker) (sent bool, err error)) error {
 	if e.crashes(id) >= maxCrashes {
 		return poison(id)
 	}
@@ -69,6 +70,8 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 	}
 	defer e.rise(s)
 	e.keepAlive(s, keep)
+	e.expects(s, talk)
+	defer e.expects(s, nil)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()

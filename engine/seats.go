@@ -19,6 +19,7 @@ type seat struct {
 	context int       // tokens that its worker can look at, in each slot; 0 before the model is known
 	most    int       // less than was thought, after the worker ran out of memory; 0 before
 	hungry  time.Time // since when it waits for memory
+	next    *talk     // that the question at hand is of; nil where nothing is kept of it
 
 	slots int     // of its worker: more than 0 where people share that
 	line  []*seat // of people who wait for a slot of its worker, the first first
@@ -203,6 +204,7 @@ func (e *Engine) begin(s *seat) *worker {
 	need := f.need(s.tokens(), copied)
 	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: need, copied: copied, shares: !copied && f.copying != models.NoCopy,
 		slots: newTable(s.slots), snapshot: s.snapshot(f, need.Cache, s.context), ready: make(chan struct{}), gone: make(chan struct{})}
+	w.next = s.next
 	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)

@@ -53,10 +53,12 @@ type worker struct {
 	slots *table // of a worker that people share, else nil; never changes
 	loan  *loan  // of one of its slots, as which somebody sees it; nil for the worker itself
 
-	snapshot  int64  // bytes set aside for one; never changes
-	talk      *talk  // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
-	forgotten int    // times that its person deleted something; guarded by Engine.mu
-	unkeep    func() // stops a snapshot on its way to its keeper; guarded by Engine.mu
+	snapshot  int64     // bytes set aside for one; never changes
+	next      *talk     // that it will be asked about first; never changes
+	ahead     *unsealed // what that goes on from; guarded by Engine.mu
+	talk      *talk     // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
+	forgotten int       // times that its person deleted something; guarded by Engine.mu
+	unkeep    func()    // stops a snapshot on its way to its keeper; guarded by Engine.mu
 
 	gone  chan struct{} // closed when the process has ended and nothing is left of it
 	fault *Fault        // set before gone: why it ended, nil when we wanted it to
@@ -100,6 +102,7 @@ func (w *worker) run(e *Engine) *Fault {
 		}
 		return fault
 	}
+	e.keepAhead(w, e.unsealAhead(w))
 	err := w.load(ctx, e.cfg.Patience)
 	if err == nil {
 		w.said.seal()
@@ -111,6 +114,9 @@ func (w *worker) run(e *Engine) *Fault {
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
+	}
+	if u := e.begun(w); u != nil {
+		u.free()
 	}
 	var last *sealing
 	if err == errDone && w.up() {
