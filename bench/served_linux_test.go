@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"abaton.local/shaper"
 )
 
@@ -28,33 +30,58 @@ func BenchmarkShapedByServe(b *testing.B) {
 		watch(b, address, os.Getenv("ABATON_BENCH_SERVED_TOKEN"))
 		return
 	}
-	const window = 60 * time.Second
-	s := serveIn(b, newHome(b), "--lan-address", "127.0.0.1:0", "--lan-shape", "sealed", "--shape-window", window.String(),
-		"--max-requests", strconv.Itoa(2*served), "--max-waiting", "1000")
-	s.ask(b, "hello", 8) // starts the worker
-	for b.Loop() {
-		cpu, memory := used(b, s.pid), rss(b, s.pid)
-		cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkShapedByServe$", "-test.benchtime=1x")
-		cmd.Env = append(os.Environ(), "ABATON_BENCH_SERVED_AT="+s.others, "ABATON_BENCH_SERVED_TOKEN="+s.token)
-		var all bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &all, &all
-		must(b, cmd.Start())
-		time.Sleep(window / 2) // all are open
-		most := rss(b, s.pid)
-		if err := cmd.Wait(); err != nil {
-			b.Fatalf("%v\n%s", err, all.String())
-		}
-		_, line, _ := strings.Cut(all.String(), "SEEN ")
-		var seen sight
-		must(b, json.NewDecoder(strings.NewReader(line)).Decode(&seen))
-		cpu = used(b, s.pid) - cpu
-		b.Logf("MEASURED %d sealed streams at once by the built server, TLS, %d of them answered with a word and %d with a failure: %d frames of %d bytes, late by %.2f ms at the median, "+
-			"%.2f ms at 99 %%, jitter of up to 5 ms in it", served, seen.Answered, served-seen.Answered, seen.Frames, shaper.FrameBytes, seen.Median, seen.P99)
-		b.Logf("MEASURED %.1f ms of a core for 1,000 frames (handshakes and checks at the door in it); %.0f KB of memory for each stream",
-			cpu.Seconds()*1e6/float64(seen.Frames), float64(most-memory)/1e3/served)
-		b.ReportMetric(seen.P99, "ms-late-p99")
-		b.ReportMetric(cpu.Seconds()*1e6/float64(seen.Frames), "ms/1000-frames")
+	for _, realTime := range []bool{false, true} {
+		b.Run(map[bool]string{false: "ordinary", true: "real time"}[realTime], func(b *testing.B) {
+			for b.Loop() {
+				byServe(b, realTime)
+			}
+		})
 	}
+}
+
+// byServe measures a server that runs as any program, or as `chrt -r 1` starts it.
+func byServe(b *testing.B, realTime bool) {
+	const window = 20 * time.Second
+	s := serveIn(b, newHome(b), "--lan-address", "127.0.0.1:0", "--lan-shape", "sealed", "--shape-window", window.String(),
+		"--max-requests", strconv.Itoa(8*served))
+	if realTime {
+		must(b, timely(s.pid, unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1}))
+	}
+	s.ask(b, "hello", 8) // starts the worker
+	for _, e := range enginesOf(s.pid) {
+		if how, err := unix.SchedGetAttr(e.pid, 0); err != nil || how.Policy != unix.SCHED_NORMAL {
+			b.Fatalf("the engine, too, runs in real time: %+v %v", how, err)
+		}
+	}
+	cpu, memory := used(b, s.pid), rss(b, s.pid)
+	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkShapedByServe$", "-test.benchtime=1x")
+	cmd.Env = append(os.Environ(), "ABATON_BENCH_SERVED_AT="+s.others, "ABATON_BENCH_SERVED_TOKEN="+s.token)
+	var all bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &all, &all
+	must(b, cmd.Start())
+	most := memory
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for err, running := error(nil), true; running; {
+		select {
+		case err = <-ended:
+			if running = false; err != nil {
+				b.Fatalf("%v\n%s", err, all.String())
+			}
+		case <-time.After(time.Second):
+			most = max(most, rss(b, s.pid))
+		}
+	}
+	_, line, _ := strings.Cut(all.String(), "SEEN ")
+	var seen sight
+	must(b, json.NewDecoder(strings.NewReader(line)).Decode(&seen))
+	cpu = used(b, s.pid) - cpu
+	b.Logf("MEASURED %d sealed streams at once by the built server, TLS, real time: %v; %d of them answered with a word and %d with a failure: %d frames of %d bytes, late by %.2f ms at the median, "+
+		"%.2f ms at 99 %%, jitter of up to 5 ms in it", served, realTime, seen.Answered, served-seen.Answered, seen.Frames, shaper.FrameBytes, seen.Median, seen.P99)
+	b.Logf("MEASURED %.1f ms of a core for 1,000 frames (handshakes and checks at the door in it); %.0f KB of memory for each stream",
+		cpu.Seconds()*1e6/float64(seen.Frames), float64(most-memory)/1e3/served)
+	b.ReportMetric(seen.P99, "ms-late-p99")
+	b.ReportMetric(cpu.Seconds()*1e6/float64(seen.Frames), "ms/1000-frames")
 }
 
 const served = 1000 // streams
@@ -70,6 +97,7 @@ func watch(b *testing.B, address, token string) {
 	const body = `{"messages":[{"role":"user","content":"hi"}],"stream":true,"max_tokens":1}`
 	request := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		address, token, len(body), body)
+	must(b, timely(os.Getpid(), unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1})) // what is measured is the server
 	var conns [served]*tls.Conn
 	for i := range conns { // first all handshakes, so that they do not delay frames
 		c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})

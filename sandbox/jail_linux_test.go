@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,6 +71,43 @@ func TestWork(t *testing.T) {
 					t.Errorf("wrote %q", got)
 				}
 			})
+		}
+	}
+}
+
+// TestNobodyRunsFirst: where the server runs in real time, or before others, what
+// is in a jail does not.
+func TestNobodyRunsFirst(t *testing.T) {
+	if os.Getuid() != 0 {
+		return // to run before others needs root
+	}
+	all := func(how unix.SchedAttr) {
+		t.Helper()
+		how.Size = unix.SizeofSchedAttr
+		tasks, err := filepath.Glob("/proc/self/task/*")
+		must(t, err)
+		for _, task := range tasks {
+			tid, _ := strconv.Atoi(filepath.Base(task))
+			if err := unix.SchedSetAttr(tid, &how, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer all(unix.SchedAttr{Policy: unix.SCHED_NORMAL})
+	for name, how := range map[string]unix.SchedAttr{
+		"in real time": {Policy: unix.SCHED_RR, Priority: 1}, "before others": {Policy: unix.SCHED_NORMAL, Nice: -10}, "after others": {Policy: unix.SCHED_NORMAL, Nice: 7},
+	} {
+		for _, tier := range allTiers {
+			j := jailAt(t, tier)
+			all(unix.SchedAttr{Policy: unix.SCHED_NORMAL}) // in real time the kernel keeps the other priority
+			all(how)
+			p := linger(t, j)
+			got, err := unix.SchedGetAttr(p.PID(), 0)
+			must(t, err)
+			if got.Policy != unix.SCHED_NORMAL || got.Nice != max(how.Nice, 0) {
+				t.Errorf("the server runs %s, tier %s: policy %d, nice %d", name, tier, got.Policy, got.Nice)
+			}
+			must(t, p.Kill())
 		}
 	}
 }

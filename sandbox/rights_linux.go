@@ -16,6 +16,10 @@ func (o order) limits(without map[layer]bool) error {
 	// machine, not a secret, so a kernel that refuses is borne.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("900"), 0)
 
+	if err := ordinary(); err != nil {
+		return fmt.Errorf("priority: %w", err)
+	}
+
 	type limit struct {
 		name  layer
 		which int
@@ -54,6 +58,26 @@ func (o order) limits(without map[layer]bool) error {
 		}
 	}
 	return nil
+}
+
+// ordinary gives up what a server may have whose answers leave at fixed moments: to
+// run in real time, or before others. What is in a jail computes without a pause.
+func ordinary() error {
+	how, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		return err
+	}
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // in real time the kernel keeps it, too
+	if err != nil {
+		return err
+	}
+	nice := 20 - raw // as the system call has it
+	realTime := how.Policy == unix.SCHED_FIFO || how.Policy == unix.SCHED_RR || how.Policy == unix.SCHED_DEADLINE
+	if !realTime && nice >= 0 {
+		return nil
+	}
+	return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: int32(max(nice, 0)),
+		Flags: how.Flags & unix.SCHED_FLAG_RESET_ON_FORK}, 0)
 }
 
 const (

@@ -34,8 +34,8 @@ var Hints = map[string]Hint{
 	"metadata":               {In: Chat, Kind: wire.Object, Why: "labels for a company's dashboard"},
 	"max_tool_calls":         {In: Responses, Kind: wire.Number, Why: "bounds tools that the server itself runs; here there are none"},
 	"reasoning_format":       {In: Chat, Kind: wire.String, Why: "reasoning always comes as reasoning_content"},
-	"timings_per_token":      {In: Chat | Completions, Kind: wire.Bool, Why: "asks for figures beside the text, which are not sent"},
-	"return_progress":        {In: Chat | Completions, Kind: wire.Bool, Why: "asks for figures beside the text, which are not sent"},
+	"timings_per_token":      {In: Chat | Completions | Responses, Kind: wire.Bool, Why: "asks for figures beside the text, which are not sent"},
+	"return_progress":        {In: Chat | Completions | Responses, Kind: wire.Bool, Why: "asks for figures beside the text, which are not sent"},
 	"max_chunks_per_doc":     {In: Rerank, Kind: wire.Number, Why: "documents are never cut into pieces"},
 
 	"id_slot":       {In: texts, Forged: true, Why: slots},

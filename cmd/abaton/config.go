@@ -124,7 +124,7 @@ var settings = []setting{
 	{"instruction", "TEXT", "what a model is told before a conversation at the terminal (small models: to be truthful and brief)", func(c *config) any { return &c.Instruction }},
 	{"keep_alive", "TIME", "how long an idle model stays in memory, -1 for ever (5m)", func(c *config) any { return &c.KeepAlive }},
 	{"max_waiting", "N", "questions that may wait for an engine (16)", func(c *config) any { return &c.MaxWaiting }},
-	{"max_requests", "N", "requests at work at one time, half of them from one address; a shaped answer is at work until its end (256)", func(c *config) any { return &c.MaxRequests }},
+	{"max_requests", "N", "requests at work at one time, an eighth of them one person's; a shaped answer is at work until its end (256)", func(c *config) any { return &c.MaxRequests }},
 	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
 	{"response_space", "MB", "what each vault may hold of answers that programs ask to be kept, 0 for none (1024)", func(c *config) any { return &c.ResponseSpace }},
 	{"isolation", "POLICY", "how people are kept apart: own-engine, a process for each; or pinned-slot, one process of a model for all, which needs less memory and is weaker (own-engine)", func(c *config) any { return &c.Isolation }},
