@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"abaton.local/api/anthropic"
 	"abaton.local/api/ollama"
@@ -20,7 +21,7 @@ func (a *API) list() ([]models.Passport, error) {
 	if err != nil {
 		a.Log.Warn("some models cannot be listed; `abaton models` says why")
 	}
-	return shelf, nil
+	return slices.DeleteFunc(shelf, func(p models.Passport) bool { return p.Role == models.Eyes }), nil // they are no model
 }
 
 func (a *API) models(x exchange) {
@@ -131,6 +132,9 @@ func (a *API) ollamaShow(x exchange) {
 		return
 	}
 	can := []string{ollama.Completes, ollama.CallsTool}
+	if !p.Projector.IsZero() {
+		can = append(can, ollama.Sees)
+	}
 	if p.Role == embedRole {
 		can = []string{ollama.Embeds}
 	}

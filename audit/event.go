@@ -57,6 +57,8 @@ const (
 	EngineForged         What = 29 // Detail: the caller's code of the field
 	PersonRenamed        What = 30
 	ShapeRefused         What = 31
+	EngineShared         What = 34 // people share engines, each in a slot of their own
+	SlotNotEmptied       What = 35 // such an engine was ended, for it did not forget what somebody had said
 )
 
 // Result is how it ended.
@@ -145,6 +147,8 @@ var rules = [...]rule{
 	EngineForged:         {name: "forged engine field", detail: 255},
 	PersonRenamed:        {name: "person renamed"},
 	ShapeRefused:         {name: "shape refused"},
+	EngineShared:         {name: "people share engines"},
+	SlotNotEmptied:       {name: "shared engine did not forget"},
 }
 
 var (
@@ -155,11 +159,14 @@ var (
 // String is the event in words. One that this program does not know has its
 // number.
 func (w What) String() string {
-	if int(w) < len(rules) && w != 0 {
+	if w.known() {
 		return rules[w].name
 	}
 	return fmt.Sprintf("event %d", uint8(w))
 }
+
+// known tells whether the table has w.
+func (w What) known() bool { return int(w) < len(rules) && rules[w].name != "" }
 
 // MarshalText writes the event as String does.
 func (w What) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
@@ -191,7 +198,7 @@ func (r Result) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // check refuses what the table does not allow.
 func (e Event) check() error {
-	if e.What == 0 || int(e.What) >= len(rules) {
+	if !e.What.known() {
 		return fmt.Errorf("audit: no event has the number %d", uint8(e.What))
 	}
 	switch r := rules[e.What]; {

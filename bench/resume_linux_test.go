@@ -32,7 +32,11 @@ func TestMain(m *testing.M) {
 // time to the first text of the answer, with the engine's start; the snapshot is
 // unsealed from a vault on a disk. Promise: at least 20 times faster.
 func BenchmarkResume(b *testing.B) {
-	const rounds, tokens = 3, 4000
+	const tokens = 4000
+	rounds := 3
+	if testing.Short() {
+		rounds = 1
+	}
 	h := resumeRooms(b)
 	var read, resumed, sealed []float64
 	var size int64

@@ -166,6 +166,10 @@ func (a *Answerer) find(name string) (models.Passport, error) {
 		return a.shelf.Default()
 	}
 	p, err := a.shelf.Find(name)
+	if err == nil && p.Role == models.Eyes {
+		err = &engine.Fault{Kind: engine.BadRequest, What: "This file makes tokens of pictures, for a model, and does not answer.",
+			Do: "Name a model that chats: `abaton models` lists those on this machine.", Detail: "model"}
+	}
 	if err == nil && (p.Role == "embed" || p.Role == "rank") {
 		err = &engine.Fault{Kind: engine.BadRequest, What: "This model gives numbers for texts and does not answer.",
 			Do: "Name a model that chats: `abaton models` lists those on this machine.", Detail: "model"}

@@ -67,7 +67,7 @@ func (s *scrubber) scaffold(ctx context.Context, p Prompt) (map[int]int, error) 
 		return nil, err
 	}
 	harmless := s.seen(script.harmless())
-	body, err := encodeChat(harmless.Messages, shaping(harmless.Options))
+	body, err := encodeChat(blind(harmless.Messages), shaping(harmless.Options), steering{})
 	if err != nil {
 		return nil, err
 	}

@@ -12,16 +12,17 @@ import (
 
 // facts are what a model's engines need. They are guarded by Engine.mu.
 type facts struct {
-	shape   models.Shape
-	size    int64
-	copying models.Copying
-	saved   int64 // most that a snapshot may have, in bytes
-	rest    int64 // most that was seen beside keys, values and a copy of the weights, in bytes; 0 before
+	shape     models.Shape
+	size      int64
+	copying   models.Copying
+	projector int64 // bytes of the file by which it sees; 0 for a model that does not
+	saved     int64 // most that a snapshot may have, in bytes
+	rest      int64 // most that was seen beside keys, values and a copy of the weights, in bytes; 0 before
 }
 
 // need is that of a worker, copied if it has the weights for itself.
 func (f *facts) need(context int, copied bool) models.Need {
-	n := models.Fit(f.shape, f.size, models.Setup{Context: context, Batch: batch, Copied: copied})
+	n := models.Fit(f.shape, f.size, models.Setup{Context: context, Batch: batch, Copied: copied, Projector: f.projector})
 	if f.rest > 0 {
 		n.Rest = f.rest + f.rest/10
 		if copied {
@@ -60,10 +61,18 @@ func (e *Engine) know(d models.Digest) error {
 	if err != nil {
 		return noModel(err)
 	}
+	f := &facts{shape: shape, size: passport.Size, copying: models.CopyingOf(passport.Quantisation, runtime.GOARCH), saved: e.cfg.Snapshots}
+	eyes, err := e.projector(passport)
+	if err != nil {
+		return noModel(err)
+	}
+	if eyes != nil {
+		f.projector, f.saved = eyes.Size, 0 // what of a conversation with pictures a snapshot holds is not known
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[d] == nil {
-		e.facts[d] = &facts{shape: shape, size: passport.Size, copying: models.CopyingOf(passport.Quantisation, runtime.GOARCH), saved: e.cfg.Snapshots}
+		e.facts[d] = f
 	}
 	return nil
 }
@@ -84,9 +93,9 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	if living && want <= s.worker.context {
 		return nil
 	}
-	tokens := max(e.usual(f), s.context, want)
+	tokens := max(e.usualOf(s, f), s.context, want)
 	// Who wants a little more with each question shall not get a new worker each time.
-	if more := s.context + s.context/2; living && want < more && e.bears(f, more) {
+	if more := s.context + s.context/2; living && want < more && e.bears(s, f, more) {
 		tokens = more
 	}
 	if s.most > 0 {
@@ -98,7 +107,7 @@ func (e *Engine) fit(s *seat, want int) *Fault {
 	if own := f.shape.ContextLength; own > 0 && uint64(tokens) > own {
 		tokens = int(own)
 	}
-	for !e.bears(f, tokens) {
+	for !e.bears(s, f, tokens) {
 		if tokens/2 < leastContext {
 			return noRoom(f.need(tokens, false), e.cfg.Memory)
 		}
@@ -123,10 +132,18 @@ func (e *Engine) usual(f *facts) int {
 	return tokens
 }
 
-// bears tells whether a worker with so many tokens fits this machine at all.
-func (e *Engine) bears(f *facts, tokens int) bool {
-	n := f.need(tokens, false)
-	return n.Private()+n.Weights+f.snapshot(n.Cache, tokens) <= e.cfg.Memory
+// usualOf is usual for each slot of s.
+func (e *Engine) usualOf(s *seat, f *facts) int {
+	if s.slots == 0 || e.cfg.ContextTokens > 0 {
+		return e.usual(f)
+	}
+	return min(e.usual(f), models.FitContext(f.shape, e.cfg.Memory/int64(s.slots)))
+}
+
+// bears tells whether a worker of s with so many tokens fits this machine at all.
+func (e *Engine) bears(s *seat, f *facts, tokens int) bool {
+	n := f.need(tokens*max(1, s.slots), false)
+	return n.Private()+n.Weights+s.snapshot(f, n.Cache, tokens) <= e.cfg.Memory
 }
 
 // widest is about the most tokens that fit, of which low do and high do not.
@@ -135,7 +152,7 @@ func (e *Engine) widest(s *seat, f *facts, low, high int) int {
 		return s.most
 	}
 	for high-low > 256 {
-		if mid := low + (high-low)/2; e.bears(f, mid) {
+		if mid := low + (high-low)/2; e.bears(s, f, mid) {
 			low = mid
 		} else {
 			high = mid
@@ -179,9 +196,9 @@ func (e *Engine) usedBut(s *seat, but func(*worker) bool) (bytes int64, workers 
 	}
 	if s != nil {
 		f := e.facts[s.key.model]
-		n := f.need(s.context, false)
+		n := f.need(s.tokens(), false)
 		count(s.key.model, n)
-		snapshot = max(snapshot, f.snapshot(n.Cache, s.context))
+		snapshot = max(snapshot, s.snapshot(f, n.Cache, s.context))
 	}
 	bytes += snapshot
 	for _, w := range weights {
@@ -210,7 +227,7 @@ func (e *Engine) copies(s *seat) bool {
 		return false
 	}
 	bytes, _ := e.used(s, false) // with s, not copied
-	n := f.need(s.context, true)
+	n := f.need(s.tokens(), true)
 	return bytes+n.Weights+n.Private() <= e.cfg.Memory
 }
 
@@ -218,7 +235,7 @@ func (e *Engine) copies(s *seat) bool {
 // workers holds after an answer.
 func (e *Engine) measured(w *worker) {
 	if held, ok := privateMemory(w.proc.PID()); ok {
-		e.holds(w, held)
+		e.holds(w.process(), held)
 	}
 }
 
@@ -230,16 +247,16 @@ func (e *Engine) holds(w *worker, held int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.facts[w.key.model]
-	rest := held - f.need(w.context, false).Cache
+	rest := held - f.need(w.tokens(), false).Cache
 	if w.copied {
 		rest -= f.size
 	}
 	if rest <= 0 {
 		return
 	}
-	guess := (&facts{shape: f.shape, size: f.size}).need(w.context, false)
+	guess := (&facts{shape: f.shape, size: f.size, projector: f.projector}).need(w.tokens(), false)
 	f.rest = max(f.rest, min(rest, 2*guess.Rest))
-	n := f.need(w.context, w.copied)
+	n := f.need(w.tokens(), w.copied)
 	whole := rest + rest/10
 	if w.copied {
 		whole += f.size

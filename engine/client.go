@@ -47,15 +47,15 @@ func (c *client) healthy(ctx context.Context) (bool, error) {
 
 // alive asks the thread that computes, not the one that speaks HTTP: /slots is
 // answered from the queue of inference tasks.
-func (c *client) alive(ctx context.Context) error {
+func (c *client) alive(ctx context.Context, slots int) error {
 	var v []struct {
 		ID *int `json:"id"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/slots", nil, &v); err != nil {
 		return err
 	}
-	if len(v) != 1 || v[0].ID == nil {
-		return &badReply{"another number of slots than one"}
+	if len(v) != slots || v[0].ID == nil {
+		return &badReply{"another number of slots than it has"}
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (c *client) split(ctx context.Context, s splitting, v any) error {
 
 // prompt gives the text that the model's template makes of a conversation and its tools.
 func (c *client) prompt(ctx context.Context, p Prompt) (string, error) {
-	body, err := encodeChat(p.Messages, shaping(p.Options))
+	body, err := encodeChat(blind(p.Messages), shaping(p.Options), steering{})
 	if err != nil {
 		return "", err
 	}
@@ -135,7 +135,8 @@ func (c *client) template(ctx context.Context, body []byte) (string, error) {
 type properties struct {
 	Template string `json:"chat_template"`
 	ForTools string `json:"chat_template_tool_use"`
-	Can      *struct {
+	eyes
+	Can *struct {
 		Tools bool `json:"supports_tools"`
 		Calls bool `json:"supports_tool_calls"`
 	} `json:"chat_template_caps"`

@@ -10,12 +10,16 @@ func (e *Engine) Count(ctx context.Context, p Prompt) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	p, err = e.look(ctx, p)
+	if err != nil {
+		return 0, err
+	}
 	id, err := e.fingerprint(p)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	err = e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
+	err = e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, nil, func(ctx context.Context, w *worker) (bool, error) {
 		return false, e.work(ctx, w, nil, func(ctx context.Context, _ *pulse) (err error) {
 			n, err = w.count(ctx, p)
 			return err
@@ -33,6 +37,13 @@ func (w *worker) count(ctx context.Context, p Prompt) (int, error) {
 	}
 	if p, _, err = w.scrub.clean(ctx, p); err != nil {
 		return 0, err
+	}
+	if p.sees() {
+		body, err := encodeChat(p.Messages, p.Options, steering{})
+		if err != nil {
+			return 0, err
+		}
+		return w.client.counted(ctx, body)
 	}
 	text := p.Text
 	if text == "" {

@@ -53,6 +53,8 @@ type stream struct {
 	finish Finish
 	usage  *Usage
 	kept   func() (step, error) // what came right behind a piece
+	known  *int                 // tokens that the engine may know before it reads; nil where that is of no matter, and when it said so
+	told   bool                 // it said how many it knew
 }
 
 // newStream reads from r at most what a context of so many tokens can make: an
@@ -185,6 +187,9 @@ type chunk struct {
 			Content []probChunk `json:"content"`
 		} `json:"logprobs"`
 	} `json:"choices"`
+	Progress *struct {
+		Known *int `json:"cache"`
+	} `json:"prompt_progress"`
 	Usage *struct {
 		Prompt *int64 `json:"prompt_tokens"`
 		Answer *int64 `json:"completion_tokens"`
@@ -203,6 +208,12 @@ func (s *stream) event(data []byte) (step, error) {
 	}
 	if c.Object != s.object || len(c.Choices) > 1 {
 		return step{}, &badReply{"an event of another kind"}
+	}
+	if s.known != nil && c.Progress != nil {
+		if n := c.Progress.Known; n == nil || *n < 0 || *n > *s.known {
+			return step{}, &badReply{"a slot that knows what its owner did not say"}
+		}
+		s.told = true
 	}
 	if c.Usage != nil {
 		u := c.Usage
@@ -251,6 +262,9 @@ func (s *stream) event(data []byte) (step, error) {
 		}
 		d.Calls = append(d.Calls, rest...)
 		s.finish = Finish(*choice.Finish)
+	}
+	if s.known != nil && !s.told && !(step{piece: d}).empty() {
+		return step{}, &badReply{"an answer before it said what its slot knew"}
 	}
 	return step{piece: d}, nil
 }

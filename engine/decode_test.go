@@ -210,7 +210,7 @@ func TestHostileReplies(t *testing.T) {
 		"cut short":      "HTTP/1.1 200 OK\r\n" + json + "Content-Length: 100\r\n\r\n[",
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := hostile(t, reply).alive(t.Context())
+			err := hostile(t, reply).alive(t.Context(), 1)
 			if err == nil || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v", err)
 			}
@@ -225,7 +225,7 @@ func TestHostileReplies(t *testing.T) {
 	if f := faultOf(t, refusedBy(e), TooLong); !strings.Contains(f.What, "9031") || !strings.Contains(f.What, "2048") || strings.Contains(f.Error(), "secret") {
 		t.Errorf("%v", f)
 	}
-	if err := hostile(t, answer("200 OK", json, `[{"id":0}]`)).alive(t.Context()); err != nil {
+	if err := hostile(t, answer("200 OK", json, `[{"id":0}]`)).alive(t.Context(), 1); err != nil {
 		t.Errorf("the control: %v", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestHostileReplies(t *testing.T) {
 func BenchmarkEncode(b *testing.B) {
 	messages := []Message{{Role: System, Content: "You are helpful."}, {Role: User, Content: strings.Repeat("What is the capital of France? ", 30)}}
 	for b.Loop() {
-		if _, err := encodeChat(messages, Options{MaxTokens: 256, Temperature: new(0.7)}); err != nil {
+		if _, err := encodeChat(messages, Options{MaxTokens: 256, Temperature: new(0.7)}, steering{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -70,7 +70,7 @@ type templateWords struct {
 
 type chatMessage struct {
 	Role      Role       `json:"role"`
-	Content   string     `json:"content"`
+	Content   content    `json:"content"`
 	Reasoning string     `json:"reasoning_content,omitempty"`
 	Calls     []chatCall `json:"tool_calls,omitempty"`
 	Name      string     `json:"name,omitempty"` // of the tool that a result is of
@@ -112,9 +112,16 @@ type jsonSchema struct {
 	Schema json.RawMessage `json:"schema"` // its order of properties is the order of the answer
 }
 
-func newRequest(o Options) request {
+// steering is where a question goes in the engine: to which slot, and whether all
+// of it must be read anew there. No request of anybody can say so.
+type steering struct {
+	slot int
+	anew bool
+}
+
+func newRequest(o Options, to steering) request {
 	r := request{
-		Stream: true, StreamOptions: streamOptions{IncludeUsage: true}, ReturnProgress: true, CachePrompt: true,
+		Stream: true, StreamOptions: streamOptions{IncludeUsage: true}, ReturnProgress: true, Slot: to.slot, CachePrompt: !to.anew,
 		MaxTokens: o.MaxTokens, Temperature: o.Temperature, TopP: o.TopP, TopK: o.TopK, MinP: o.MinP, TypicalP: o.TypicalP,
 		FrequencyPenalty: o.FrequencyPenalty, PresencePenalty: o.PresencePenalty,
 		RepeatPenalty: o.RepeatPenalty, RepeatLast: o.RepeatLast, Seed: o.Seed, Stop: o.Stop,
@@ -126,11 +133,11 @@ func newRequest(o Options) request {
 }
 
 // encodeChat builds the body for the conversation of a checked prompt.
-func encodeChat(messages []Message, o Options) ([]byte, error) {
-	r := chatRequest{request: newRequest(o), Messages: make([]chatMessage, len(messages)), ReasoningFormat: "deepseek"}
+func encodeChat(messages []Message, o Options, to steering) ([]byte, error) {
+	r := chatRequest{request: newRequest(o, to), Messages: make([]chatMessage, len(messages)), ReasoningFormat: "deepseek"}
 	names := map[string]string{} // of tools, by call
 	for i, m := range messages {
-		c := chatMessage{Role: m.Role, Content: m.Content, Reasoning: m.Reasoning}
+		c := chatMessage{Role: m.Role, Content: content{m.Content, m.Images}, Reasoning: m.Reasoning}
 		if m.Role == FromTool {
 			c.CallID, c.Name = callID(m.CallID), names[m.CallID]
 		}
@@ -187,8 +194,8 @@ func (r *chatRequest) tools(o Options) {
 }
 
 // encodeText builds the body for a text that is continued as it stands.
-func encodeText(text string, o Options) ([]byte, error) {
-	r := textRequest{request: newRequest(o), Prompt: text}
+func encodeText(text string, o Options, to steering) ([]byte, error) {
+	r := textRequest{request: newRequest(o, to), Prompt: text}
 	switch {
 	case o.JSONSchema != nil:
 		r.Schema = &jsonObject{o.JSONSchema}

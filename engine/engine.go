@@ -36,7 +36,8 @@ type Message struct {
 	CallID    string  // in what a tool gave back: the call that it answers
 }
 
-// Image is a picture that was decoded and encoded anew by us, in the jail.
+// Image is a picture: as a program sent it, until [Engine.Generate] has decoded and
+// encoded it anew, in the jail.
 type Image struct {
 	PNG []byte
 }

@@ -39,7 +39,8 @@ type Fault struct {
 
 	Tokens, Window int // of TooLong: what the prompt has, with room for the answer, and what the model can look at
 
-	err error // of another room, where one is the reason
+	err   error // of another room, where one is the reason
+	retry bool  // the question has nothing to do with it: it may be asked once more
 }
 
 func (f *Fault) Error() string { return f.What + " " + f.Do }
@@ -50,7 +51,7 @@ func (f *Fault) Unwrap() error { return f.err }
 // again tells whether the same question may be asked once more by ourselves: a
 // generation has no effects but its answer.
 func (f *Fault) again() bool {
-	return f.Kind == Crashed || f.Kind == Hung || f.Kind == NoMemory
+	return f.Kind == Crashed || f.Kind == Hung || f.Kind == NoMemory || f.retry
 }
 
 // suspicious tells whether the question itself can be the reason.
@@ -141,6 +142,10 @@ func circuitOpen(n int, wait time.Duration) *Fault {
 
 func badly(why string) *Fault {
 	return &Fault{Kind: BadReply, What: "The engine said something that is not its protocol, and was ended.", Do: "Ask again; if it happens again, choose another model.", Detail: why}
+}
+
+func unclean() *Fault {
+	return &Fault{Kind: BadReply, What: "The engine that people share here did not forget what somebody else had said, and was ended.", Do: "Ask again; if it happens again, tell whoever runs abaton to give each person an engine of their own.", Detail: "a slot was not emptied", retry: true}
 }
 
 // refusedBy is the engine's own refusal of a request.

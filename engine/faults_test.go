@@ -38,8 +38,8 @@ func (j *journal) log() *slog.Logger { return slog.New(slog.NewTextHandler(j, ni
 // ends it (llama.cpp issue 26600). No caller can send one; these tests do.
 const deadly = "crash"
 
-func encodeDeadly(messages []Message, o Options) ([]byte, error) {
-	body, err := encodeChat(messages, o)
+func encodeDeadly(messages []Message, o Options, to steering) ([]byte, error) {
+	body, err := encodeChat(messages, o, to)
 	if err != nil || !strings.Contains(messages[len(messages)-1].Content, deadly) {
 		return body, err
 	}
@@ -104,8 +104,8 @@ func TestLastWordsAreNotLogged(t *testing.T) {
 	e, ask := startTiny(t, nil, func(c *Config) { c.Log = log.log() })
 	const canary = "/canary-anna.cpp:123: x"
 	printed := 0
-	e.encode = func(m []Message, o Options) ([]byte, error) {
-		body, err := encodeChat([]Message{{Role: User, Content: "bado"}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)})
+	e.encode = func(m []Message, o Options, to steering) ([]byte, error) {
+		body, err := encodeChat([]Message{{Role: User, Content: "bado"}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)}, steering{})
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func TestLastWordsAreNotLogged(t *testing.T) {
 		if w.said.held >= len(canary) {
 			printed++
 		}
-		return encodeDeadly([]Message{{Role: User, Content: deadly}}, o)
+		return encodeDeadly([]Message{{Role: User, Content: deadly}}, o, steering{})
 	}
 	_, _, err := collect(t.Context(), e, ask("bado", 4))
 	f := faultOf(t, err, Poison)
@@ -137,11 +137,11 @@ func TestLastWordsAreNotLogged(t *testing.T) {
 func TestCrashIsRetried(t *testing.T) {
 	e, ask := startTiny(t, nil, nil)
 	tries := 0
-	e.encode = func(m []Message, o Options) ([]byte, error) {
+	e.encode = func(m []Message, o Options, to steering) ([]byte, error) {
 		if tries++; tries == 1 {
-			return encodeDeadly([]Message{{Role: User, Content: deadly}}, o)
+			return encodeDeadly([]Message{{Role: User, Content: deadly}}, o, steering{})
 		}
-		return encodeChat(m, o)
+		return encodeChat(m, o, to)
 	}
 	text, _, err := collect(t.Context(), e, ask("bado", 4))
 	if err != nil || text == "" || tries != 2 {
@@ -157,7 +157,7 @@ func TestCrashAfterText(t *testing.T) {
 	for d, derr := range e.Generate(t.Context(), p) {
 		text, err = text+d.Text, derr
 		if derr == nil && text == d.Text { // once
-			body, eerr := encodeDeadly([]Message{{Role: User, Content: deadly}}, Options{})
+			body, eerr := encodeDeadly([]Message{{Role: User, Content: deadly}}, Options{}, steering{})
 			if eerr != nil {
 				t.Fatal(eerr)
 			}

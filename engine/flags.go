@@ -17,13 +17,15 @@ const (
 // no way for a user to add one. What is not here stays at its default of off:
 // tools, MCP, RPC, UI, router, sleep, metrics, POST /props, log files.
 type flags struct {
-	Context     int           // -c: tokens
+	Context     int           // -c: tokens, of all slots together
+	Slots       int           // -np
 	Threads     int           // -t and -tb: threads that compute
-	HTTPThreads int           // --threads-http: one generation, one probe, and two for tokens
+	HTTPThreads int           // --threads-http: a probe, and for each slot one generation and two for tokens
 	Timeout     time.Duration // --timeout: of reads and writes
 	Batch       int           // -b and -ub: tokens computed in one go
 	Kind        kind          // --embedding or --reranking, or an answering one
 	Shares      bool          // --no-repack: weights are read where the file is mapped, not copied into another order
+	Sees        bool          // --mmproj
 	extra       []string      // for tests of faults: no caller can reach it
 }
 
@@ -40,13 +42,16 @@ func (f flags) args(at func(string) string) []string {
 		"--cache-ram", "0", "--no-cache-idle-slots", "-sps", "0", "--no-kv-unified",
 		"--ctx-checkpoints", "2", // of models with a sliding window; 32 would not fit the memory limit
 		"--no-context-shift",
-		"-np", "1", "-c", strconv.Itoa(f.Context),
+		"-np", strconv.Itoa(f.Slots), "-c", strconv.Itoa(f.Context),
 		"-b", strconv.Itoa(f.Batch), "-ub", strconv.Itoa(f.Batch), // a sign of life, and a chance to stop, after each
 		"-t", strconv.Itoa(f.Threads), "-tb", strconv.Itoa(f.Threads),
 		"--threads-http", strconv.Itoa(f.HTTPThreads),
 		"--timeout", strconv.Itoa(int(f.Timeout.Seconds())),
 		"--log-verbosity", "1", "--log-colors", "off", // errors alone, for the reason why a model was refused
 		"--load-mode", "mmap",
+	}
+	if f.Sees {
+		list = append(list, "--mmproj", at(projectorInside))
 	}
 	if f.Shares {
 		list = append(list, "--no-repack")

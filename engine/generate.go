@@ -42,20 +42,25 @@ func (e *Engine) generate(ctx context.Context, p Prompt, r *relay, yield func(De
 	if err != nil {
 		return err
 	}
+	p, err = e.look(ctx, p)
+	if err != nil {
+		return err
+	}
 	id, err := e.fingerprint(p)
 	if err != nil {
 		return err
 	}
 	talk := e.talkOf(ctx, p)
-	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, func(ctx context.Context, w *worker) (bool, error) {
+	return e.persist(ctx, key{model: p.Model, person: p.Person}, p.KeepAlive, p.ContextTokens, id, talk, func(ctx context.Context, w *worker) (bool, error) {
 		return e.ask(ctx, w, p, talk, r, yield)
 	})
 }
 
 // persist puts a question to the worker of k, and once more to a new one where
 // the first died of it before anything was sent to the caller. Tokens is how long
-// a conversation that worker shall hold, as in Prompt.ContextTokens.
-func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens int, id [32]byte, ask func(context.Context, *worker) (sent bool, err error)) error {
+// a conversation that worker shall hold, as in Prompt.ContextTokens; talk what a new
+// one goes on from, nil for nothing.
+func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens int, id [32]byte, talk *talk, ask func(context.Context, *worker) (sent bool, err error)) error {
 	if e.crashes(id) >= maxCrashes {
 		return poison(id)
 	}
@@ -65,15 +70,18 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 	}
 	defer e.rise(s)
 	e.keepAlive(s, keep)
+	e.expects(s, talk)
+	defer e.expects(s, nil)
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	for again := true; ; again = false {
 		sent := false
-		w, err := e.worker(staying, s, tokens)
+		w, release, err := e.seated(staying, s, tokens)
 		asked := err == nil
 		if asked {
 			sent, err = ask(ctx, w)
+			release()
 		}
 		if err == nil || errors.Is(err, errLeft) {
 			return err
@@ -102,8 +110,8 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 // it does, and is watched. pulse is for what it is waited for, r for who reads
 // what it says piece by piece; nil where nobody does.
 func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx context.Context, pulse *pulse) error) error {
-	turn := e.turns.join(w.proc, w.key.person)
-	defer turn.leave()
+	turn, leave := e.join(w)
+	defer leave()
 	r.holds(turn)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -147,6 +155,7 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, r *re
 			if step.done {
 				e.measured(w) // before the caller hears of the end, for then it leaves
 				u := step.piece.Usage
+				e.lentHeard(w, u)
 				e.heard(w, talk, u.PromptTokens+u.AnswerTokens, forgotten)
 			}
 			if !yield(step.piece) {
@@ -179,16 +188,22 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 	if need := tokens + p.room(w.context); need >= w.context {
 		return nil, nil, 0, tooLong(int64(need), int64(w.context))
 	}
+	to := e.lentBegins(w)
 	var body []byte
 	send := w.client.chat
 	if p.Text != "" {
 		send = w.client.text
-		body, err = encodeText(p.Text, p.Options)
+		body, err = encodeText(p.Text, p.Options, to)
 	} else {
-		body, err = e.encode(p.Messages, p.Options)
+		body, err = e.encode(p.Messages, p.Options, to)
 	}
 	if err != nil {
 		return nil, nil, 0, err
+	}
+	if p.sees() {
+		if tokens, err = w.sized(ctx, p, body); err != nil {
+			return nil, nil, 0, err
+		}
 	}
 	pulse.wait(min(tokens, batch))
 	reply, err := send(ctx, body)
@@ -196,6 +211,7 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 		return nil, nil, 0, err
 	}
 	events := newStream(reply, w.context, p)
+	events.known = w.mayKnow()
 	if generic != nil {
 		generic.from = events
 		return reply, generic, tokens, nil
@@ -236,12 +252,12 @@ func (w *worker) broke(ctx context.Context, err error) error {
 	w.stop(errBadReply)
 	<-w.gone
 	switch {
-	case w.fault == nil:
+	case w.process().fault == nil:
 		return closing()
-	case w.fault.Kind == BadReply && protocol:
+	case w.process().fault.Kind == BadReply && protocol && !w.process().fault.retry:
 		return badly(bad.why)
 	}
-	return w.fault
+	return w.process().fault
 }
 
 // goneWithin is how long a process may take to end after its socket closed.
@@ -267,7 +283,7 @@ func (e *Engine) Load(ctx context.Context, p Prompt) error {
 	staying, cancel := context.WithCancel(stay)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	_, err = e.worker(staying, s, p.ContextTokens)
+	err = e.load(staying, s, p.ContextTokens)
 	switch {
 	case err == nil:
 		return nil
@@ -290,14 +306,16 @@ type WorkerInfo struct {
 	Until   time.Time // when it ends if nobody asks
 }
 
-// Workers lists the processes that run now.
+// Workers lists the processes that run now: one that people share once for each of them who has a slot
+// of it, and as nobody's if none has.
 func (e *Engine) Workers() []WorkerInfo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var infos []WorkerInfo
 	for _, s := range e.seats {
 		if w := s.worker; w != nil && w.up() {
-			infos = append(infos, WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, until(s)})
+			info := WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, until(s)}
+			infos = append(infos, w.slots.asOwned(info)...)
 		}
 	}
 	return infos

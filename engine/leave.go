@@ -15,6 +15,7 @@ func (e *Engine) Leave(person Person) {
 		}
 	}
 	for k, s := range e.seats {
+		e.leaveShared(s, person)
 		if k.person != person {
 			continue
 		}

@@ -71,7 +71,7 @@ func (e *Engine) mean(ctx context.Context, m Meaning, k kind, do func(context.Co
 	if err := m.check(); err != nil {
 		return err
 	}
-	return e.persist(ctx, key{model: m.Model, person: m.Person, kind: k}, nil, 0, e.fingerprintOf(m, k), func(ctx context.Context, w *worker) (bool, error) {
+	return e.persist(ctx, key{model: m.Model, person: m.Person, kind: k}, nil, 0, e.fingerprintOf(m, k), nil, func(ctx context.Context, w *worker) (bool, error) {
 		return false, e.work(ctx, w, nil, func(ctx context.Context, pulse *pulse) error { return do(ctx, w, pulse) })
 	})
 }

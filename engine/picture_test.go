@@ -214,7 +214,7 @@ func TestHostilePictures(t *testing.T) {
 		"text":                {[]byte("hello"), pictureUnknown},
 		"base64":              {[]byte("iVBORw0KGgoAAAANSUhEUg"), pictureUnknown},
 		"svg":                 {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>`), pictureUnknown},
-		"webp":                {[]byte("RIFF\x00\x00\x00\x00WEBPVP8 "), pictureUnknown},
+		"webp":                {[]byte("RIFF\x00\x00\x00\x00WEBPVP8 "), pictureWebP},
 		"bomb":                {pngOf("IHDR", sized(50000, 50000), "IDAT", deflated(1<<20), "IEND", []byte{}), pictureTooLarge},
 		"bomb of a gif":       {hugeGIF, pictureTooLarge},
 		"bomb of a jpeg":      {hugeJPEG, pictureTooLarge},

@@ -20,6 +20,7 @@ const (
 	pictureTooLarge
 	pictureMoves
 	pictureUnknown
+	pictureWebP
 )
 
 var pictureRefusals = map[int]string{
@@ -27,6 +28,7 @@ var pictureRefusals = map[int]string{
 	pictureTooLarge: "it may have at most 8192 pixels on a side and 16 million in all",
 	pictureMoves:    "it moves, and only still pictures are taken",
 	pictureUnknown:  "it must be PNG, JPEG or GIF",
+	pictureWebP:     "it is WebP, for which there is no decoder here; send it as PNG or JPEG",
 }
 
 // IsPictureChild tells whether this process was started by [Picture]. main and
@@ -65,6 +67,8 @@ func redraw(raw []byte) ([]byte, int) {
 	case bytes.HasPrefix(raw, []byte("GIF8")):
 		config, err = gif.DecodeConfig(bytes.NewReader(raw))
 		decode, moves = gif.Decode, gifFrames(raw) > 1
+	case len(raw) >= 12 && string(raw[:4]) == "RIFF" && string(raw[8:12]) == "WEBP":
+		return nil, pictureWebP
 	default:
 		return nil, pictureUnknown
 	}

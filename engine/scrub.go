@@ -28,6 +28,7 @@ type scrubber struct {
 	shown   bool     // the template puts the schema of an answer into the prompt
 
 	mu    sync.Mutex               // guards what follows
+	head  string                   // how the last prompt began that was found clean
 	words map[int]bool             // tokens found to be no control tokens
 	own   map[[32]byte]map[int]int // how often the template sets which token, by the shape of the prompt
 }
@@ -141,6 +142,9 @@ func (s *scrubber) clean(ctx context.Context, p Prompt) (Prompt, int, error) {
 		v, err := s.look(ctx, p, script.texts())
 		if err != nil {
 			return Prompt{}, 0, err
+		}
+		if !v.dirty {
+			s.begins(cmp.Or(p.Text, v.prompt))
 		}
 		switch {
 		case !v.dirty && len(v.tokens) < s.context && p.Text == "":

@@ -16,9 +16,13 @@ type seat struct {
 	used    time.Time     // when it was last left
 	kept    time.Duration // after that; below 0 for as long as its person stays
 	circuit circuit
-	context int       // tokens that its worker can look at; 0 before the model is known
+	context int       // tokens that its worker can look at, in each slot; 0 before the model is known
 	most    int       // less than was thought, after the worker ran out of memory; 0 before
 	hungry  time.Time // since when it waits for memory
+	next    *talk     // that the question at hand is of; nil where nothing is kept of it
+
+	slots int     // of its worker: more than 0 where people share that
+	line  []*seat // of people who wait for a slot of its worker, the first first
 
 	stay context.Context // ends for those inside when their person's vault is locked
 	end  context.CancelFunc
@@ -97,6 +101,9 @@ func (e *Engine) Unload(person Person, model models.Digest) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, s := range e.seats {
+		if k.model == model {
+			e.vacate(s, person)
+		}
 		if k.person != person || k.model != model || s.worker == nil {
 			continue
 		}
@@ -194,9 +201,10 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 func (e *Engine) begin(s *seat) *worker {
 	ctx, stop := context.WithCancelCause(e.life)
 	f, copied := e.facts[s.key.model], e.copies(s)
-	need := f.need(s.context, copied)
+	need := f.need(s.tokens(), copied)
 	w := &worker{key: s.key, life: ctx, stop: stop, context: s.context, need: need, copied: copied, shares: !copied && f.copying != models.NoCopy,
-		snapshot: f.snapshot(need.Cache, s.context), ready: make(chan struct{}), gone: make(chan struct{})}
+		slots: newTable(s.slots), snapshot: s.snapshot(f, need.Cache, s.context), ready: make(chan struct{}), gone: make(chan struct{})}
+	w.next = s.next
 	e.procs.Go(func() {
 		defer stop(errDone)
 		fault := w.run(e)

@@ -36,7 +36,7 @@ func (e *Engine) holding(p Person, s *seat, without []*worker) (bytes int64, wor
 		case w != nil && w.life.Err() == nil && !slices.Contains(without, w):
 			count(k, w.need, w.context)
 		case other == s:
-			count(k, e.facts[k.model].need(s.context, false), s.context)
+			count(k, e.facts[k.model].need(s.tokens(), false), s.context)
 		}
 	}
 	for _, w := range weights {

@@ -163,7 +163,7 @@ func TestIsNotReadAgain(t *testing.T) {
 	}
 	w := workerOf(t, e, on)
 	e.resume(t.Context(), w, e.talkOf(t.Context(), on))
-	body, err := encodeChat(on.Messages, on.Options)
+	body, err := encodeChat(on.Messages, on.Options, steering{})
 	if err != nil {
 		t.Fatal(err)
 	}

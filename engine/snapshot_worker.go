@@ -41,6 +41,10 @@ func (e *Engine) talkOf(ctx context.Context, p Prompt) *talk {
 // than the slot has. The caller has the worker's seat. The engine compares
 // tokens, so a wrong choice costs time and changes no answer.
 func (e *Engine) resume(ctx context.Context, w *worker, t *talk) (forgotten int) {
+	u := e.begun(w)
+	if u != nil {
+		defer u.free()
+	}
 	e.mu.Lock()
 	has := 0
 	if old := w.talk; old != nil && t != nil {
@@ -64,7 +68,7 @@ func (e *Engine) resume(ctx context.Context, w *worker, t *talk) (forgotten int)
 	}
 	ctx, cancel := context.WithTimeout(ctx, restoreWithin)
 	defer cancel()
-	if err := e.restore(ctx, w, best); err != nil && ctx.Err() == nil {
+	if err := e.restore(ctx, w, best, u); err != nil && ctx.Err() == nil {
 		e.cfg.Log.Warn("a conversation is read again, for its snapshot cannot be used", "model", w.key.model, "why", snapshotWhy(err))
 		// One that failed is not tried again, whatever was wrong with it.
 		_ = e.cfg.Keeper.Drop(ctx, w.key.person, []string{best.ID})
@@ -72,35 +76,25 @@ func (e *Engine) resume(ctx context.Context, w *worker, t *talk) (forgotten int)
 	return forgotten
 }
 
-// restore hands a snapshot to the engine once every byte of it is proven.
-func (e *Engine) restore(ctx context.Context, w *worker, s Snapshot) error {
-	if err := e.enterSlots(ctx); err != nil {
-		return err
-	}
-	defer func() { <-e.slots }()
-	dir, err := openSlots(w.proc.RunDir())
-	if err != nil {
-		return err
-	}
-	defer dir.close()
-	name := slotName()
-	f, err := dir.create(name)
-	if err != nil {
-		return err
-	}
-	defer dir.remove(name)
-	out := &capped{w: f, left: w.snapshot}
-	err = e.cfg.Keeper.Open(ctx, w.key.person, s.ID, out)
-	if err == nil {
-		var format string
-		if format, err = formatOf(f); err == nil && format != s.Format {
-			err = &badReply{"a snapshot of another format"}
+// restore hands a snapshot to the engine once every byte of it is proven. It may
+// have been begun.
+func (e *Engine) restore(ctx context.Context, w *worker, s Snapshot, u *unsealed) error {
+	if u == nil || u.of.ID != s.ID {
+		if u != nil {
+			u.free() // only one lies in memory
 		}
+		u = e.unseal(ctx, w, s)
+		defer u.free()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	select {
+	case <-u.done:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	n, err := w.client.slot(ctx, "restore", name)
+	if u.err != nil {
+		return u.err
+	}
+	n, err := w.client.slot(ctx, "restore", u.name)
 	if err == nil && n != s.Tokens {
 		err = &badReply{"another number of tokens than was restored"}
 	}

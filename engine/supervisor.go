@@ -39,7 +39,10 @@ type Config struct {
 	MaxQueue      int           // questions of all at one time, at work or waiting; 0 takes 512
 	MaxWorkers    int           // processes at one time; 0 takes 64
 	KeepAlive     time.Duration // how long a worker is kept that nobody asks; 0 takes five minutes
+	Slots         int           // of one worker of a model that all people share, each in a slot of their own; 0 gives each person workers of their own
 	Patience      Patience
+
+	Unclean func(models.Digest) // is told of a shared worker that was ended because a slot could not be emptied; may be nil, and must not block
 
 	Keeper    Keeper // of snapshots; nil keeps none
 	Snapshots int64  // bytes that one may have; 0 takes 2 GiB; never more than an eighth of Memory
@@ -53,18 +56,20 @@ type Config struct {
 type Engine struct {
 	cfg    Config
 	launch func(context.Context, sandbox.Spec) (*sandbox.Process, error)
-	encode func([]Message, Options) ([]byte, error)
-	extra  []string                                          // flags; tests of faults set these three
+	encode func([]Message, Options, steering) ([]byte, error)
+	decode func(context.Context, []byte) (Image, error)      // a picture
+	extra  []string                                          // flags; tests of faults set these
 	memory int64                                             // bytes of each worker; 0 computes them
 	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
-	turns  turns
-	behind int // bytes of one answer that may wait for its reader; tests set it
-	links  links
-	slots  chan struct{}   // full while a snapshot lies in memory beside what it is of
-	life   context.Context // of all workers
-	end    context.CancelFunc
-	procs  sync.WaitGroup // one for each worker
+	turns    turns
+	behind   int // bytes of one answer that may wait for its reader; tests set it
+	links    links
+	pictures chan struct{}   // full while as many are decoded as may be
+	slots    chan struct{}   // full while a snapshot lies in memory beside what it is of
+	life     context.Context // of all workers
+	end      context.CancelFunc
+	procs    sync.WaitGroup // one for each worker
 
 	mu      sync.Mutex    // guards what follows, and the fields of seats
 	seats   map[key]*seat //
@@ -111,25 +116,30 @@ func New(c Config) (*Engine, error) {
 	orElse(&c.KeepAlive, 5*time.Minute)
 	orElse(&c.Snapshots, 2<<30)
 	c.Snapshots = min(c.Snapshots, c.Memory/8)
+	if c.Slots < 0 || c.Slots > maxSlots {
+		return nil, fmt.Errorf("an engine that people share has 1 to %d slots, not %d", maxSlots, c.Slots)
+	}
 	if c.Keeper == nil {
 		c.Snapshots = 0
 	}
 	c.Patience = c.Patience.withDefaults()
 	e := &Engine{
 		cfg: c, encode: encodeChat,
-		turns:   turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
-		seats:   map[key]*seat{},
-		facts:   map[models.Digest]*facts{},
-		held:    map[models.Digest]int{},
-		suspect: map[[32]byte]int{},
-		relays:  map[*relay]struct{}{},
-		behind:  mostBehind,
-		change:  make(chan struct{}),
-		slots:   make(chan struct{}, 1),
+		turns:    turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
+		seats:    map[key]*seat{},
+		facts:    map[models.Digest]*facts{},
+		held:     map[models.Digest]int{},
+		suspect:  map[[32]byte]int{},
+		relays:   map[*relay]struct{}{},
+		behind:   mostBehind,
+		change:   make(chan struct{}),
+		slots:    make(chan struct{}, 1),
+		pictures: make(chan struct{}, picturesAtOnce),
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.life, e.end = context.WithCancel(context.Background())
 	e.launch = c.Jail.Start
+	e.decode = func(ctx context.Context, raw []byte) (Image, error) { return Picture(ctx, c.Jail, raw) }
 	return e, nil
 }
 
@@ -182,6 +192,7 @@ func (e *Engine) sweep(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, s := range e.seats {
+		e.vacateIdle(s, now)
 		if s.inside > 0 || s.kept < 0 || now.Sub(s.used) < s.kept {
 			continue
 		}

@@ -257,7 +257,7 @@ func TestCanary(t *testing.T) {
 	keep(collect(t.Context(), e, p))
 	w := workerOf(t, e, p)
 	// What makes the engine itself print a person's text: the warning names the pattern.
-	body, err := encodeChat([]Message{{Role: User, Content: canary}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)})
+	body, err := encodeChat([]Message{{Role: User, Content: canary}}, Options{MaxTokens: 1, JSONSchema: []byte(`{"type":"string","pattern":"^` + canary + `("}`)}, steering{})
 	if err != nil {
 		t.Fatal(err)
 	}

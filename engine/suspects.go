@@ -16,9 +16,9 @@ const maxSuspects = 4096
 func (e *Engine) fingerprint(p Prompt) (id [32]byte, err error) {
 	var body []byte
 	if p.Text != "" {
-		body, err = encodeText(p.Text, p.Options)
+		body, err = encodeText(p.Text, p.Options, steering{})
 	} else {
-		body, err = encodeChat(p.Messages, p.Options)
+		body, err = encodeChat(p.Messages, p.Options, steering{})
 	}
 	if err != nil {
 		return id, err

@@ -64,6 +64,9 @@ func (p Prompt) check() error {
 			return outOfRange("messages", "together they may hold at most 8 MiB of text")
 		}
 	}
+	if err := p.checkImages(); err != nil {
+		return err
+	}
 	// The engine continues a last answer, and refuses two in a row at the end.
 	n := len(p.Messages)
 	if n > 1 && p.Messages[n-1].Role == Assistant && p.Messages[n-2].Role == Assistant {
@@ -109,8 +112,8 @@ func (m Message) check(field string) error {
 	if !text(m.Reasoning) || m.Reasoning != "" && m.Role != Assistant {
 		return outOfRange(field+".reasoning", "it must be the assistant's, and UTF-8 without NUL")
 	}
-	if len(m.Images) > 0 {
-		return outOfRange(field+".images", "this model cannot see")
+	if len(m.Images) > 0 && m.Role != User {
+		return outOfRange(field+".images", "they must be the person's")
 	}
 	if len(m.CallID) > maxCallID || !text(m.CallID) || m.CallID != "" && m.Role != FromTool {
 		return outOfRange(field+".tool_call_id", "it must be at most 256 bytes of UTF-8 without NUL, and stand in what a tool gave back")

@@ -49,7 +49,7 @@ func TestOutOfRange(t *testing.T) {
 		"logprobs":                            func(p *Prompt) { p.Options.Tools, p.Options.LogProbs = []Tool{{Name: "a"}}, 1 },
 		"prompt":                              func(p *Prompt) { p.Text = "a" },
 		"think":                               func(p *Prompt) { p.Messages, p.Text, p.Options.Think = nil, "a", new(true) },
-		"messages[0].images":                  func(p *Prompt) { p.Messages[0].Images = []Image{{PNG: []byte("x")}} },
+		"messages[0].images":                  func(p *Prompt) { p.Messages[0].Images = make([]Image, maxPictures+1) },
 		"messages[0].reasoning":               func(p *Prompt) { p.Messages[0].Reasoning = "a" },
 		"messages[0].tool_call_id":            func(p *Prompt) { p.Messages[0].CallID = "a" },
 		"messages[0].tool_calls":              func(p *Prompt) { p.Messages[0].Calls = []Call{{ID: "a", Name: "b", Arguments: "{}"}} },

@@ -62,7 +62,7 @@ func (w *worker) watch(ctx context.Context, pulse *pulse, p Patience, share func
 		if pulse.resting() > p.Reader {
 			r.ahead()
 		}
-		silent, by := pulse.silent(), time.Duration(share())
+		silent, by := pulse.silent(), time.Duration(share()*w.slots.count())
 		if silent < p.Probe {
 			misses = 0
 			continue
@@ -76,7 +76,7 @@ func (w *worker) watch(ctx context.Context, pulse *pulse, p Patience, share func
 			spent = now
 		}
 		probe, cancel := context.WithTimeout(ctx, by*p.Probe)
-		err := w.client.alive(probe)
+		err := w.client.alive(probe, w.slots.count())
 		cancel()
 		if err == nil {
 			misses = 0

@@ -15,6 +15,8 @@ func (w *worker) why(by error, loaded bool) *Fault {
 			return hung("it was not ready in time")
 		case errBadReply:
 			return badly("")
+		case errUnclean:
+			return unclean()
 		case errShare:
 			return overShare()
 		}

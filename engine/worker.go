@@ -46,13 +46,19 @@ type worker struct {
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	copied  bool             // it may have a copy of the weights; set before it starts
+	sees    bool             // it has a projector; set before it runs
 	shares  bool             // it must not, though the engine would make one; set before it starts
 	need    models.Need      // in memory; guarded by Engine.mu
 
-	snapshot  int64  // bytes set aside for one; never changes
-	talk      *talk  // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
-	forgotten int    // times that its person deleted something; guarded by Engine.mu
-	unkeep    func() // stops a snapshot on its way to its keeper; guarded by Engine.mu
+	slots *table // of a worker that people share, else nil; never changes
+	loan  *loan  // of one of its slots, as which somebody sees it; nil for the worker itself
+
+	snapshot  int64     // bytes set aside for one; never changes
+	next      *talk     // that it will be asked about first; never changes
+	ahead     *unsealed // what that goes on from; guarded by Engine.mu
+	talk      *talk     // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
+	forgotten int       // times that its person deleted something; guarded by Engine.mu
+	unkeep    func()    // stops a snapshot on its way to its keeper; guarded by Engine.mu
 
 	gone  chan struct{} // closed when the process has ended and nothing is left of it
 	fault *Fault        // set before gone: why it ended, nil when we wanted it to
@@ -64,6 +70,7 @@ var (
 	errHung     = errors.New("it stopped answering")
 	errTooSlow  = errors.New("it took too long to load")
 	errBadReply = errors.New("it broke its protocol")
+	errUnclean  = errors.New("it did not empty a slot")
 	errShare    = errors.New("its person has more than their share of memory")
 )
 
@@ -95,6 +102,7 @@ func (w *worker) run(e *Engine) *Fault {
 		}
 		return fault
 	}
+	e.keepAhead(w, e.unsealAhead(w))
 	err := w.load(ctx, e.cfg.Patience)
 	if err == nil {
 		w.said.seal()
@@ -106,6 +114,9 @@ func (w *worker) run(e *Engine) *Fault {
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
+	}
+	if u := e.begun(w); u != nil {
+		u.free()
 	}
 	var last *sealing
 	if err == errDone && w.up() {
@@ -141,7 +152,12 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	if err != nil {
 		return noModel(err)
 	}
-	f := flags{Context: w.context, Threads: e.cfg.Threads, HTTPThreads: 4, Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, extra: e.extra}
+	eyes, err := e.projector(passport)
+	if err != nil {
+		return noModel(err)
+	}
+	w.sees = eyes != nil && w.key.kind == speaks
+	f := flags{Context: w.tokens(), Slots: w.slots.count(), Threads: e.cfg.Threads, HTTPThreads: 1 + 3*w.slots.count(), Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, Sees: w.sees, extra: e.extra}
 	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
 		return fault
 	}
@@ -151,6 +167,9 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	memory := e.memory
 	if memory == 0 {
 		memory = memoryLimit(shape, passport.Size, f)
+		if w.sees {
+			memory = min(memory, 1<<61) + 2*eyes.Size + visionMargin
+		}
 	}
 	r, out, err := os.Pipe()
 	if err != nil {
@@ -164,6 +183,15 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	}
 	defer held.Close()
 	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory, w.snapshot)
+	if w.sees {
+		sight, err := e.cfg.Shelf.Open(ctx, *eyes)
+		if err != nil {
+			r.Close()
+			return noModel(err)
+		}
+		defer sight.Close()
+		spec.Files = append(spec.Files, sandbox.File{Path: e.cfg.Shelf.Path(eyes.Digest), Inside: projectorInside, Opened: sight})
+	}
 	spec.Stderr = out
 	if w.proc, err = e.launch(ctx, spec); err != nil {
 		r.Close()
@@ -219,7 +247,13 @@ func (w *worker) learn(ctx context.Context) (err error) {
 		return err
 	}
 	w.tools = p.tools()
-	w.scrub, err = newScrubber(ctx, w.client, w.context, p.Template, p.ForTools)
+	marker, err := p.marker(w.sees)
+	if err != nil {
+		return err
+	}
+	if w.scrub, err = newScrubber(ctx, w.client, w.context, p.Template, p.ForTools); err == nil && w.sees {
+		w.scrub.markers = append([]string{marker}, w.scrub.markers...)
+	}
 	return err
 }
 

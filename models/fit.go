@@ -8,9 +8,10 @@ import (
 
 // Setup is how an engine is to run a model.
 type Setup struct {
-	Context int  // tokens of one conversation
-	Batch   int  // tokens computed in one go
-	Copied  bool // the weights, into an order of the engine's own
+	Context   int   // tokens of one conversation
+	Batch     int   // tokens computed in one go
+	Copied    bool  // the weights, into an order of the engine's own
+	Projector int64 // bytes of the file by which it sees; 0 for a model that does not
 }
 
 // Need is what one engine process needs in memory for a model, in bytes.
@@ -31,6 +32,7 @@ const (
 	fitToken   = 256 // of the vocabulary
 	fitWidth   = 8   // floats held for each embedding element and token of a batch
 	fitUnknown = 4096
+	fitSight   = 64 << 20 // buffers of a projector at work; a guess
 )
 
 // Fit estimates what a model of such a shape, in a file of size bytes, needs. It
@@ -48,6 +50,9 @@ func Fit(s Shape, size int64, at Setup) Need {
 	n.Cache = whole(times(times(element, 2), uint64(max(at.Context, 0)))) // 16 bits each
 	rest := times(uint64(max(at.Batch, 0)), times(4, times(embedding, fitWidth)))
 	n.Rest = plus(fitProgram, plus(whole(rest), whole(times(s.Vocab, fitToken))))
+	if at.Projector > 0 { // every process reads it into memory of its own
+		n.Rest = plus(n.Rest, plus(at.Projector, fitSight))
+	}
 	if at.Copied {
 		n.Rest = plus(n.Rest, n.Weights)
 	}

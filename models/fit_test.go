@@ -49,7 +49,7 @@ func TestFitNeverWraps(t *testing.T) {
 		big := rapid.OneOf(rapid.Uint64(), rapid.SampledFrom([]uint64{0, 1, math.MaxUint64}))
 		s := Shape{Layers: big.Draw(r, "layers"), Embedding: big.Draw(r, "width"), Vocab: big.Draw(r, "vocab"), CacheElements: big.Draw(r, "cache"),
 			ContextLength: big.Draw(r, "length")}
-		n := Fit(s, rapid.Int64().Draw(r, "size"), Setup{rapid.Int().Draw(r, "context"), rapid.Int().Draw(r, "batch"), rapid.Bool().Draw(r, "copied")})
+		n := Fit(s, rapid.Int64().Draw(r, "size"), Setup{rapid.Int().Draw(r, "context"), rapid.Int().Draw(r, "batch"), rapid.Bool().Draw(r, "copied"), rapid.Int64().Draw(r, "projector")})
 		if n.Private() < fitProgram || n.Weights < 0 || n.Cache < 0 {
 			r.Fatalf("%+v", n)
 		}

@@ -64,7 +64,7 @@ func checkModel(name string, r io.ReaderAt, size int64) (gguf.Header, error) {
 		return h, &HeaderError{Name: name, Reason: fmt.Sprintf(
 			"it is part %d of %d of a model in several files; its header is sound, but only whole files are kept: join the parts with llama.cpp's `llama-gguf-split --merge`, then pull the result as file:/path", h.Split.No+1, h.Split.Count)}
 	}
-	if h.Kind != "model" {
+	if h.Kind != "model" && !isEyes(h) {
 		return h, &HeaderError{Name: name, Reason: fmt.Sprintf("it is an addition (%s) to a model, not a model", shown(h.Kind))}
 	}
 	return h, nil
@@ -94,6 +94,9 @@ func (p *Passport) describe(h gguf.Header) {
 
 // roleOf guesses by architecture: encoders make embeddings.
 func roleOf(h gguf.Header) string {
+	if isEyes(h) {
+		return Eyes
+	}
 	if strings.Contains(h.Architecture, "bert") || strings.HasSuffix(h.Architecture, "-embedding") || strings.HasSuffix(h.Architecture, "encoder") {
 		return "embed"
 	}

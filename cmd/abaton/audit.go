@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -130,6 +131,9 @@ func startServe(ctx context.Context, p *program) (end func(), err error) {
 	if p.cfg.Model != "" {
 		args = append(args, "--model", p.cfg.Model)
 	}
+	if p.cfg.Isolation != ownEngine {
+		args = append(args, "--isolation", p.cfg.Isolation, "--slots", strconv.Itoa(p.cfg.Slots))
+	}
 	if p.cfg.AcceptUnjailed {
 		args = append(args, "--accept-unjailed-engine")
 	}
@@ -174,9 +178,11 @@ func (r *rooms) look(ctx context.Context, door *gateway.Gateway) (postureJSON, e
 	if err := r.engine.Warm(ctx, engine.Person(vault.Owner), r.model.Digest); err != nil {
 		return postureJSON{}, fmt.Errorf("no engine can be started to be looked at: %w", err)
 	}
-	seen := postureJSON{Report: posture.Run(ctx, onlyID(door.Checks(), "NET-01"))}
+	seen := postureJSON{Report: posture.Run(ctx, slices.Concat(onlyID(door.Checks(), "NET-01"), r.engine.Checks()))}
 	for _, w := range r.engine.Workers() {
-		seen.Engines = append(seen.Engines, w.PID)
+		if !slices.Contains(seen.Engines, w.PID) { // one that people share is told for each of them
+			seen.Engines = append(seen.Engines, w.PID)
+		}
 	}
 	return seen, nil
 }

@@ -49,6 +49,8 @@ type config struct {
 	MaxRequests    int      `toml:"max_requests"`
 	ResumeSpace    int      `toml:"resume_space"`
 	ResponseSpace  int      `toml:"response_space"`
+	Isolation      string   `toml:"isolation"`
+	Slots          int      `toml:"slots"`
 	AcceptUnjailed bool     `toml:"accept_unjailed_engine"`
 	Witnesses      []string `toml:"witnesses"`
 	User           string   `toml:"user"`
@@ -125,6 +127,8 @@ var settings = []setting{
 	{"max_requests", "N", "requests at work at one time, an eighth of them one person's; a shaped answer is at work until its end (256)", func(c *config) any { return &c.MaxRequests }},
 	{"resume_space", "MB", "what each vault may hold so that conversations go on at once after their engine ended, 0 for nothing (2048)", func(c *config) any { return &c.ResumeSpace }},
 	{"response_space", "MB", "what each vault may hold of answers that programs ask to be kept, 0 for none (1024)", func(c *config) any { return &c.ResponseSpace }},
+	{"isolation", "POLICY", "how people are kept apart: own-engine, a process for each; or pinned-slot, one process of a model for all, which needs less memory and is weaker (own-engine)", func(c *config) any { return &c.Isolation }},
+	{"slots", "N", "people that one engine answers at one time under pinned-slot (4)", func(c *config) any { return &c.Slots }},
 	{"accept_unjailed_engine", "", "run the engine where no jail is to be had", func(c *config) any { return &c.AcceptUnjailed }},
 	{"witnesses", "KEY,…", "public keys of the witnesses whose cosignatures of the audit log are kept", func(c *config) any { return &c.Witnesses }},
 	{"person", "NAME", "who you are here (the name of your account)", func(c *config) any { return &c.Person }},
@@ -133,7 +137,7 @@ var settings = []setting{
 
 // defaults is what holds when nobody says otherwise.
 func defaults() config {
-	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, MaxRequests: 256, ResumeSpace: 2048, ResponseSpace: 1024, User: "abaton",
+	return config{Address: "127.0.0.1:8226", KeepAlive: duration(5 * time.Minute), KeylessAddress: "127.0.0.1:11434", MaxWaiting: 16, MaxRequests: 256, ResumeSpace: 2048, ResponseSpace: 1024, Isolation: ownEngine, Slots: 4, User: "abaton",
 		Shape: shaper.Off.String(), LANShape: shaper.Pad.String(), ShapeWindow: duration(shaper.DefaultWindow)}
 }
 
@@ -330,6 +334,10 @@ func (c *config) check(origin map[string]string) error {
 		return bad("response_space", "from 1 to 1048576 MB, or 0 for none")
 	case c.ResumeSpace < 0 || c.ResumeSpace > 1<<20:
 		return bad("resume_space", "from 1 to 1048576 MB, or 0 for nothing")
+	case c.Isolation != ownEngine && c.Isolation != pinnedSlot:
+		return bad("isolation", ownEngine+" or "+pinnedSlot)
+	case c.Slots < 1 || c.Slots > 64:
+		return bad("slots", "from 1 to 64")
 	case c.User == "" || c.User == "root":
 		return bad("user", "needs an account other than root")
 	}

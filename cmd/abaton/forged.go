@@ -14,7 +14,7 @@ import (
 )
 
 // forgeries remember whose requests named a slot or a cache of the engine, or
-// asked to be hidden less than is set. The first are taken out of every request,
+// asked to be hidden less than is set, and whether an engine did not forget. The first are taken out of every request,
 // the second are refused; who sends them may try to meet other
 // people's words, or has a program that means no harm. That it was tried is a
 // security event, and when somebody worked is nobody's business: so the audit log
@@ -45,6 +45,10 @@ func (f *forgeries) note(s vault.Session) { f.tried(audit.EngineForged, s) }
 // the network than is set.
 func (f *forgeries) lowered(s vault.Session) { f.tried(audit.ShapeRefused, s) }
 
+// notEmptied is for an engine that people share which was ended, for it did not
+// forget what somebody had said. Whose question showed it is on no log.
+func (f *forgeries) notEmptied() { f.add(forgery{what: audit.SlotNotEmptied}) }
+
 func (f *forgeries) tried(what audit.What, s vault.Session) {
 	x := forgery{what: what}
 	if id, err := vault.ParseID(string(s.Person)); err == nil { // guests are nobody
@@ -53,6 +57,10 @@ func (f *forgeries) tried(what audit.What, s vault.Session) {
 	if token, err := hex.DecodeString(s.Token()); err == nil {
 		copy(x.token[:], token)
 	}
+	f.add(x)
+}
+
+func (f *forgeries) add(x forgery) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.noted[x] {
@@ -72,6 +80,9 @@ func (f *forgeries) write() error {
 	events := make([]audit.Event, len(f.new))
 	for i, x := range f.new {
 		events[i] = audit.Event{What: x.what, Result: audit.Refused, Actor: x.person, Object: x.token}
+		if x.what == audit.SlotNotEmptied {
+			events[i].Result = audit.Failed
+		}
 	}
 	if err := f.record(events); err != nil {
 		return err

@@ -319,15 +319,19 @@ func (f folders) Store() string { return filepath.Join(f.Data, "vault", "store.d
 
 // began puts on the audit log that a server starts: with which program, behind
 // which walls. Other verbs do not, for that would tell when somebody worked.
-func (h *home) began(tier sandbox.Tier) error {
+func (h *home) began(tier sandbox.Tier, isolation string) error {
 	digest, err := ownDigest()
 	if err != nil {
 		return fmt.Errorf("reading this program: %w", err)
 	}
-	return h.audit.RecordAll([]audit.Event{
+	events := []audit.Event{
 		{What: audit.Start, Digest: digest},
 		{What: audit.SandboxTier, Detail: tierNumber(tier)},
-	})
+	}
+	if isolation == pinnedSlot {
+		events = append(events, audit.Event{What: audit.EngineShared})
+	}
+	return h.audit.RecordAll(events)
 }
 
 // tierNumber is how the audit log counts tiers.

@@ -14,9 +14,10 @@ import (
 
 func modelsVerb() verb {
 	return verb{
-		name: "models", args: "[show NAME | rm NAME]", short: "list, show or remove the models on this machine",
+		name: "models", args: "[show NAME | rm NAME | sees NAME EYES]", short: "list, show or remove the models on this machine",
 		about: "Lists the models on this machine. `show` prints a model's passport: where it came from, what it is, and which " +
-			"checks it passed. `rm` removes one. A NAME is a model's name, its SHA-256, or the beginning of that.",
+			"checks it passed. `rm` removes one. `sees` gives a model the eyes by which it reads pictures: the projector that its " +
+			"publisher offers beside it (its name has mmproj in it), pulled like a model; without EYES it is blind again. A NAME is a model's name, its SHA-256, or the beginning of that.",
 		examples: []string{"abaton models", "abaton models show smollm2-135m", "abaton models rm smollm2-135m --yes", "abaton models --json | jq -r '.[].name'"},
 		codes:    []int{failed, unprotected, stopped},
 		bind: func(fs *flag.FlagSet) action {
@@ -70,9 +71,12 @@ func modelsAction(p *program, args []string, asJSON, yes bool) error {
 		}
 		return showModel(p.screen.out, m, p.screen.width())
 	}
-	near := nearest(word, []string{"list", "show", "rm"})
+	if word == "sees" {
+		return giveEyes(p, shelf, args)
+	}
+	near := nearest(word, []string{"list", "show", "rm", "sees"})
 	if near == "" {
-		return usageError{"models", fmt.Sprintf("models has no %q, only list, show and rm.", word)}
+		return usageError{"models", fmt.Sprintf("models has no %q, only list, show, rm and sees.", word)}
 	}
 	return usageError{"models", fmt.Sprintf("models has no %q; did you mean `abaton models %s`?", word, near)}
 }
@@ -149,6 +153,7 @@ func showModel(w io.Writer, m models.Passport, width int) error {
 		{"mirrors", strings.Join(m.Mirrors, " ")},
 		{"licence", m.Licence},
 		{"role", m.Role},
+		{"eyes", eyesOf(m)},
 		{"architecture", m.Architecture},
 		{"parameters", parametersOf(m.Parameters)},
 		{"quantisation", m.Quantisation},

@@ -18,7 +18,7 @@ import (
 )
 
 // roomSettings are the settings of every verb that may open the engine's rooms.
-var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "accept_unjailed_engine"}
+var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "isolation", "slots", "accept_unjailed_engine"}
 
 // rooms are what stands behind a question, in one process.
 type rooms struct {
@@ -30,6 +30,8 @@ type rooms struct {
 	keeper *resume.Keeper // nil: what engines had read is lost with them
 	engine *engine.Engine
 	exit   context.Context // ends when nobody may wait any more
+
+	notEmptied func() // is told of an engine that people shared and that did not forget; nil tells nobody
 }
 
 // newRooms are empty, and nobody is in a hurry to leave them.
@@ -121,6 +123,9 @@ func (r *rooms) begin(p *program) error {
 	c := engine.Config{
 		Jail: r.jail, Pack: r.pack, Shelf: r.shelf, Threads: p.cfg.Threads, ContextTokens: p.cfg.Context,
 		MaxWaiting: p.cfg.MaxWaiting, KeepAlive: keep, LinkDir: ".", Log: p.log,
+	}
+	if p.cfg.Isolation == pinnedSlot {
+		c.Slots, c.Unclean = p.cfg.Slots, r.unclean
 	}
 	if r.keeper != nil && p.cfg.ResumeSpace > 0 {
 		c.Keeper, c.Snapshots = r.keeper, int64(p.cfg.ResumeSpace)<<20

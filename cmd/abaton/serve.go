@@ -92,13 +92,15 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(tell(err), door.Close())
 	}
 	r.keeper = h.resume
+	forged := newForgeries(h.audit.RecordDaily)
+	r.notEmptied = forged.notEmptied
 	defer r.hurry(ctx)()
 	now := p.cfg.shapes()
 	now.Address, now.Tier, now.Version = door.Addr().String(), tierWords(r.jail.Tier()), ownVersion()
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
-	if err := h.began(r.jail.Tier()); err != nil {
+	if err := h.began(r.jail.Tier(), p.cfg.Isolation); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	// After everything that can fail, for tokens and claims are shown once.
@@ -121,7 +123,6 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
-	forged := newForgeries(h.audit.RecordDaily)
 	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
 	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
 	running, ctx := errgroup.WithContext(ctx)
@@ -216,6 +217,9 @@ func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 		}
 	}
 	fmt.Fprintf(out, "  shape     %s\n", shapeWords(s))
+	if words := p.cfg.sharing(); words != "" {
+		fmt.Fprintf(out, "  people    %s\n", words)
+	}
 }
 
 // announce says the token if it is new. It comes last: programs wait for it.
