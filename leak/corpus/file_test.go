@@ -149,3 +149,31 @@ func second(_ About, _ []Recording, err error) error { return err }
 type iotest struct{}
 
 func (iotest) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// FuzzRead: what is read is written and read again as it was.
+func FuzzRead(f *testing.F) {
+	var b bytes.Buffer
+	if err := WriteHead(&b, About{Version: "1"}); err != nil {
+		f.Fatal(err)
+	}
+	for _, r := range answers(3) {
+		if err := WriteRecording(&b, r); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, text []byte) {
+		about, recordings, err := Read(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := Write(&again, about, recordings); err != nil {
+			t.Fatal(err)
+		}
+		a, r, err := Read(&again)
+		if err != nil || a != about || !reflect.DeepEqual(r, recordings) {
+			t.Errorf("read again: %v", err)
+		}
+	})
+}

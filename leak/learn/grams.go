@@ -36,16 +36,25 @@ type grams struct {
 	classes int
 }
 
+// Marks that stand before and behind a row's numbers: how an answer begins and
+// ends tells more than what stands in its middle.
+const first, last = math.MinInt32, math.MinInt32 + 1
+
 // runs lists the runs of a row in the order in which they begin.
 func (g Grams) runs(row []float64) (out []gram) {
 	end := slices.Index(row, 0)
 	if end < 0 {
 		end = len(row)
 	}
-	for i := range end {
+	marked := []int32{first}
+	for _, v := range row[:end] {
+		marked = append(marked, int32(max(last+1, min(math.MaxInt32, v))))
+	}
+	marked = append(marked, last)
+	for i := range marked {
 		var run gram
-		for n := 0; n < g.Longest && i+n < end; n++ {
-			run[n] = int32(max(math.MinInt32, min(math.MaxInt32, row[i+n])))
+		for n := 0; n < g.Longest && i+n < len(marked); n++ {
+			run[n] = marked[i+n]
 			out = append(out, run)
 		}
 	}
@@ -89,7 +98,6 @@ func (g Grams) Fit(s Set, seed uint64) Model {
 func (m *grams) learnRuns(s Set) {
 	type seen struct {
 		rows, groups, lastRow, lastGroup int
-		order                            int
 	}
 	all := make(map[gram]*seen)
 	var order []gram
@@ -150,7 +158,7 @@ func (m *grams) terms(row []float64) []term {
 
 // separate finds the plane with the least squared hinge loss.
 func (m *grams) separate(rows [][]term, sign []float64, seed uint64) []float64 {
-	const rounds, small = 200, 1e-3
+	const rounds, small = 100, 1e-2
 	w := make([]float64, len(m.rarity)+1)
 	alpha := make([]float64, len(rows))
 	square := make([]float64, len(rows))

@@ -60,7 +60,7 @@ def runs(n, classes):
             else:
                 d.append(int(rng.geometric(0.25)))
         docs.append(d)
-    text = [" ".join(map(str, d)) for d in docs]
+    text = [" ".join(["first"] + list(map(str, d)) + ["last"]) for d in docs]
     m = make_pipeline(TfidfVectorizer(ngram_range=(1, 4), sublinear_tf=True, min_df=2, token_pattern=r"\S+"), LinearSVC(C=1, tol=1e-5, max_iter=20000)).fit(text[:n], y[:n])
     f = m.decision_function(text[n:])
     auc = roc_auc_score(y[n:], f) if classes == 2 else float(np.mean([roc_auc_score(y[n:] == k, f[:, k]) for k in range(classes)]))
