@@ -65,3 +65,10 @@ def break_off(pieces):
     urllib.request.urlopen(os.environ["BREAKER"]).read()
     for _ in pieces:
         pass
+
+
+def closer(vectors):
+    """Wants the first two of three vectors to be nearer to each other than the first and the last."""
+    x, y, z = vectors
+    near, far = (sum(p * q for p, q in zip(x, w)) for w in (y, z))
+    assert len(x) == 384 and near > far, (len(x), near, far)
