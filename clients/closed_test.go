@@ -37,6 +37,9 @@ var brief = []string{"chat", "chat, streamed", "generate", "messages", "messages
 
 func (d door) tries(name string) bool { return d == byKey || slices.Contains(brief, name) }
 
+// word is what the page calls it.
+func (d door) word() string { return []string{"key", "address", "none"}[d] }
+
 // base is the address to give to a client, without /v1.
 func (d door) base() string {
 	switch d {

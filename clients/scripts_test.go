@@ -12,8 +12,7 @@ import (
 
 // environment tells a script where it asks, and how.
 func environment(d door) []string {
-	name := map[door]string{byKey: "key", byAddress: "address", byNone: "none"}[d]
-	return []string{"BASE=" + d.base(), "KEY=" + d.key(), "DOOR=" + name, "MODEL=" + model, "EMBEDDER=" + embedder,
+	return []string{"BASE=" + d.base(), "KEY=" + d.key(), "DOOR=" + d.word(), "MODEL=" + model, "EMBEDDER=" + embedder,
 		"BRIEF=" + strings.Join(brief, "|"), "BREAKER=http://" + breakerAddress + "/", "PYTHONDONTWRITEBYTECODE=1"}
 }
 

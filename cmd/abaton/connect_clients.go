@@ -50,11 +50,12 @@ export OLLAMA_API_KEY=‹key›
 curl ‹address›/v1/chat/completions -H "Authorization: Bearer ‹key›" -H "Content-Type: application/json" \
   -d '{"model": "‹model›", "messages": [{"role": "user", "content": "What is the capital of France?"}]}'
 `},
-	{"aider", "aider, pair programming in the terminal", "It asks its makers for news and prices unless told not to; the third line and the flags tell it.", `
+	{"aider", "aider, pair programming in the terminal", "It asks its makers for news and prices unless told not to: most of this tells it.", `
 export OPENAI_API_BASE=‹address›/v1
 export OPENAI_API_KEY=‹key›
 export LITELLM_LOCAL_MODEL_COST_MAP=True
-aider --model openai/‹model› --analytics-disable --no-check-update --no-show-release-notes --no-show-model-warnings
+echo '{"openai/‹model›": {"litellm_provider": "openai", "mode": "chat"}}' > ~/.aider.abaton.json
+aider --model openai/‹model› --model-metadata-file ~/.aider.abaton.json --analytics-disable --no-check-update --no-show-release-notes --no-show-model-warnings
 `},
 	{"continue", "Continue, in VS Code and JetBrains: ~/.continue/config.yaml", "", `
 name: Abaton
