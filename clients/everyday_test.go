@@ -4,6 +4,7 @@ package clients
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -63,9 +64,9 @@ func inFramework(file, dialect, lines string, packages ...string) func(*testing.
 		if lines != "" {
 			env = append(env, "LINES="+pasted(t, d, lines))
 		}
-		// Stories of its own telemetry and price lists, of which some packages tell.
+		// It fetches a list of prices at its start, otherwise.
 		env = append(env, "LITELLM_LOCAL_MODEL_COST_MAP=True")
-		return script(t, d, 10*time.Minute, env, interpreter, there(t, file), dialect)
+		return script(t, d, 20*time.Minute, env, interpreter, there(t, file), dialect)
 	}
 }
 
@@ -78,6 +79,10 @@ func inWebUI(lines string) func(*testing.T, door) []check {
 		command := last(t, d, lines)
 		env := append(exported(t, d, lines), "DATA_DIR=.", "WEBUI_SECRET_KEY=test")
 		argv := append([]string{there(t, "openwebui_.py"), filepath.Join(filepath.Dir(interpreter), command[0])}, command[1:]...)
-		return script(t, d, 10*time.Minute, env, append([]string{interpreter}, argv...)...)
+		r := closed(t, 15*time.Minute, t.TempDir(), append(environment(d), env...), append([]string{interpreter}, argv...)...)
+		if len(r.sought) > 0 { // it would send documents to a company, were they not told where to go
+			t.Errorf("Open WebUI looked for %s", strings.Join(r.sought, ", "))
+		}
+		return told(t, r)
 	}
 }

@@ -29,7 +29,7 @@ func newTerminal(t *testing.T, d door, env ...string) *terminal {
 
 // types runs a command where the server is and no network.
 func (s *terminal) types(argv ...string) (string, error) {
-	r := closed(s.t, 5*time.Minute, s.home, s.env, argv...)
+	r := closed(s.t, 10*time.Minute, s.home, s.env, argv...)
 	if len(r.sought) > 0 {
 		s.t.Logf("%s looked for %s", filepath.Base(argv[0]), strings.Join(r.sought, ", "))
 	}
@@ -44,7 +44,7 @@ func tail(text string) string { return text[max(0, len(text)-1500):] }
 
 // quiet wants a command to look for nobody.
 func (s *terminal) quiet(argv ...string) (string, error) {
-	r := closed(s.t, 5*time.Minute, s.home, s.env, argv...)
+	r := closed(s.t, 10*time.Minute, s.home, s.env, argv...)
 	switch {
 	case r.err != nil:
 		return r.out, fmt.Errorf("%s: %w: %s", filepath.Base(argv[0]), r.err, tail(r.out+r.errs))
@@ -185,7 +185,7 @@ func runOpencode(t *testing.T, d door) []check {
 	program := filepath.Join(dir, "node_modules", "opencode-"+runtime.GOOS+"-"+arch, "bin", "opencode")
 	// Without tools its instructions fit a very small model.
 	s := newTerminal(t, d, "OPENCODE_DISABLE_MODELS_FETCH=1", `OPENCODE_CONFIG_CONTENT={"agent": {"build": {"prompt": "`+terse+`", "tools": {"*": false}}}}`)
-	write(t, filepath.Join(s.home, "opencode.json"), pasted(t, d, "opencode"))
+	write(t, filepath.Join(s.home, ".config", "opencode", "opencode.json"), pasted(t, d, "opencode"))
 	s.check("chat, streamed", func() error {
 		return answered(s.types(program, "run", "--pure", "-m", "abaton/"+model, "--title", "Paris", question))
 	})

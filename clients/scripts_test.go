@@ -43,7 +43,7 @@ func told(t *testing.T, r ran) []check {
 func inPython(name string, packages ...string) func(*testing.T, door) []check {
 	return func(t *testing.T, d door) []check {
 		interpreter := python(t, "python-"+strings.TrimSuffix(name, ".py"), "python3", packages...)
-		return script(t, d, 5*time.Minute, nil, interpreter, there(t, name))
+		return script(t, d, 10*time.Minute, nil, interpreter, there(t, name))
 	}
 }
 
@@ -60,7 +60,7 @@ func inNode(name string, packages ...string) func(*testing.T, door) []check {
 				t.Fatal(err)
 			}
 		}
-		return script(t, d, 5*time.Minute, nil, program, filepath.Join(dir, name))
+		return script(t, d, 10*time.Minute, nil, program, filepath.Join(dir, name))
 	}
 }
 

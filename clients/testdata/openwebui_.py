@@ -68,6 +68,7 @@ def documents():
     """A document is uploaded, cut, embedded and found again."""
     text = b"The lighthouse keeper is called Ines. She has kept the light for forty years."
     file = good(c.post("/api/v1/files/", params={"process": True, "process_in_background": False}, files={"file": ("keeper.txt", text, "text/plain")}))
+    assert file.get("data", {}).get("status") != "failed", file
     found = good(c.post("/api/v1/retrieval/query/doc", json={"collection_name": "file-" + file["id"], "query": "Who keeps the lighthouse?", "k": 1}))
     assert "Ines" in found["documents"][0][0], found
 

@@ -74,6 +74,8 @@ export OPENAI_API_BASE_URL=‹address›/v1
 export OPENAI_API_KEY=‹key›
 export ENABLE_OLLAMA_API=false
 export RAG_EMBEDDING_ENGINE=openai
+export RAG_OPENAI_API_BASE_URL=‹address›/v1
+export RAG_OPENAI_API_KEY=‹key›
 export RAG_EMBEDDING_MODEL=‹embedder›
 export OFFLINE_MODE=true
 open-webui serve --host 127.0.0.1
@@ -83,12 +85,13 @@ export OLLAMA_BASE_URL=‹address›
 export OLLAMA_API_CONFIGS='{"0": {"enable": true, "key": "‹key›"}}'
 export ENABLE_OPENAI_API=false
 export RAG_EMBEDDING_ENGINE=ollama
+export RAG_OLLAMA_BASE_URL=‹address›
 export RAG_OLLAMA_API_KEY=‹key›
 export RAG_EMBEDDING_MODEL=‹embedder›
 export OFFLINE_MODE=true
 open-webui serve --host 127.0.0.1
 `},
-	{"opencode", "opencode, the coding agent: opencode.json", "", `
+	{"opencode", "opencode, the coding agent: ~/.config/opencode/opencode.json", "It fetches a list of models from its makers unless OPENCODE_DISABLE_MODELS_FETCH=1 is set, and packages for plug-ins from npm's registry.", `
 {
   "$schema": "https://opencode.ai/config.json",
   "model": "abaton/‹model›",
