@@ -52,7 +52,7 @@ base: build ## what tests need: compilers, clients' runtimes, the real engine, t
 bin/slowest: tools/slowest/main.go
 	@$(GO) -C tools build -o ../bin/slowest ./slowest
 
-clients: build base
+clients: build base ## long: everybody's libraries and programs, installed from their registries, against the real engine
 	@$(TELL) $(GO) -C clients test -tags long -count=1 -timeout 90m -v ./...
 
 bench: build base ## both sides in one run, ratio printed

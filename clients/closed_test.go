@@ -33,9 +33,12 @@ const (
 // brief are the checks by the other doors than the key's: behind the door all is
 // the same.
 var brief = []string{"chat", "chat, streamed", "generate", "messages", "messages, streamed", "responses", "embeddings", "embed, embeddings",
-	"models", "list, show, ps", "heartbeat", "error: unknown model"}
+	"models", "list, show, ps", "heartbeat", "error: unknown model", "started and signed up"}
 
 func (d door) tries(name string) bool { return d == byKey || slices.Contains(brief, name) }
+
+// word is what the page calls it.
+func (d door) word() string { return []string{"key", "address", "none"}[d] }
 
 // base is the address to give to a client, without /v1.
 func (d door) base() string {

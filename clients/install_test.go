@@ -3,6 +3,7 @@ package clients
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,10 @@ const uvVersion = "0.13.9"
 
 // nodeVersion is of the Node that newer clients need; its registry carries it.
 const nodeVersion = "22.23.3"
+
+// registryDay is the day whose registries are looked at: so what packages need
+// is pinned, too, which nobody lists here.
+const registryDay = "2026-11-25"
 
 // cache is a folder that outlives a run, where packages are installed.
 func cache(t *testing.T, parts ...string) string {
@@ -60,7 +65,14 @@ func command(t *testing.T, dir, name string, args ...string) {
 // python gives the interpreter of an environment that has the packages.
 func python(t *testing.T, name, version string, packages ...string) string {
 	t.Helper()
-	dir := cache(t, append([]string{name, version, uvVersion}, packages...)...)
+	return pythonWithout(t, name, version, nil, packages...)
+}
+
+// pythonWithout leaves out what packages say that they need, and do not need for
+// what is tried here.
+func pythonWithout(t *testing.T, name, version string, without []string, packages ...string) string {
+	t.Helper()
+	dir := cache(t, append(append([]string{name, version, uvVersion, registryDay}, packages...), without...)...)
 	interpreter := filepath.Join(dir, "bin", "python")
 	if installed(dir) {
 		return interpreter
@@ -73,7 +85,14 @@ func python(t *testing.T, name, version string, packages ...string) string {
 	}
 	store := filepath.Join(filepath.Dir(uv), "uv-store")
 	command(t, dir, filepath.Join(uv, "bin", "uv"), "venv", "--quiet", "--clear", "--no-python-downloads", "--python", version, dir)
-	command(t, dir, filepath.Join(uv, "bin", "uv"), append([]string{"pip", "install", "--quiet", "--cache-dir", store, "--python", interpreter}, packages...)...)
+	var never strings.Builder
+	for _, name := range without {
+		fmt.Fprintf(&never, "%s ; sys_platform == 'never'\n", name)
+	}
+	overrides := filepath.Join(dir, "without.txt")
+	write(t, overrides, never.String())
+	install := []string{"pip", "install", "--quiet", "--cache-dir", store, "--python", interpreter, "--exclude-newer", registryDay + "T00:00:00Z", "--overrides", overrides}
+	command(t, dir, filepath.Join(uv, "bin", "uv"), append(install, packages...)...)
 	finish(t, dir)
 	return interpreter
 }
@@ -84,12 +103,12 @@ func node(t *testing.T, name string, packages ...string) (dir, program string) {
 	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
 	own := "node-" + runtime.GOOS + "-" + arch
 	packages = append(packages, own+"@"+nodeVersion)
-	dir = cache(t, append([]string{name}, packages...)...)
+	dir = cache(t, append([]string{name, registryDay}, packages...)...)
 	program = filepath.Join(dir, "node_modules", own, "bin", "node")
 	if installed(dir) {
 		return dir, program
 	}
-	command(t, dir, "npm", append([]string{"install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--engine-strict=false", "--prefix", dir}, packages...)...)
+	command(t, dir, "npm", append([]string{"install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--engine-strict=false", "--before", registryDay, "--prefix", dir}, packages...)...)
 	finish(t, dir)
 	return dir, program
 }

@@ -12,15 +12,20 @@ import (
 
 // environment tells a script where it asks, and how.
 func environment(d door) []string {
-	name := map[door]string{byKey: "key", byAddress: "address", byNone: "none"}[d]
-	return []string{"BASE=" + d.base(), "KEY=" + d.key(), "DOOR=" + name, "MODEL=" + model, "EMBEDDER=" + embedder,
+	return []string{"BASE=" + d.base(), "KEY=" + d.key(), "DOOR=" + d.word(), "MODEL=" + model, "EMBEDDER=" + embedder,
 		"BRIEF=" + strings.Join(brief, "|"), "BREAKER=http://" + breakerAddress + "/", "SHAPED=" + shaped(), "PYTHONDONTWRITEBYTECODE=1"}
 }
 
 // script runs one of testdata, which says a line of JSON for each check.
-func script(t *testing.T, d door, limit time.Duration, argv ...string) []check {
+func script(t *testing.T, d door, limit time.Duration, env []string, argv ...string) []check {
 	t.Helper()
-	r := closed(t, limit, t.TempDir(), environment(d), argv...)
+	r := closed(t, limit, t.TempDir(), append(environment(d), env...), argv...)
+	return told(t, r)
+}
+
+// told reads what a script said.
+func told(t *testing.T, r ran) []check {
+	t.Helper()
 	var all []check
 	for lines := bufio.NewScanner(strings.NewReader(r.out)); lines.Scan(); {
 		var c check
@@ -38,7 +43,7 @@ func script(t *testing.T, d door, limit time.Duration, argv ...string) []check {
 func inPython(name string, packages ...string) func(*testing.T, door) []check {
 	return func(t *testing.T, d door) []check {
 		interpreter := python(t, "python-"+strings.TrimSuffix(name, ".py"), "python3", packages...)
-		return script(t, d, 5*time.Minute, interpreter, there(t, name))
+		return script(t, d, 10*time.Minute, nil, interpreter, there(t, name))
 	}
 }
 
@@ -55,7 +60,7 @@ func inNode(name string, packages ...string) func(*testing.T, door) []check {
 				t.Fatal(err)
 			}
 		}
-		return script(t, d, 5*time.Minute, program, filepath.Join(dir, name))
+		return script(t, d, 10*time.Minute, nil, program, filepath.Join(dir, name))
 	}
 }
 

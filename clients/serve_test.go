@@ -38,6 +38,9 @@ const (
 
 var served server
 
+// runVerb runs a verb of the program, with a line of standard input.
+var runVerb func(line string, args ...string) (string, error)
+
 // anew starts the server anew where it was: it gives a model up whose engine
 // ended a few times in a short while, and tests make it end.
 var anew func() error
@@ -72,6 +75,7 @@ func withServer(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
+	runVerb = h.run
 	id, token, err := h.person()
 	if err != nil {
 		return 1, err

@@ -60,7 +60,7 @@ func TestLlamaServersOwnTests(t *testing.T) {
 			ran++
 		}
 		if ran == 0 {
-			t.Errorf("%s: %v\n%s%s", file, r.err, tail([]byte(r.out)), r.errs)
+			t.Errorf("%s: %v\n%s%s", file, r.err, tail(r.out), r.errs)
 		}
 		if os.Getenv("SUITE_OUT") != "" {
 			_ = os.WriteFile(filepath.Join(os.Getenv("SUITE_OUT"), file), []byte(r.out+r.errs), 0o644)
@@ -84,7 +84,7 @@ func TestLlamaServersOwnTests(t *testing.T) {
 		}
 		got = append(got, o)
 	}
-	told(t, "llama-suite", got)
+	published(t, "llama-suite", got)
 }
 
 // llamaTests gives a folder with those tests.

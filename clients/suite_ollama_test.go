@@ -87,11 +87,11 @@ func TestOllamasOwnTests(t *testing.T) {
 		}
 		result := ended(out, want.test)
 		if result != want.result {
-			t.Errorf("%s: %s, and %s was expected\n%s", want.test, result, want.result, tail(out))
+			t.Errorf("%s: %s, and %s was expected\n%s", want.test, result, want.result, tail(string(out)))
 		}
 		got = append(got, outcome{want.test, result, want.why})
 	}
-	told(t, "ollama-suite", got)
+	published(t, "ollama-suite", got)
 }
 
 // ended reads how a test of Go ended.
@@ -110,8 +110,6 @@ const (
 	skipped = "skips itself"
 	left    = "left out"
 )
-
-func tail(out []byte) []byte { return out[max(0, len(out)-4000):] }
 
 // aliased gives models further names, until the test ends.
 func aliased(t *testing.T, names map[string]string) {
@@ -141,8 +139,8 @@ func aliased(t *testing.T, names map[string]string) {
 	}
 }
 
-// told puts outcomes into their section of the page.
-func told(t *testing.T, section string, list []outcome) {
+// published puts outcomes into their section of the page.
+func published(t *testing.T, section string, list []outcome) {
 	t.Helper()
 	if t.Failed() {
 		return

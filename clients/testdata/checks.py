@@ -89,3 +89,10 @@ def worded(piece):
     texts = [x["delta"].get("content") for x in p.get("choices") or []]
     texts += [(p.get(name) or {}).get(field) for name, field in (("delta", "text"), ("message", "content"))]
     return any(texts)
+
+
+def closer(vectors):
+    """Wants the first two of three vectors to be nearer to each other than the first and the last."""
+    x, y, z = vectors
+    near, far = (sum(p * q for p, q in zip(x, w)) for w in (y, z))
+    assert len(x) == 384 and near > far, (len(x), near, far)

@@ -48,7 +48,7 @@ func connectAction(ctx context.Context, p *program, args []string, o connectOpti
 		return usageError{"connect", fmt.Sprintf("%q is no client that we know: `abaton connect` lists them; for another one that speaks OpenAI's interface take `abaton connect openai`.", cleanLine(args[0]))}
 	}
 	c := clients[i]
-	at := endpoint{address: "http://" + p.cfg.Address, key: "abt_…", model: p.modelName()}
+	at := endpoint{address: "http://" + p.cfg.Address, key: "abt_…", model: p.modelName(), embed: p.embedderName()}
 	if running, err := connect(ctx, p.cfg.Folders.Socket()); err != nil {
 		return err
 	} else if running != nil {
@@ -107,4 +107,23 @@ func (p *program) modelName() string {
 		return m.Name
 	}
 	return "MODEL"
+}
+
+// embedderName is the first model on the shelf that turns texts into vectors.
+func (p *program) embedderName() string {
+	const none = "EMBEDDING_MODEL"
+	shelf, err := models.OpenShelf(p.cfg.Folders.Models)
+	if err != nil {
+		return none
+	}
+	defer shelf.Close()
+	list, err := shelf.List()
+	if err != nil {
+		return none
+	}
+	i := slices.IndexFunc(list, func(m models.Passport) bool { return m.Role == "embed" })
+	if i < 0 {
+		return none
+	}
+	return list[i].Name
 }
