@@ -167,7 +167,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 		}
 		return w, nil, nil
 	}
-	if e.held[s.key.model] >= maxPolicyHits {
+	if e.held[hits{model: s.key.model}] >= maxPolicyHits || e.held[hits{s.key.model, s.key.person}] >= maxPolicyHits {
 		return nil, nil, heldBack()
 	}
 	pause, open := s.circuit.wait(e.cfg.Patience, time.Now())
@@ -205,6 +205,14 @@ func (e *Engine) begin(s *seat) *worker {
 	return w
 }
 
+// hits names whose policy hits are counted together: those of a model while it is
+// loaded are everybody's, for they are its file's; those after that are its person's,
+// whose words may have brought them about.
+type hits struct {
+	model  models.Digest
+	person Person // empty: while it was loaded
+}
+
 // ended puts the end of w on record.
 func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 	e.mu.Lock()
@@ -219,8 +227,12 @@ func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 		}
 		switch fault.Kind {
 		case PolicyHit:
-			e.held[s.key.model]++
-			e.cfg.Log.Warn("the engine tried what its jail forbids", "model", s.key.model, "times", e.held[s.key.model], "detail", fault.Detail)
+			whose := hits{w.key.model, w.key.person}
+			if !w.up() {
+				whose.person = "" // before it read a word of anybody's
+			}
+			e.held[whose]++
+			e.cfg.Log.Warn("the engine tried what its jail forbids", "model", s.key.model, "times", e.held[whose], "loading", !w.up(), "detail", fault.Detail)
 		case NoMemory:
 			if half := w.context / 2; half >= leastContext {
 				s.context, s.most = half, half

@@ -42,6 +42,7 @@ type worker struct {
 	client  *client          // set before ready
 	scrub   *scrubber        // set before ready
 	tools   bool             // the model's template knows them; set before ready
+	kills   kills            // set before it starts
 	around  around           // of a worker for meanings; set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
@@ -165,6 +166,7 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 	defer held.Close()
 	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory, w.snapshot)
 	spec.Stderr = out
+	w.kills = countKills(e.kills)
 	if w.proc, err = e.launch(ctx, spec); err != nil {
 		r.Close()
 		return unstarted(err)
