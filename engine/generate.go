@@ -102,9 +102,9 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 // it does, and is watched. pulse is for what it is waited for, r for who reads
 // what it says piece by piece; nil where nobody does.
 func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx context.Context, pulse *pulse) error) error {
-	turn := e.turns.join(w.proc, w.key.person)
-	defer turn.leave()
-	r.holds(turn)
+	leave, rest := e.join(w)
+	defer leave()
+	r.holds(rest)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pulse pulse
@@ -120,6 +120,13 @@ func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx cont
 		return err
 	}
 	return w.broke(ctx, err)
+}
+
+// join lets w take turns for a question of its person, until it leaves; for as long
+// as it rests it has none and stands still.
+func (e *Engine) join(w *worker) (leave func(), rest func(resting bool)) {
+	m := e.turns.add(w.proc, w.key.person)
+	return m.leave, m.rest
 }
 
 // ask puts p to w. sent tells whether text reached the caller.

@@ -163,7 +163,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 			w.stop(errDone) // it was made for shorter conversations
 		}
 		if w.life.Err() != nil { // it is on its way out
-			return nil, e.waitFor(e.change, 0), nil
+			return nil, e.waitFor(e.change), nil
 		}
 		return w, nil, nil
 	}
@@ -185,9 +185,9 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 			return s.worker, nil, nil
 		}
 		e.makeRoom(s)
-		return nil, e.waitFor(e.change, e.press(s)), nil
+		return nil, e.waitLong(e.change, e.press(s)), nil
 	}
-	return nil, e.waitFor(e.change, 0), nil
+	return nil, e.waitFor(e.change), nil
 }
 
 // begin starts a worker for s. The caller holds mu.
@@ -258,8 +258,12 @@ const (
 	leastContext  = 1024 // tokens
 )
 
-// waitFor waits for a change, for most at most if that is not 0.
-func (e *Engine) waitFor(change <-chan struct{}, most time.Duration) func(context.Context) error {
+func (e *Engine) waitFor(change <-chan struct{}) func(context.Context) error {
+	return e.waitLong(change, 0)
+}
+
+// waitLong waits for a change, for most at most if that is not 0.
+func (e *Engine) waitLong(change <-chan struct{}, most time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var over <-chan time.Time
 		if most > 0 {

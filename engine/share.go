@@ -63,7 +63,7 @@ func (e *Engine) people() int {
 // and without some.
 func (e *Engine) over(p Person, s *seat, without []*worker) bool {
 	bytes, workers, large := e.holding(p, s, without)
-	if workers == 0 || workers == 1 && !large {
+	if p == "" || workers == 0 || workers == 1 && !large { // a worker without a person is not one person's
 		return false
 	}
 	n := e.people()

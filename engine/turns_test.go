@@ -54,7 +54,7 @@ func TestTurns(t *testing.T) {
 				running++ // until it joins
 				mu.Unlock()
 				all = append(all, d)
-				leave = append(leave, turns.join(d, Person(fmt.Sprint(len(all)))).leave)
+				leave = append(leave, turns.join(d, Person(fmt.Sprint(len(all)))))
 			}
 			synctest.Wait()
 			if turns.share() != c.share {
@@ -108,7 +108,7 @@ func TestTurnsAreOfPersons(t *testing.T) {
 		for _, person := range []Person{"anna", "anna", "anna", "bela"} {
 			d := &dancer{mu: &mu, running: &running, most: &most, since: time.Now()}
 			running++
-			leave = append(leave, turns.join(d, person).leave)
+			leave = append(leave, turns.join(d, person))
 			before := ran[person]
 			ran[person] = func() time.Duration {
 				if before == nil {
@@ -150,7 +150,7 @@ func TestTheNextComesAtOnce(t *testing.T) {
 			mu.Lock()
 			running++
 			mu.Unlock()
-			all, leave = append(all, d), append(leave, turns.join(d, Person(fmt.Sprint(i))).leave)
+			all, leave = append(all, d), append(leave, turns.join(d, Person(fmt.Sprint(i))))
 			mu.Lock()
 			if running != 1 {
 				t.Errorf("%d run once %d have come", running, i+1)
@@ -189,7 +189,7 @@ func TestWhoRestsHasNoTurn(t *testing.T) {
 			mu.Lock()
 			running++
 			mu.Unlock()
-			all, members = append(all, d), append(members, turns.join(d, Person(fmt.Sprint(i))))
+			all, members = append(all, d), append(members, turns.add(d, Person(fmt.Sprint(i))))
 		}
 		members[0].rest(true)
 		members[0].rest(true)
