@@ -178,6 +178,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 		return nil, func(ctx context.Context) error { return e.sleep(ctx, pause) }, nil
 	}
 	if e.wantRoom(s) {
+		e.dropAsides(s)
 		if e.roomy(s, false) {
 			e.leaveLine(s)
 			e.changed() // the next in line may look

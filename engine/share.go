@@ -103,6 +103,7 @@ func (e *Engine) leaveLine(s *seat) {
 // left: first of those who have more than their share, then of all, the one that was
 // used longest ago first.
 func (e *Engine) makeRoom(s *seat) {
+	e.dropAsides(s)
 	for !e.roomy(s, true) {
 		var idle *seat
 		greedy := false

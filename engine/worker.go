@@ -52,6 +52,8 @@ type worker struct {
 
 	snapshot  int64  // bytes set aside for one; never changes
 	talk      *talk  // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
+	aside     *aside // beside it; guarded by Engine.mu
+	noAside   bool   // it failed once; guarded by Engine.mu
 	forgotten int    // times that its person deleted something; guarded by Engine.mu
 	unkeep    func() // stops a snapshot on its way to its keeper; guarded by Engine.mu
 
