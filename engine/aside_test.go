@@ -178,16 +178,9 @@ func TestWhatLiesAsideGoesFirst(t *testing.T) {
 func BenchmarkSideQuestion(b *testing.B) {
 	for _, aside := range []bool{true, false} {
 		b.Run(map[bool]string{true: "aside", false: "again"}[aside], func(b *testing.B) {
-			e := start(b, func(c *Config) { c.Keeper, c.ContextTokens, c.Threads = &drawer{}, 4096, 0 })
-			tap := new(tap)
-			tap.on(e)
-			p := ask(strings.Repeat(lighthouse, 7), 4)
-			on := p
-			answer, _, err := collect(b.Context(), e, p)
-			if err != nil {
-				b.Fatal(err)
-			}
-			on.Messages = append(slices.Clone(p.Messages), Message{Role: Assistant, Content: answer}, Message{Role: User, Content: "Go on."})
+			e := start(b, func(c *Config) { c.Keeper, c.ContextTokens = &drawer{}, 4096 })
+			on := ask(strings.Repeat(lighthouse, 7), 4)
+			on.Messages = append(on.Messages, Message{Role: Assistant, Content: "Noted."}, Message{Role: User, Content: "Go on."})
 			first := func(p Prompt) time.Duration {
 				began := time.Now()
 				for _, err := range e.Generate(b.Context(), p) {
@@ -199,25 +192,28 @@ func BenchmarkSideQuestion(b *testing.B) {
 				return time.Since(began)
 			}
 			var side, next time.Duration
-			size := int64(0)
+			size, spent, tokens := int64(0), int64(0), 0
 			for b.Loop() {
 				if _, _, err := collect(b.Context(), e, on); err != nil {
 					b.Fatal(err)
 				}
-				w := workerOf(b, e, p)
+				w := workerOf(b, e, on)
 				e.mu.Lock()
-				w.noAside = !aside
+				w.noAside, tokens = !aside, w.talk.tokens
 				e.mu.Unlock()
-				side += first(aTitle(p, false))
+				side += first(aTitle(on, false))
 				e.mu.Lock()
 				if w.aside != nil {
 					size = w.aside.size
 				}
 				e.mu.Unlock()
+				before, _ := cpuTime(w.proc.PID())
 				next += first(on)
+				after, _ := cpuTime(w.proc.PID())
+				spent += after - before
 			}
-			b.Logf("MEASURED %d tokens known, %d read; %.1f MB aside; first piece of the title after %v, of the next turn after %v", tap.known(p), tap.last[p.Person].read, float64(size)/1e6,
-				(side / time.Duration(b.N)).Round(time.Millisecond), (next / time.Duration(b.N)).Round(time.Millisecond))
+			b.Logf("MEASURED a conversation of %d tokens, %.1f MB aside: first piece of the title after %v, of the next turn after %v, in which the engine computed for %d ms", tokens, float64(size)/1e6,
+				(side / time.Duration(b.N)).Round(time.Millisecond), (next / time.Duration(b.N)).Round(time.Millisecond), 10*spent/int64(b.N))
 		})
 	}
 }
