@@ -362,6 +362,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"bad model":    {fault(engine.BadModel), 500, "server_error", "bad_model", both, "", false, true},
 		"crashed":      {fault(engine.Crashed), 500, "server_error", "engine_crashed", both, "", true, false},
+		"killed":       {fault(engine.Killed), 500, "server_error", "engine_killed", both, "", true, false},
 		"hung":         {fault(engine.Hung), 500, "server_error", "engine_hung", both, "", true, false},
 		"no memory":    {fault(engine.NoMemory), 503, "server_error", "out_of_memory", both, "", false, true},
 		"policy":       {fault(engine.PolicyHit), 500, "server_error", "engine_policy", both, "", false, true},

@@ -23,6 +23,7 @@ import (
 var faults = map[engine.Kind]wire.Problem{
 	engine.BadModel:   {Status: 500, Code: "bad_model"},
 	engine.Crashed:    {Status: 500, Code: "engine_crashed", Retry: true},
+	engine.Killed:     {Status: 500, Code: "engine_killed", Retry: true},
 	engine.Hung:       {Status: 500, Code: "engine_hung", Retry: true},
 	engine.NoMemory:   {Status: 503, Code: "out_of_memory"},
 	engine.PolicyHit:  {Status: 500, Code: "engine_policy"},

@@ -192,6 +192,9 @@ func (e *Engine) usedBut(s *seat, but func(*worker) bool) (bytes int64, workers 
 		if other.worker != nil && !but(other.worker) {
 			count(other.key.model, other.worker.need)
 			snapshot = max(snapshot, other.worker.snapshot)
+			if a := other.worker.aside; a != nil {
+				bytes += a.size
+			}
 		}
 	}
 	if s != nil {

@@ -188,9 +188,7 @@ func TestLeavingTheLine(t *testing.T) {
 		_, _, err := collect(ctx, e, bela)
 		gone <- err
 	}()
-	for e.inLine() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return e.inLine() > 0 })
 	cancel()
 	if err := <-gone; !errors.Is(err, context.Canceled) || e.inLine() != 0 {
 		t.Errorf("%v, %d in line", err, e.inLine())

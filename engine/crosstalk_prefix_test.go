@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 )
 
 // cell is one way to try to learn from the cache what somebody else asked.
@@ -192,9 +191,7 @@ func TestOrderTellsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		order, _, err := guesses(t.Context(), h, x, batch, n, func(i int) {
-			for h.e.inside(p) < i+2 {
-				time.Sleep(time.Millisecond)
-			}
+			eventually(t, func() bool { return h.e.inside(p) == i+2 })
 			if i == batch-1 {
 				h.e.rise(held)
 			}

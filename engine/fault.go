@@ -16,6 +16,7 @@ type Kind string
 const (
 	BadModel   Kind = "bad-model"   // the engine refused to load it
 	Crashed    Kind = "crashed"     // the worker died while it answered
+	Killed     Kind = "killed"      // the worker was killed, and not by us or for want of memory
 	Hung       Kind = "hung"        // the worker stopped answering
 	NoMemory   Kind = "no-memory"   // the worker ran out of memory
 	PolicyHit  Kind = "policy-hit"  // the worker tried something its jail forbids
@@ -59,7 +60,7 @@ func (f *Fault) suspicious() bool { return f.Kind == Crashed || f.Kind == Hung }
 
 // failed tells whether the worker's end counts against restarting it.
 func (f *Fault) failed() bool {
-	return f.Kind == Crashed || f.Kind == Hung || f.Kind == NoMemory || f.Kind == PolicyHit || f.Kind == BadReply
+	return f.Kind == Crashed || f.Kind == Killed || f.Kind == Hung || f.Kind == NoMemory || f.Kind == PolicyHit || f.Kind == BadReply
 }
 
 // outOfRange is a BadRequest: field as the wire formats call it, and why in
@@ -90,6 +91,10 @@ func unstarted(err error) *Fault {
 
 func crashed(detail string) *Fault {
 	return &Fault{Kind: Crashed, What: "The engine crashed while it answered.", Do: "Ask again; it starts anew by itself.", Detail: detail}
+}
+
+func killed(detail string) *Fault {
+	return &Fault{Kind: Killed, What: "The engine was killed by another program or by somebody; memory was not the reason.", Do: "Ask again; it starts anew by itself.", Detail: detail}
 }
 
 func hung(why string) *Fault {

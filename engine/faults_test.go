@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -269,23 +270,39 @@ func TestNoMemory(t *testing.T) {
 	faultOf(t, err, NoMemory)
 }
 
-// The kernel's killer of processes sends a signal that we did not.
+// A signal that we did not send is the kernel's, for want of memory, only if the
+// kernel says so. What somebody else's program did is not told as too little memory,
+// and does not cost half of the context.
 func TestKilledByTheSystem(t *testing.T) {
-	e, ask := startTiny(t, nil, nil)
-	p := ask("bado", 0)
-	var err error
-	killed := false
-	for _, derr := range e.Generate(t.Context(), p) {
-		if err = derr; err == nil && !killed {
-			killed = true
-			kill(t, workerOf(t, e, p).proc.PID())
+	for _, c := range []struct {
+		counted int64
+		known   bool
+		want    Kind
+	}{{1, true, NoMemory}, {0, true, Killed}, {1, false, Killed}} {
+		e, ask := startTiny(t, nil, nil)
+		var count atomic.Int64
+		e.kills = func() (int64, bool) { return count.Load(), c.known }
+		p := ask("bado", 0)
+		var err error
+		hit := false
+		for _, derr := range e.Generate(t.Context(), p) {
+			if err = derr; err == nil && !hit {
+				hit = true
+				count.Add(c.counted)
+				kill(t, workerOf(t, e, p).proc.PID())
+			}
 		}
-	}
-	if f := faultOf(t, err, NoMemory); !strings.Contains(f.Detail, "killed") {
-		t.Errorf("%q", f.Detail)
-	}
-	if _, _, err := collect(t.Context(), e, ask("bado", 4)); err != nil {
-		t.Errorf("afterwards: %v", err)
+		if f := faultOf(t, err, c.want); !strings.Contains(f.Detail, "killed") {
+			t.Errorf("%q", f.Detail)
+		}
+		if _, _, err := collect(t.Context(), e, ask("bado", 4)); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		e.mu.Lock()
+		if n := len(e.suspect); n != 0 {
+			t.Errorf("%d questions are suspected", n)
+		}
+		e.mu.Unlock()
 	}
 }
 
@@ -305,5 +322,33 @@ func TestPolicyHit(t *testing.T) {
 	_, _, err := collect(t.Context(), e, ask("x", 1))
 	if f := faultOf(t, err, PolicyHit); f.Detail != "held back" {
 		t.Errorf("the model is started a third time: %v", f)
+	}
+}
+
+// What somebody's words made an engine do is held against them alone: else they could
+// take a model from everybody.
+func TestAPolicyHitWhileAnsweringIsItsPersons(t *testing.T) {
+	e, ask := startTiny(t, nil, nil)
+	anna, bela := ask("bado", 2), ask("bado", 2)
+	bela.Person = "bela"
+	for range maxPolicyHits {
+		if err := e.Warm(t.Context(), anna.Person, anna.Model); err != nil {
+			t.Fatal(err)
+		}
+		// As the worker's own goroutine does where the filter ended it.
+		w := workerOf(t, e, anna)
+		e.mu.Lock()
+		s := e.seats[w.key]
+		e.mu.Unlock()
+		w.stop(errDone)
+		<-w.gone
+		e.ended(s, &worker{key: w.key, ready: w.ready, gone: make(chan struct{})}, policyHit("SIGSYS"))
+	}
+	_, _, err := collect(t.Context(), e, anna)
+	if f := faultOf(t, err, PolicyHit); f.Detail != "held back" {
+		t.Errorf("%v", f)
+	}
+	if _, _, err := collect(t.Context(), e, bela); err != nil {
+		t.Errorf("somebody else: %v", err)
 	}
 }

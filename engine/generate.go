@@ -110,9 +110,9 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 // it does, and is watched. pulse is for what it is waited for, r for who reads
 // what it says piece by piece; nil where nobody does.
 func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx context.Context, pulse *pulse) error) error {
-	turn, leave := e.join(w)
+	leave, rest := e.join(w)
 	defer leave()
-	r.holds(turn)
+	r.holds(rest)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pulse pulse

@@ -82,7 +82,7 @@ func (e *Engine) empty(ctx context.Context, w *worker, at int) error {
 	if !p.dirty {
 		return nil
 	}
-	_, leave := e.join(w)
+	leave, _ := e.join(w)
 	defer leave()
 	within, cancel := context.WithTimeout(ctx, emptyWithin*time.Duration(e.turns.share()))
 	defer cancel()

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"testing"
-	"time"
 
 	"abaton.local/sandbox"
 )
@@ -27,9 +26,7 @@ func TestLeaveEndsWhatWaits(t *testing.T) {
 			done <- err
 		}()
 	}
-	for e.inside(ask("", 0)) < 4 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return e.inside(ask("", 0)) == 4 })
 	e.Leave("anna")
 	stop()
 	for range 3 {
@@ -76,9 +73,7 @@ func TestEndedWhileStartingIsNoCrash(t *testing.T) {
 			t.Fatal("it was answered by nobody")
 		}
 	}
-	for e.working(p) {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return !e.working(p) })
 	e.launch = launch
 	if _, _, err := collect(t.Context(), e, p); err != nil {
 		t.Error(err)

@@ -12,7 +12,8 @@ type Patience struct {
 	Token   time.Duration   // more, for each token of the prompt's batch at hand
 	Backoff []time.Duration // before a restart, by the number of crashes
 	Crashes int             // so many
-	Within  time.Duration   // in so long a time: no more restarts until it has passed
+	Within  time.Duration   // in so long a time
+	Open    time.Duration   // are so many that from then on it is started once in so long a time
 	Slice   time.Duration   // one turn, where workers share the processor
 	Reader  time.Duration   // that a reader may take over what they are given, all together, before the engine goes on without them
 	Share   time.Duration   // that somebody waits for memory before an answer of who has more than their share is broken off
@@ -31,6 +32,7 @@ func (p Patience) withDefaults() Patience {
 	set(&p.Silence, 60*time.Second)
 	set(&p.Token, 250*time.Millisecond)
 	set(&p.Within, 10*time.Minute)
+	set(&p.Open, time.Minute)
 	set(&p.Slice, 50*time.Millisecond)
 	set(&p.Reader, time.Second)
 	set(&p.Share, 20*time.Second)
@@ -52,8 +54,8 @@ type circuit struct{ crashes []time.Time }
 
 func (c *circuit) crashed(now time.Time) { c.crashes = append(c.crashes, now) }
 
-// wait gives how long to wait before a restart. When there were too many
-// crashes it gives the time until one of them is forgotten, and open.
+// wait gives how long to wait before a restart, and whether that is so long, for
+// there were too many crashes, that nobody waits for it: one more is tried after it.
 func (c *circuit) wait(p Patience, now time.Time) (d time.Duration, open bool) {
 	for len(c.crashes) > 0 && now.Sub(c.crashes[0]) >= p.Within {
 		c.crashes = c.crashes[1:]
@@ -62,9 +64,10 @@ func (c *circuit) wait(p Patience, now time.Time) (d time.Duration, open bool) {
 	if n == 0 {
 		return 0, false
 	}
-	if n >= p.Crashes {
-		return c.crashes[n-p.Crashes].Add(p.Within).Sub(now), true
+	pause := p.Open
+	if n < p.Crashes {
+		pause = p.Backoff[min(n, len(p.Backoff))-1]
 	}
-	pause := p.Backoff[min(n, len(p.Backoff))-1]
-	return max(0, c.crashes[n-1].Add(pause).Sub(now)), false
+	d = max(0, c.crashes[n-1].Add(pause).Sub(now))
+	return d, d > 0 && n >= p.Crashes
 }

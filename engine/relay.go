@@ -29,8 +29,8 @@ type relay struct {
 	over   bool          // the making, where nobody reads ahead; the reader's alone
 
 	mu      sync.Mutex
-	making  bool    // the reader's goroutine is in next
-	turn    *member // of the worker at work, nil for none
+	making  bool               // the reader's goroutine is in next
+	rest    func(resting bool) // of the worker at work, nil for none: it has no turns meanwhile
 	done    chan struct{}
 	waiting []spoken // read ahead
 	size    int      // of them, in bytes
@@ -62,14 +62,14 @@ func (e *Engine) relay(ctx context.Context, p Prompt) *relay {
 	return r
 }
 
-// holds says which turn the answer's worker takes.
-func (r *relay) holds(turn *member) {
+// holds says how the answer's worker is told to rest.
+func (r *relay) holds(rest func(resting bool)) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn = turn
+	r.rest = rest
 }
 
 // take gives the next piece. The last one is given once its worker is free.
@@ -110,7 +110,7 @@ func (r *relay) ahead() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.making || r.done != nil || r.turn == nil {
+	if r.making || r.done != nil || r.rest == nil {
 		return
 	}
 	r.done = make(chan struct{})
@@ -151,8 +151,8 @@ func (r *relay) roomy() {
 	if !r.full() {
 		return
 	}
-	r.turn.rest(true)
-	defer r.turn.rest(false)
+	r.rest(true)
+	defer r.rest(false)
 	p := r.e.cfg.Patience
 	look := max(p.Unread/10, time.Millisecond)
 	tick := time.NewTicker(look)

@@ -20,11 +20,12 @@ func slowly(t *testing.T, e *Engine, p Prompt) (on func(), told func() (string, 
 	done := make(chan heard, 1)
 	go func() {
 		var h heard
+		first := false
 		for d, err := range e.Generate(t.Context(), p) {
 			h.text, h.last, h.err = h.text+d.Text, d, err
-			if begun != nil {
+			if !first {
+				first = true
 				close(begun)
-				begun = nil
 				<-let
 			}
 		}

@@ -170,11 +170,11 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 			w.stop(errDone) // it was made for shorter conversations
 		}
 		if w.life.Err() != nil { // it is on its way out
-			return nil, e.waitFor(e.change, 0), nil
+			return nil, e.waitFor(e.change), nil
 		}
 		return w, nil, nil
 	}
-	if e.held[s.key.model] >= maxPolicyHits {
+	if e.held[hits{model: s.key.model}] >= maxPolicyHits || e.held[hits{s.key.model, s.key.person}] >= maxPolicyHits {
 		return nil, nil, heldBack()
 	}
 	pause, open := s.circuit.wait(e.cfg.Patience, time.Now())
@@ -185,6 +185,7 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 		return nil, func(ctx context.Context) error { return e.sleep(ctx, pause) }, nil
 	}
 	if e.wantRoom(s) {
+		e.dropAsides(s)
 		if e.roomy(s, false) {
 			e.leaveLine(s)
 			e.changed() // the next in line may look
@@ -192,9 +193,9 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 			return s.worker, nil, nil
 		}
 		e.makeRoom(s)
-		return nil, e.waitFor(e.change, e.press(s)), nil
+		return nil, e.waitLong(e.change, e.press(s)), nil
 	}
-	return nil, e.waitFor(e.change, 0), nil
+	return nil, e.waitFor(e.change), nil
 }
 
 // begin starts a worker for s. The caller holds mu.
@@ -213,6 +214,14 @@ func (e *Engine) begin(s *seat) *worker {
 	return w
 }
 
+// hits names whose policy hits are counted together: those of a model while it is
+// loaded are everybody's, for they are its file's; those after that are its person's,
+// whose words may have brought them about.
+type hits struct {
+	model  models.Digest
+	person Person // empty: while it was loaded
+}
+
 // ended puts the end of w on record.
 func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 	e.mu.Lock()
@@ -227,8 +236,12 @@ func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 		}
 		switch fault.Kind {
 		case PolicyHit:
-			e.held[s.key.model]++
-			e.cfg.Log.Warn("the engine tried what its jail forbids", "model", s.key.model, "times", e.held[s.key.model], "detail", fault.Detail)
+			whose := hits{w.key.model, w.key.person}
+			if !w.up() {
+				whose.person = "" // before it read a word of anybody's
+			}
+			e.held[whose]++
+			e.cfg.Log.Warn("the engine tried what its jail forbids", "model", s.key.model, "times", e.held[whose], "loading", !w.up(), "detail", fault.Detail)
 		case NoMemory:
 			if half := w.context / 2; half >= leastContext {
 				s.context, s.most = half, half
@@ -254,8 +267,12 @@ const (
 	leastContext  = 1024 // tokens
 )
 
-// waitFor waits for a change, for most at most if that is not 0.
-func (e *Engine) waitFor(change <-chan struct{}, most time.Duration) func(context.Context) error {
+func (e *Engine) waitFor(change <-chan struct{}) func(context.Context) error {
+	return e.waitLong(change, 0)
+}
+
+// waitLong waits for a change, for most at most if that is not 0.
+func (e *Engine) waitLong(change <-chan struct{}, most time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var over <-chan time.Time
 		if most > 0 {

@@ -63,7 +63,7 @@ func (e *Engine) people() int {
 // and without some.
 func (e *Engine) over(p Person, s *seat, without []*worker) bool {
 	bytes, workers, large := e.holding(p, s, without)
-	if workers == 0 || workers == 1 && !large {
+	if p == "" || workers == 0 || workers == 1 && !large { // a worker without a person is not one person's
 		return false
 	}
 	n := e.people()
@@ -103,6 +103,7 @@ func (e *Engine) leaveLine(s *seat) {
 // left: first of those who have more than their share, then of all, the one that was
 // used longest ago first.
 func (e *Engine) makeRoom(s *seat) {
+	e.dropAsides(s)
 	for !e.roomy(s, true) {
 		var idle *seat
 		greedy := false

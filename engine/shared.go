@@ -28,7 +28,7 @@ type table struct {
 
 	mu     sync.Mutex // guards what follows
 	atWork int        // questions for which it takes turns
-	turn   *member    // for them
+	turn   func()     // leaves the turns
 }
 
 type slot struct {
@@ -240,11 +240,11 @@ func (e *Engine) take(all, s *seat, w *worker) (*loan, func(context.Context) err
 		all.line = append(all.line, s)
 	}
 	if all.line[0] != s || w.slots.over || w.life.Err() != nil {
-		return nil, e.waitFor(e.change, 0)
+		return nil, e.waitFor(e.change)
 	}
 	at := w.slots.choose(s.key.person)
 	if at < 0 {
-		return nil, e.waitFor(e.change, 0)
+		return nil, e.waitFor(e.change)
 	}
 	all.line = all.line[1:]
 	p := &w.slots.slots[at]
@@ -354,33 +354,27 @@ func (e *Engine) leaveShared(all *seat, person Person) {
 	}
 }
 
-// join lets a worker take turns for a question of its person; one that people
-// share does as long as it is at work for anybody. What turn says of resting is
-// heard by a worker of one's own alone: nobody who does not read their answer stops
-// the others'.
-func (e *Engine) join(w *worker) (turn *member, leave func()) {
+// join lets a worker take turns for a question of its person, until it leaves; for
+// as long as it rests it has none and stands still. One that people share takes
+// them as long as it is at work for anybody, and does not rest: nobody who does
+// not read their answer stops the others'.
+func (e *Engine) join(w *worker) (leave func(), rest func(resting bool)) {
 	of := w.process()
 	t := of.slots
 	if t == nil {
-		turn = e.turns.join(of.proc, of.key.person)
-		return turn, turn.leave
+		m := e.turns.add(of.proc, of.key.person)
+		return m.leave, m.rest
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.atWork++; t.atWork == 1 {
 		t.turn = e.turns.join(of.proc, commons)
 	}
-	return (&turns{atOnce: 1}).join(deaf{}, w.key.person), func() {
+	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.atWork--; t.atWork == 0 {
-			t.turn.leave()
+			t.turn()
 		}
-	}
+	}, func(bool) {}
 }
-
-// deaf is what cannot be paused.
-type deaf struct{}
-
-func (deaf) Stop() error     { return nil }
-func (deaf) Continue() error { return nil }

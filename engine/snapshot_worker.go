@@ -16,7 +16,8 @@ import (
 // of a worker.
 type talk struct {
 	links  [][32]byte
-	tokens int // 0: not to be kept
+	tokens int  // 0: not to be kept
+	keep   bool // by Config.Keeper, when the worker ends
 }
 
 // Bounds of the time that snapshots take of somebody who waits.
@@ -25,16 +26,20 @@ const (
 	restoreWithin = 10 * time.Second
 )
 
-// talkOf makes the chain of a prompt; nil where nothing is kept of it.
+// talkOf makes the chain of a prompt; nil where there is none, or where something of
+// it could be kept and cannot be now.
 func (e *Engine) talkOf(ctx context.Context, p Prompt) *talk {
-	if e.cfg.Keeper == nil || !p.Keep || len(p.Messages) == 0 {
+	if len(p.Messages) == 0 {
 		return nil
+	}
+	if e.cfg.Keeper == nil || !p.Keep {
+		return &talk{links: chain(e.hashKey, p)}
 	}
 	secret, err := e.cfg.Keeper.Secret(ctx, p.Person)
 	if err != nil {
 		return nil // locked, or about to be
 	}
-	return &talk{links: chain(secret, p)}
+	return &talk{links: chain(secret, p), keep: true}
 }
 
 // resume puts into the slot of w what is kept of a conversation, if that is more
@@ -52,10 +57,28 @@ func (e *Engine) resume(ctx context.Context, w *worker, t *talk) (forgotten int)
 			has = l.Turns
 		}
 	}
+	old, a := w.talk, w.aside
 	w.talk = nil // from here on the slot changes
 	forgotten = w.forgotten
+	if w.snapshot == 0 {
+		e.mu.Unlock()
+		return forgotten
+	}
+	back := a.goesOn(t)
+	if back <= has {
+		a, back = nil, 0
+	} else {
+		a.done = false // it stays until it is read
+	}
 	e.mu.Unlock()
-	if t == nil || w.snapshot == 0 {
+	if has == 0 && old.displaces(t) {
+		e.putAside(ctx, w, old, a, forgotten)
+	}
+	if back > 0 {
+		e.takeBack(ctx, w, a)
+		has = back
+	}
+	if t == nil || !t.keep {
 		return forgotten
 	}
 	kept, err := e.cfg.Keeper.Kept(ctx, w.key.person)
@@ -66,6 +89,7 @@ func (e *Engine) resume(ctx context.Context, w *worker, t *talk) (forgotten int)
 	if !ok || best.Tokens >= w.context {
 		return forgotten
 	}
+	e.fitBeside(w, best.Tokens)
 	ctx, cancel := context.WithTimeout(ctx, restoreWithin)
 	defer cancel()
 	if err := e.restore(ctx, w, best, u); err != nil && ctx.Err() == nil {
@@ -121,7 +145,7 @@ func (e *Engine) heard(w *worker, t *talk, tokens, forgotten int) {
 	if w.forgotten != forgotten {
 		return // it may hold words that were deleted meanwhile
 	}
-	w.talk = &talk{t.links, tokens}
+	w.talk = &talk{t.links, tokens, t.keep}
 }
 
 // sealing is a snapshot on its way from an engine that ends to its keeper.
@@ -140,9 +164,17 @@ type sealing struct {
 // nil where there is nothing to keep.
 func (e *Engine) save(w *worker) *sealing {
 	e.mu.Lock()
-	t := w.talk
-	w.talk = nil
-	if e.cfg.Keeper == nil || t == nil || t.tokens < leastTokens || !e.affords(w, t.tokens) {
+	t, a := w.talk, w.aside
+	w.talk, w.aside = nil, nil
+	switch {
+	case a == nil:
+	case a.done && a.talk.keep && (t == nil || !t.keep || t.tokens < a.talk.tokens):
+		t = a.talk
+	default:
+		w.removeAside(a.name)
+		a = nil
+	}
+	if e.cfg.Keeper == nil || t == nil || !t.keep || t.tokens < leastTokens || !e.affords(w, t.tokens) {
 		e.mu.Unlock()
 		return nil
 	}
@@ -154,7 +186,7 @@ func (e *Engine) save(w *worker) *sealing {
 	err := e.enterSlots(ctx)
 	if err == nil {
 		s.alone = sync.OnceFunc(func() { <-e.slots })
-		err = s.save(w)
+		err = s.save(w, a)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -172,15 +204,17 @@ func (e *Engine) affords(w *worker, tokens int) bool {
 	return f != nil && f.snapshot(f.need(tokens, false).Cache, tokens) <= w.snapshot
 }
 
-func (s *sealing) save(w *worker) error {
+// save takes what lies aside, or what the slot holds where that is nil.
+func (s *sealing) save(w *worker, a *aside) error {
 	dir, err := openSlots(w.proc.RunDir())
 	if err != nil {
 		return err
 	}
 	defer dir.close()
-	name := slotName()
-	n, err := w.client.slot(s.ctx, "save", name)
-	if err != nil {
+	name, n := slotName(), s.talk.tokens
+	if a != nil {
+		name = a.name
+	} else if n, err = w.client.slot(s.ctx, "save", name); err != nil {
 		return err
 	}
 	if s.file, s.size, err = dir.open(name); err != nil {
@@ -268,6 +302,7 @@ func (e *Engine) Forget(person Person) {
 	for k, s := range e.seats {
 		if w := s.worker; k.person == person && w != nil {
 			w.talk = nil
+			w.forgetAside()
 			w.forgotten++
 			if w.life.Err() != nil {
 				ending = append(ending, w)
@@ -287,6 +322,7 @@ func (e *Engine) unkeep(workers []*worker) {
 	defer e.mu.Unlock()
 	for _, w := range workers {
 		w.talk = nil
+		w.forgetAside()
 		if w.unkeep != nil {
 			w.unkeep()
 		}

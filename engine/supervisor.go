@@ -58,7 +58,8 @@ type Engine struct {
 	launch func(context.Context, sandbox.Spec) (*sandbox.Process, error)
 	encode func([]Message, Options, steering) ([]byte, error)
 	decode func(context.Context, []byte) (Image, error)      // a picture
-	extra  []string                                          // flags; tests of faults set these
+	extra  []string                                          // flags; tests of faults set these three
+	kills  func() (int64, bool)                              // of the kernel, for want of memory
 	memory int64                                             // bytes of each worker; 0 computes them
 	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
@@ -74,13 +75,13 @@ type Engine struct {
 	mu      sync.Mutex    // guards what follows, and the fields of seats
 	seats   map[key]*seat //
 	facts   map[models.Digest]*facts
-	hungry  []*seat               // that wait for memory, the first first
-	asking  int                   // questions at work or waiting
-	held    map[models.Digest]int // policy hits by model
-	suspect map[[32]byte]int      // crashes by question
-	relays  map[*relay]struct{}   // that read for somebody slow
-	change  chan struct{}         // closed and made anew when a worker ends or gets idle
-	hashKey [32]byte              // of suspect, so that no question can be guessed from a log
+	hungry  []*seat             // that wait for memory, the first first
+	asking  int                 // questions at work or waiting
+	held    map[hits]int        // policy hits
+	suspect map[[32]byte]int    // crashes by question
+	relays  map[*relay]struct{} // that read for somebody slow
+	change  chan struct{}       // closed and made anew when a worker ends or gets idle
+	hashKey [32]byte            // of suspect, so that no question can be guessed from a log
 }
 
 // New makes an Engine. Nothing runs until somebody asks.
@@ -128,7 +129,7 @@ func New(c Config) (*Engine, error) {
 		turns:    turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
 		seats:    map[key]*seat{},
 		facts:    map[models.Digest]*facts{},
-		held:     map[models.Digest]int{},
+		held:     map[hits]int{},
 		suspect:  map[[32]byte]int{},
 		relays:   map[*relay]struct{}{},
 		behind:   mostBehind,
@@ -138,7 +139,7 @@ func New(c Config) (*Engine, error) {
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.life, e.end = context.WithCancel(context.Background())
-	e.launch = c.Jail.Start
+	e.launch, e.kills = c.Jail.Start, oomKills
 	e.decode = func(ctx context.Context, raw []byte) (Image, error) { return Picture(ctx, c.Jail, raw) }
 	return e, nil
 }

@@ -68,9 +68,7 @@ func TestLeastUsedMakesRoom(t *testing.T) {
 		_, _, err := collect(ctx, e, of("bela"))
 		waiting <- err
 	}()
-	for e.inside(of("bela")) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return e.inside(of("bela")) > 0 })
 	cancel()
 	if err := <-waiting; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
@@ -119,9 +117,7 @@ func TestQueueIsBounded(t *testing.T) {
 			done <- err
 		}()
 	}
-	for e.inside(ask("", 0)) < 3 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return e.inside(ask("", 0)) == 3 })
 	_, _, err := collect(t.Context(), e, ask("deba", 2))
 	faultOf(t, err, Busy)
 	stop()

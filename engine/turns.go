@@ -38,9 +38,12 @@ type member struct {
 	aside   bool // stopped, and none of those that take turns
 }
 
-// join makes r, at work for a person, one of those that take turns, until it
-// leaves.
-func (t *turns) join(r runner, person Person) *member {
+// join makes r, at work for a person, one of those that take turns, until leave
+// is called.
+func (t *turns) join(r runner, person Person) (leave func()) { return t.add(r, person).leave }
+
+// add is join for who may rest meanwhile.
+func (t *turns) add(r runner, person Person) *member {
 	m := &member{runner: r, of: t, person: person}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -28,8 +28,10 @@ func (w *worker) why(by error, loaded bool) *Fault {
 	switch {
 	case exit.PolicyHit:
 		return policyHit(detail)
-	case exit.Signal == syscall.SIGKILL:
+	case exit.Signal == syscall.SIGKILL && w.kills.moved():
 		return noMemory(detail)
+	case exit.Signal == syscall.SIGKILL:
+		return killed(detail)
 	case w.said.memory():
 		return noMemory(detail)
 	case exit.Signal == syscall.SIGILL:
@@ -38,4 +40,26 @@ func (w *worker) why(by error, loaded bool) *Fault {
 		return badModel(last, detail)
 	}
 	return crashed(detail)
+}
+
+// kills is the kernel's count of processes that it ended for want of memory.
+type kills struct {
+	count  func() (int64, bool)
+	before int64
+	known  bool
+}
+
+func countKills(count func() (int64, bool)) kills {
+	n, ok := count()
+	return kills{count, n, ok}
+}
+
+// moved tells whether there are more than there were. Where that is not known nothing
+// is said of memory.
+func (k kills) moved() bool {
+	if !k.known {
+		return false
+	}
+	n, ok := k.count()
+	return ok && n > k.before
 }

@@ -42,6 +42,7 @@ type worker struct {
 	client  *client          // set before ready
 	scrub   *scrubber        // set before ready
 	tools   bool             // the model's template knows them; set before ready
+	kills   kills            // set before it starts
 	around  around           // of a worker for meanings; set before ready
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
@@ -56,6 +57,8 @@ type worker struct {
 	snapshot  int64     // bytes set aside for one; never changes
 	next      *talk     // that it will be asked about first; never changes
 	ahead     *unsealed // what that goes on from; guarded by Engine.mu
+	aside     *aside    // beside what its slot holds; guarded by Engine.mu
+	noAside   bool      // it failed once; guarded by Engine.mu
 	talk      *talk     // what its slot holds, nil where nobody may keep it; guarded by Engine.mu
 	forgotten int       // times that its person deleted something; guarded by Engine.mu
 	unkeep    func()    // stops a snapshot on its way to its keeper; guarded by Engine.mu
@@ -193,6 +196,7 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		spec.Files = append(spec.Files, sandbox.File{Path: e.cfg.Shelf.Path(eyes.Digest), Inside: projectorInside, Opened: sight})
 	}
 	spec.Stderr = out
+	w.kills = countKills(e.kills)
 	if w.proc, err = e.launch(ctx, spec); err != nil {
 		r.Close()
 		return unstarted(err)

@@ -15,21 +15,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accountOf asks the kernel whose the other end of a loopback connection is: the
-// account that made its socket, as /proc/net/tcp tells it (proc(5)). As long as
-// ours is established no other connection can have the same two addresses, and of
-// the others only an established one counts: what is left of a closed one belongs
-// to root there. One that was reset is still accepted and still gives what it was
-// sent, while its addresses are free for another account's: so ours is looked at
-// last.
-func accountOf(c net.Conn) (uid int, err error) {
-	if uid, err = accountInTables(c); err == nil {
-		err = stillThere(c)
+// accountsOf asks the kernel whose the other ends of loopback connections are: the
+// accounts that made their sockets, as /proc/net/tcp tells it (proc(5)); nobody where
+// it does not. As long as ours is established no other connection can have the same
+// two addresses, and of the others only an established one counts: what is left of a
+// closed one belongs to root there. One that was reset is still accepted and still
+// gives what it was sent, while its addresses are free for another account's: so ours
+// is looked at last. The tables are read once for all, for each has a line for every
+// connection of this machine.
+func accountsOf(conns []net.Conn) []int {
+	accounts := make([]int, len(conns))
+	wanted := map[ends]int{}
+	for i, c := range conns {
+		accounts[i] = nobody
+		if e, ok := endsOf(c); ok {
+			wanted[e] = i
+		}
 	}
-	if err != nil {
-		return -1, err
+	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		if len(wanted) > 0 && accountsIn(file, wanted, accounts) != nil {
+			break // what is known is known
+		}
 	}
-	return uid, nil
+	for i, c := range conns {
+		if accounts[i] != nobody && stillThere(c) != nil {
+			accounts[i] = nobody
+		}
+	}
+	return accounts
+}
+
+// ends are the two addresses of a connection, as its other end sees them.
+type ends struct{ theirs, ours netip.AddrPort }
+
+func endsOf(c net.Conn) (ends, bool) {
+	theirs, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	ours, err2 := netip.ParseAddrPort(c.LocalAddr().String())
+	return ends{plain(theirs), plain(ours)}, err == nil && err2 == nil
+}
+
+func plain(at netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
 }
 
 // stillThere is errNoSocket for a connection whose other end is gone.
@@ -57,60 +83,45 @@ func stillThere(c net.Conn) error {
 	return nil
 }
 
-func accountInTables(c net.Conn) (uid int, err error) {
-	theirs, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return -1, err
-	}
-	ours, err := netip.ParseAddrPort(c.LocalAddr().String())
-	if err != nil {
-		return -1, err
-	}
-	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		uid, err = accountIn(file, theirs, ours)
-		if err == nil || !errors.Is(err, errNoSocket) {
-			return uid, err
-		}
-	}
-	return -1, err
-}
-
 // errNoSocket says that the kernel knows no such connection here: it comes from
 // another network namespace, or is closed.
 var errNoSocket = errors.New("the kernel knows no such connection")
 
-func accountIn(file string, theirs, ours netip.AddrPort) (int, error) {
+// accountsIn sets the accounts of those wanted that are in a table, and wants them no
+// more.
+func accountsIn(file string, wanted map[ends]int, accounts []int) error {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return -1, errNoSocket
+		return nil
 	}
 	if err != nil {
-		return -1, fmt.Errorf("asking the kernel for a connection's account: %w", err)
+		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Scan() // the heading
-	for lines.Scan() {
+	for lines.Scan() && len(wanted) > 0 {
 		// sl local rem st queues timer retransmit uid …
 		fields := strings.Fields(lines.Text())
 		const established = "01"
-		if len(fields) < 8 || fields[3] != established || !isAt(fields[1], theirs) || !isAt(fields[2], ours) {
+		if len(fields) < 8 || fields[3] != established {
 			continue
 		}
-		uid, err := strconv.Atoi(fields[7])
-		if err != nil {
-			return -1, fmt.Errorf("the kernel's table of connections reads otherwise than expected: %w", err)
+		theirs, err := netip.ParseAddrPort(procAddress(fields[1]))
+		ours, err2 := netip.ParseAddrPort(procAddress(fields[2]))
+		if err != nil || err2 != nil {
+			continue
 		}
-		return uid, nil
+		e := ends{plain(theirs), plain(ours)}
+		i, ok := wanted[e]
+		if !ok {
+			continue
+		}
+		if accounts[i], err = strconv.Atoi(fields[7]); err != nil {
+			accounts[i] = nobody
+			return fmt.Errorf("the kernel's table of connections reads otherwise than expected: %w", err)
+		}
+		delete(wanted, e)
 	}
-	if err := lines.Err(); err != nil {
-		return -1, fmt.Errorf("asking the kernel for a connection's account: %w", err)
-	}
-	return -1, errNoSocket
-}
-
-// isAt compares an address of the kernel's table with one of ours.
-func isAt(entry string, at netip.AddrPort) bool {
-	got, err := netip.ParseAddrPort(procAddress(entry))
-	return err == nil && got.Port() == at.Port() && got.Addr().Unmap() == at.Addr().Unmap()
+	return lines.Err()
 }

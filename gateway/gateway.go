@@ -277,8 +277,11 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 		room := newRoom(l, g.config.MaxConnections)
 		door := net.Listener(room)
 		if g.tls != nil && l == g.tls.Listener {
-			room.mute, room.mostEach = true, max(1, g.config.MaxConnections/4)
+			room.mute, room.share = true, bySource
 			door = tls.NewListener(room, g.tls.certs.config())
+		}
+		if g.keyless != nil && l == net.Listener(g.keyless) {
+			room.share = g.keyless.share
 		}
 		g.config.Log.Info("listening", "network", l.Addr().Network(), "address", l.Addr().String(), "tls", room.mute)
 		running.Go(func() error {

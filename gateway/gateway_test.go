@@ -53,6 +53,12 @@ type house struct {
 // open starts a gateway on loopback and on a socket.
 func open(t testing.TB, c Config, h Handler) *house {
 	t.Helper()
+	return openWith(t, c, h, func(*Gateway) {})
+}
+
+// openWith is open, changed before it serves.
+func openWith(t testing.TB, c Config, h Handler, change func(*Gateway)) *house {
+	t.Helper()
 	if c.Address == "" {
 		c.Address = "127.0.0.1:0"
 	}
@@ -65,6 +71,7 @@ func open(t testing.TB, c Config, h Handler) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(g)
 	tokens, err := vault.OpenTokens(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type Keyless struct {
 // keyless is a bound Keyless.
 type keyless struct {
 	net.Listener
+	*sorter
 	account int
 	session func(context.Context) (vault.Session, error)
 }
@@ -42,25 +43,26 @@ func listenKeyless(k Keyless) (*keyless, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keyless{l, k.Account, k.Session}, nil
+	return &keyless{l, newSorter(l, accountsOf), k.Account, k.Session}, nil
 }
 
 // ErrTaken says that another program listens where programs without a key look.
 var ErrTaken = errors.New("stop it, or do without")
 
-// Accept marks connections, so that the guard knows by which door they came.
-func (k *keyless) Accept() (net.Conn, error) {
-	c, err := k.Listener.Accept()
-	if err != nil {
-		return nil, err
+// Accept gives connections of which it is known whose they are, if it can be.
+func (k *keyless) Accept() (net.Conn, error) { return k.sorter.accept() }
+
+// Close unbinds.
+func (k *keyless) Close() error { return errors.Join(k.Listener.Close(), k.sorter.close()) }
+
+// share is what connections of one account may have of so many seats. Those whom this
+// address is not for share a sixteenth, for long enough to be told so.
+func (k *keyless) share(c net.Conn, seats int) (from string, most int) {
+	if u, ok := c.(unkeyed); ok && u.uid == k.account {
+		return "the account", seats
 	}
-	return unkeyed{c}, nil
+	return "all others", max(1, seats/16)
 }
-
-// unkeyed is a connection by the door without keys.
-type unkeyed struct{ net.Conn }
-
-func (u unkeyed) CloseWrite() error { return closeWrite(u.Conn) }
 
 // onlyModels reports whether a path is none of the door's and the desks' own:
 // what those do needs somebody who showed a credential by themselves.

@@ -3,10 +3,12 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"abaton.local/vault"
@@ -106,6 +108,57 @@ func TestAnotherAccountsProgramsAreNotTaken(t *testing.T) {
 		t.Errorf("%s %s", a.Status, a.body)
 	}
 	_ = w
+}
+
+// Another account of this machine, which is told no there, opened as many connections
+// as there are seats and kept everybody out. Those whom the address is not for share a
+// few; and one look at the kernel's tables does for all that wait, however many.
+func TestAnotherAccountKeepsNobodyOut(t *testing.T) {
+	var looks, mine atomic.Int32
+	let := make(chan struct{})
+	session := func(context.Context) (vault.Session, error) { return vault.Session{}, vault.ErrToken }
+	c := Config{Address: "127.0.0.1:0", MaxConnections: 32, Keyless: &Keyless{Address: "127.0.0.1:0", Account: os.Geteuid(), Session: session}}
+	h := openWith(t, c, hello, func(g *Gateway) {
+		g.keyless.sorter.whose = func(conns []net.Conn) []int {
+			accounts := make([]int, len(conns))
+			for i := range accounts {
+				accounts[i] = os.Geteuid() + 1
+				if mine.Load() > 0 {
+					accounts[i]--
+				}
+			}
+			looks.Add(1)
+			<-let
+			return accounts
+		}
+	})
+	address := h.KeylessAddr().String()
+	const strangers = 40
+	shown := make(chan string, strangers)
+	for range strangers {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		go func() {
+			b, _ := io.ReadAll(c)
+			shown <- string(b)
+		}()
+	}
+	close(let)
+	for range strangers - 32/16 {
+		if s := <-shown; !strings.HasPrefix(s, "HTTP/1.1 503") {
+			t.Errorf("%q", s)
+		}
+	}
+	if n := looks.Load(); n >= strangers {
+		t.Errorf("%d looks for %d connections", n, strangers)
+	}
+	mine.Store(1)
+	if a := raw(t, "tcp", address, request("GET", "/api/tags", address)); a.StatusCode != 401 {
+		t.Errorf("the account whose address it is: %s %s", a.Status, a.body)
+	}
 }
 
 func TestAddressForProgramsIsTaken(t *testing.T) {

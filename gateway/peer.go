@@ -51,8 +51,8 @@ func peerOf(c net.Conn) (p peer) {
 	p.from = sourceOf(c.RemoteAddr().String())
 	if u, ok := c.(unkeyed); ok {
 		p.keyless = true
-		if uid, err := accountOf(u.Conn); err == nil {
-			p.known, p.uid = true, uid
+		if u.uid != nobody {
+			p.known, p.uid, p.from = true, u.uid, "uid "+strconv.Itoa(u.uid)
 		}
 	}
 	return p

@@ -17,9 +17,9 @@ type room struct {
 	leaving sync.WaitGroup
 	mute    bool // what we could say would be no TLS
 
-	mostEach int // seats of one source; 0: all
-	mu       sync.Mutex
-	each     map[string]int // guarded by mu
+	share func(c net.Conn, seats int) (from string, most int) // whose a connection is, and the seats of one of those; nil: all are anybody's
+	mu    sync.Mutex
+	each  map[string]int // guarded by mu
 }
 
 const (
@@ -50,13 +50,13 @@ func (r *room) Accept() (net.Conn, error) {
 
 // sit takes a seat; it is nil when there is none left, or none for that source.
 func (r *room) sit(c net.Conn) (leave func()) {
-	from := ""
-	if r.mostEach > 0 {
-		from = sourceOf(c.RemoteAddr().String())
+	from, most := "", cap(r.seats)
+	if r.share != nil {
+		from, most = r.share(c, cap(r.seats))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.mostEach > 0 && r.each[from] >= r.mostEach {
+	if r.each[from] >= most {
 		return nil
 	}
 	select {
@@ -73,6 +73,11 @@ func (r *room) sit(c net.Conn) (leave func()) {
 			delete(r.each, from)
 		}
 	}
+}
+
+// bySource gives each source a quarter.
+func bySource(c net.Conn, seats int) (from string, most int) {
+	return sourceOf(c.RemoteAddr().String()), max(1, seats/4)
 }
 
 // showOut answers and closes. A fresh connection has room for the few bytes of
