@@ -19,7 +19,7 @@ func (a *API) embeddings(x exchange) {
 			return nil, err
 		}
 		a.stripped(x, req.Forged)
-		passport, v, err := a.embed(x, req.Model, req.Texts)
+		passport, v, err := a.embed(x, req.Model, req.Texts, false)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func (a *API) ollamaMeant(x exchange, decode func([]byte) (ollama.Embed, error))
 			passport, err := a.meaner(ollama.ShelfName(req.Model))
 			return req.Encode(passport.Name, engine.Vectors{}, times()), err
 		}
-		passport, v, err := a.embed(x, ollama.ShelfName(req.Model), req.Texts)
+		passport, v, err := a.embed(x, ollama.ShelfName(req.Model), req.Texts, !req.Whole)
 		if err != nil {
 			return nil, err
 		}
@@ -117,12 +117,12 @@ func (a *API) stripped(x exchange, forged bool) {
 	}
 }
 
-func (a *API) embed(x exchange, model string, texts []string) (models.Passport, engine.Vectors, error) {
+func (a *API) embed(x exchange, model string, texts []string, cut bool) (models.Passport, engine.Vectors, error) {
 	passport, err := a.meaner(model)
 	if err != nil {
 		return passport, engine.Vectors{}, err
 	}
-	v, err := a.Meaning.Embed(x.r.Context(), engine.Meaning{Person: engine.Person(x.session.Person), Model: passport.Digest, Texts: texts})
+	v, err := a.Meaning.Embed(x.r.Context(), engine.Meaning{Person: engine.Person(x.session.Person), Model: passport.Digest, Texts: texts, Cut: cut})
 	return passport, v, err
 }
 

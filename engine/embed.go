@@ -68,8 +68,8 @@ func (c *client) tokensOf(ctx context.Context, texts []string) ([][]int, error) 
 }
 
 // measured splits texts and refuses those that are nothing to the model, or too
-// much beside so many tokens more.
-func (w *worker) measured(ctx context.Context, texts []string, more int) ([][]int, error) {
+// much beside so many tokens more; where they may be cut, it cuts these.
+func (w *worker) measured(ctx context.Context, texts []string, more int, cut bool) ([][]int, error) {
 	lists, err := w.client.tokensOf(ctx, texts)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,11 @@ func (w *worker) measured(ctx context.Context, texts []string, more int) ([][]in
 		if len(l) == 0 {
 			return nil, outOfRange(fmt.Sprintf("input[%d]", i), "it has nothing that the model can read")
 		}
-		if n := len(l) + more; n > w.context {
+		n := len(l) + more
+		switch {
+		case n > w.context && cut:
+			lists[i] = l[:w.context-more]
+		case n > w.context:
 			return nil, textTooLong(i+1, n, w.context)
 		}
 	}
@@ -91,8 +95,8 @@ func textTooLong(number, tokens, window int) *Fault {
 }
 
 // embed makes the embeddings of checked texts.
-func (w *worker) embed(ctx context.Context, texts []string, pulse *pulse) (v Vectors, err error) {
-	lists, err := w.measured(ctx, texts, len(w.around.before)+len(w.around.behind))
+func (w *worker) embed(ctx context.Context, m Meaning, pulse *pulse) (v Vectors, err error) {
+	lists, err := w.measured(ctx, m.Texts, len(w.around.before)+len(w.around.behind), m.Cut)
 	if err != nil {
 		return v, err
 	}

@@ -118,7 +118,7 @@ func poison(id [32]byte) *Fault {
 }
 
 func tooLong(tokens, window int64) *Fault {
-	return &Fault{Kind: TooLong, What: fmt.Sprintf("The conversation has %d tokens, and the model was started for %d.", tokens, window), Do: "Shorten it, begin a new one, or set a larger context.", Detail: fmt.Sprintf("%d of %d tokens", tokens, window),
+	return &Fault{Kind: TooLong, What: fmt.Sprintf("This model's maximum context length is %d tokens here, and the conversation has %d.", window, tokens), Do: "Shorten it, begin a new one, or set a larger context.", Detail: fmt.Sprintf("%d of %d tokens", tokens, window),
 		Tokens: int(tokens), Window: int(window)}
 }
 

@@ -17,6 +17,7 @@ type Meaning struct {
 	Model  models.Digest
 	Texts  []string // at most 2048, none empty, together at most 8 MiB
 	Query  string   // of Rank alone
+	Cut    bool     // for Embed: what is more than the model looks at is left out, not refused
 }
 
 // Vectors are embeddings, one for each text and of one length each, normalised.
@@ -41,14 +42,14 @@ const (
 
 // Embed gives the embeddings of texts, by a worker that does nothing else. A
 // text with more tokens than the model looks at is a *Fault of kind TooLong that
-// names it by its number. Texts go to the engine as numbers of tokens: what spells
+// names it by its number, unless it may be cut. Texts go to the engine as numbers of tokens: what spells
 // a control token stays a text, and is not broken.
 func (e *Engine) Embed(ctx context.Context, m Meaning) (v Vectors, err error) {
 	if m.Query != "" {
 		return v, outOfRange("query", "only ranking has one")
 	}
 	err = e.mean(ctx, m, embeds, func(ctx context.Context, w *worker, pulse *pulse) (err error) {
-		v, err = w.embed(ctx, m.Texts, pulse)
+		v, err = w.embed(ctx, m, pulse)
 		return err
 	})
 	return v, err

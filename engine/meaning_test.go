@@ -90,7 +90,15 @@ func TestMeaningsRefused(t *testing.T) {
 	if f := faultOf(t, err, TooLong); !strings.Contains(f.What, "number 3 has 129") || !strings.Contains(f.What, "128") {
 		t.Error(f)
 	}
-	m.Texts = m.Texts[:2]
+	m.Cut = true
+	whole, err := e.Embed(t.Context(), m)
+	if err != nil || whole.Tokens != 6+128+128+3 {
+		t.Errorf("%d %v", whole.Tokens, err)
+	}
+	if !slices.Equal(whole.Of[1], whole.Of[2]) {
+		t.Error("what was left out changed the numbers")
+	}
+	m.Texts, m.Cut = m.Texts[:2], false
 	if v, err := e.Embed(t.Context(), m); err != nil || v.Tokens != 6+128 {
 		t.Errorf("%+v %v", v.Tokens, err)
 	}

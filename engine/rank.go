@@ -24,7 +24,7 @@ func (w *worker) rank(ctx context.Context, query string, texts []string, pulse *
 		return r, outOfRange("query", "it has nothing that the model can read")
 	}
 	// One token more for the end of the query, beside those around a text.
-	if _, err = w.measured(ctx, all[1:], len(lists[0])+len(w.around.before)+len(w.around.behind)+1); err != nil {
+	if _, err = w.measured(ctx, all[1:], len(lists[0])+len(w.around.before)+len(w.around.behind)+1, false); err != nil {
 		return r, err
 	}
 	for first := 0; first < len(texts); first += meaningsAtOne {
