@@ -77,6 +77,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
+	@$(GO) test -run '^$$' -fuzz '^FuzzMarkup$$' -fuzztime $(FUZZTIME) ./web/markup
 	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
 	@$(GO) test -run '^$$' -fuzz '^FuzzStrictly$$' -fuzztime $(FUZZTIME) ./cmd/abaton
 
