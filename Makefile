@@ -78,7 +78,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzMarkup$$' -fuzztime $(FUZZTIME) ./web/markup
-	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
+	@for f in FuzzForm FuzzWebForm; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./gateway || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzStrictly$$' -fuzztime $(FUZZTIME) ./cmd/abaton
 
 release: ## what we would hand out, byte-equal wherever it is built

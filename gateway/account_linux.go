@@ -67,7 +67,7 @@ func accountInTables(c net.Conn) (uid int, err error) {
 		return -1, err
 	}
 	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		uid, err = accountIn(file, theirs, ours)
+		uid, err = accountInTable(file, theirs, ours)
 		if err == nil || !errors.Is(err, errNoSocket) {
 			return uid, err
 		}
@@ -79,7 +79,7 @@ func accountInTables(c net.Conn) (uid int, err error) {
 // another network namespace, or is closed.
 var errNoSocket = errors.New("the kernel knows no such connection")
 
-func accountIn(file string, theirs, ours netip.AddrPort) (int, error) {
+func accountInTable(file string, theirs, ours netip.AddrPort) (int, error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return -1, errNoSocket

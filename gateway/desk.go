@@ -57,6 +57,10 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // write sends a refusal in the words that the client of that address expects.
 func (d *desk) write(w http.ResponseWriter, r *http.Request, no *refusal, id string) {
+	if isPage(r.URL.Path) && d.browses(peerIn(r.Context())) {
+		d.config.Pages.Refuse(w, r, Refusal{no.status, no.code, no.message, no.retry > 0})
+		return
+	}
 	if d.config.Words == nil || !onlyModels(r.URL.Path) || isPublic(r.URL.Path) {
 		no.write(w)
 		return
@@ -83,7 +87,7 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 		return notHere() // not the public pages either: nobody types a passphrase there
 	}
 	crowd := &d.crowd
-	if isEntrance(r.URL.Path) {
+	if isEntrance(r.URL.Path) || isGate(r.URL.Path) {
 		// Anybody may send a login, and slowly: it must not take the place of
 		// somebody whom we know, nor the other way round.
 		crowd = &d.arrive
@@ -106,6 +110,15 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	}
 	if isPublic(r.URL.Path) {
 		return d.public(w, r, from)
+	}
+	if d.browses(from) {
+		switch {
+		case isPage(r.URL.Path):
+			return d.page(w, r, from)
+		case arrives(r):
+			seeOther(w, pathPages)
+			return nil
+		}
 	}
 	session, no := d.session(from, r)
 	if no != nil {
