@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"abaton.local/chat"
 	"abaton.local/chat/history"
@@ -78,12 +79,33 @@ func (a *answer) halt() {
 // writing is the answer that is being written in a conversation of this person;
 // nil: none.
 func (p *Pages) writing(s vault.Session, id vault.ID) *answer {
+	if a := p.newest(s, id); a != nil && !a.over() {
+		return a
+	}
+	return nil
+}
+
+// newest is that answer, or one that has just ended: a page that asked for it may
+// come for it a moment late.
+func (p *Pages) newest(s vault.Session, id vault.ID) *answer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a := p.answers[id]; a != nil && a.person == s.Person {
 		return a
 	}
 	return nil
+}
+
+// late is how long an answer is told to pages after it ended.
+const late = 20 * time.Second
+
+func (a *answer) over() bool {
+	select {
+	case <-a.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // answer begins to have the newest question of a conversation answered.
@@ -117,12 +139,12 @@ func (p *Pages) enlist(a *answer) error {
 	if p.base.Err() != nil {
 		return context.Canceled
 	}
-	if p.answers[a.id] != nil {
+	if x := p.answers[a.id]; x != nil && !x.over() {
 		return errWriting
 	}
 	n := 0
 	for _, x := range p.answers {
-		if x.person == a.person {
+		if x.person == a.person && !x.over() {
 			n++
 		}
 	}
@@ -170,17 +192,22 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 		end.Words = endings[end.Finish]
 	}
 	if text != "" {
+		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
 		_, err := h.Append(context.WithoutCancel(ctx), a.id, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
 			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer})
 		if err != nil {
 			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
 		}
 	}
-	p.mu.Lock()
-	delete(p.answers, a.id)
-	p.mu.Unlock()
+	close(a.ended) // first: who is told of the end may go on at once
 	a.change(func() { a.end = &end })
-	close(a.ended)
+	time.AfterFunc(late, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.answers[a.id] == a {
+			delete(p.answers, a.id)
+		}
+	})
 }
 
 // halt stops the answer of a conversation. What there is of it is kept.

@@ -19,6 +19,7 @@ const (
 	atTheSide = 40
 	onAPage   = 200
 	mostFound = 50
+	mostQuery = 1000 // bytes
 )
 
 // group is conversations of about the same age.
@@ -243,8 +244,7 @@ func (p *Pages) all(v visit) {
 	p.render(v.w, v.r, http.StatusOK, "all", x)
 }
 
-// found is what a search found. Its words are in no address, so no browser keeps
-// them in its history.
+// found is what a search found.
 type found struct {
 	Query string
 	List  []place
@@ -262,8 +262,23 @@ type part struct {
 	Hit  bool
 }
 
+// search takes the words of a search and leads to what is found. They are in no
+// address, and in no form that the browser would send again: it keeps both.
 func (p *Pages) search(v visit) {
 	query := strings.TrimSpace(field(v.r, "words"))
+	if len(query) > mostQuery {
+		p.problem(v, http.StatusUnprocessableEntity, "These are too many words to search for. Take a few.")
+		return
+	}
+	p.lead(v, "/page/found/"+p.parcels.put(v.s, query, p.Now()))
+}
+
+func (p *Pages) found(v visit) {
+	query, ok := p.parcels.take(v.s, v.rest, false, p.Now()).(string)
+	if !ok {
+		p.lead(v, "/page/all")
+		return
+	}
 	x, err := p.framed(v, "all")
 	if err != nil {
 		p.fail(v, err)
@@ -338,6 +353,9 @@ func (p *Pages) remove(v visit) {
 		a.halt()
 		<-a.ended
 	}
+	p.mu.Lock()
+	delete(p.answers, id)
+	p.mu.Unlock()
 	err := p.Unread(v.r.Context(), v.s)
 	if err == nil {
 		err = h.Delete(v.r.Context(), id)

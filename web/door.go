@@ -70,10 +70,16 @@ func (p *Pages) confirmRecovery(v visit) {
 	err := p.People.ConfirmRecovery(v.r.Context(), v.s, code)
 	clear(code)
 	if err != nil {
-		p.render(v.w, v.r, http.StatusUnprocessableEntity, "welcome", page{Where: "entrance", Content: welcome{Message: p.Words(err)}})
+		p.lead(v, "/page/recovery")
 		return
 	}
 	p.lead(v, "/page/")
+}
+
+// recovery asks for the code once more: what was typed is in no answer to a form,
+// for browsers keep those.
+func (p *Pages) recovery(v visit) {
+	p.render(v.w, v.r, http.StatusOK, "welcome", page{Where: "entrance", Content: welcome{Message: "This is not the code that was just shown. Type that one; if it is gone, `abaton vault recovery` makes another."}})
 }
 
 // lead sends a browser on, within our own pages.

@@ -57,7 +57,17 @@ func (p *Pages) makeKey(v visit) {
 		p.showKeys(v, http.StatusUnprocessableEntity, keyring{Message: p.Words(err)})
 		return
 	}
-	p.showKeys(v, http.StatusOK, keyring{Fresh: token.Reveal(), Made: info})
+	p.lead(v, "/page/keys/"+p.parcels.put(v.s, keyring{Fresh: token.Reveal(), Made: info}, p.Now()))
+}
+
+// madeKey shows a key that was just made. Loading the page anew does not.
+func (p *Pages) madeKey(v visit) {
+	k, ok := p.parcels.take(v.s, v.rest, v.r.Method == http.MethodGet, p.Now()).(keyring)
+	if !ok {
+		p.lead(v, "/page/keys")
+		return
+	}
+	p.showKeys(v, http.StatusOK, k)
 }
 
 // revokeKey makes a token of this person void.

@@ -53,7 +53,7 @@ func (p *Pages) live(v visit) {
 		}
 		return conn.Flush()
 	}
-	x := &telling{visit: v, a: p.writing(v.s, id)}
+	x := &telling{visit: v, a: p.newest(v.s, id)}
 	switch mode := p.mode(v.r); {
 	case mode > shaper.Pad:
 		plan := p.Shape.Plan(mode)

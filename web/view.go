@@ -105,7 +105,7 @@ var sights = map[shaper.Mode]string{
 
 func (p *Pages) sight(r *http.Request) string {
 	if r.TLS == nil && p.mode(r) == shaper.Off {
-		return "On this machine: nothing crosses a network"
+		return "You are on this machine: no network is in between, unless you came through a tunnel"
 	}
 	return sights[p.mode(r)]
 }

@@ -69,6 +69,7 @@ type Pages struct {
 	files files
 	views views
 
+	parcels parcels
 	mu      sync.Mutex
 	answers map[vault.ID]*answer // that are being written, by conversation; guarded by mu
 	working sync.WaitGroup
@@ -121,6 +122,7 @@ var routes = []route{
 	{http.MethodGet, "all", (*Pages).all},
 	{http.MethodGet, "all/", (*Pages).all},
 	{http.MethodPost, "search", (*Pages).search},
+	{http.MethodGet, "found/", (*Pages).found},
 	{http.MethodPost, "ask", (*Pages).askFirst},
 	{http.MethodGet, "c/", (*Pages).show},
 	{http.MethodPost, "ask/", (*Pages).askNext},
@@ -130,10 +132,12 @@ var routes = []route{
 	{http.MethodPost, "rename/", (*Pages).rename},
 	{http.MethodPost, "delete/", (*Pages).remove},
 	{http.MethodGet, "keys", (*Pages).keys},
+	{http.MethodGet, "keys/", (*Pages).madeKey},
 	{http.MethodPost, "keys", (*Pages).makeKey},
-	{http.MethodPost, "keys/revoke", (*Pages).revokeKey},
+	{http.MethodPost, "revoke", (*Pages).revokeKey},
 	{http.MethodGet, "security", (*Pages).security},
 	{http.MethodGet, "acts", (*Pages).acts},
+	{http.MethodGet, "recovery", (*Pages).recovery},
 	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
 }
 
