@@ -40,13 +40,13 @@ func (f *form) parseWeb(b []byte, named []string) error {
 		} else {
 			b = nil
 		}
-		i := bytes.IndexByte(field, '=')
-		if i < 0 {
+		before, after, ok := bytes.Cut(field, []byte{'='})
+		if !ok {
 			return errField
 		}
 		name := ""
 		for _, n := range named {
-			if n == string(field[:i]) {
+			if n == string(before) {
 				name = n
 			}
 		}
@@ -56,7 +56,7 @@ func (f *form) parseWeb(b []byte, named []string) error {
 		if _, twice := f.texts[name]; twice {
 			return errTwice
 		}
-		text, err := unescaped(field[i+1:])
+		text, err := unescaped(after)
 		if err != nil {
 			return err
 		}

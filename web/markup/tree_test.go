@@ -3,7 +3,9 @@ package markup
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,4 +191,32 @@ func each(text string, n int) (pieces []string) {
 		pieces, text = append(pieces, text[:n]), text[n:]
 	}
 	return append(pieces, text)
+}
+
+// TestThePagesList holds the script that builds trees to the same list.
+func TestThePagesList(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "static", "tree.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "const allowed = ")
+	list, _, _ := strings.Cut(rest, ";\n")
+	var theirs map[string][]string
+	if err := json.Unmarshal([]byte(list), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.EqualFunc(allowed, theirs, slices.Equal) {
+		t.Errorf("here %v, in the script %v", allowed, theirs)
+	}
+	_, rest, _ = strings.Cut(string(b), "const directed = new Set(")
+	list, _, _ = strings.Cut(rest, ");\n")
+	var turned []string
+	if err := json.Unmarshal([]byte(list), &turned); err != nil {
+		t.Fatal(err)
+	}
+	for tag := range allowed {
+		if directed(tag) != slices.Contains(turned, tag) {
+			t.Errorf("%s finds its direction here: %v", tag, directed(tag))
+		}
+	}
 }
