@@ -131,7 +131,7 @@ func TestNothingLeaves(t *testing.T) {
 		b.see("main")
 		check("/page/" + path)
 	}
-	b.write("nav.side #words", "sink\r")
+	b.write("nav.side input[name=words]", "sink\r")
 	b.see(".hit")
 	check("what is found")
 

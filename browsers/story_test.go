@@ -54,7 +54,7 @@ func TestFirstDay(t *testing.T) {
 		t.Errorf("the page's title is %q", title)
 	}
 
-	b.write("nav.side #words", "Kanarienvogel\r")
+	b.write("nav.side input[name=words]", "Kanarienvogel\r")
 	b.see(".hit")
 	b.shot("search")
 	for _, name := range []string{"keys", "security", "acts", "all"} {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -213,6 +214,21 @@ func TestPagesByTLS(t *testing.T) {
 	}
 	if a := w.browser(ownName).get(t, "/page/x", worn, "Cookie: "+plainName+"="+c.Value); a.StatusCode != 303 {
 		t.Errorf("at the plain door: %s", a.Status)
+	}
+}
+
+// The address for programs that send no key has no pages, and neither has the socket.
+func TestPagesAreAtTheDoorsForBrowsers(t *testing.T) {
+	session := func(context.Context) (vault.Session, error) { return vault.Session{}, vault.ErrToken }
+	w := settle(t, Config{Pages: signs{}, Keyless: &Keyless{Address: "127.0.0.1:0", Account: os.Geteuid(), Session: session}}, hello)
+	at := w.KeylessAddr().String()
+	for _, path := range []string{pathPages, pathUnlock, pathEnter, pathStatic + "page.css"} {
+		if a := raw(t, "tcp", at, request("GET", path, at)); a.StatusCode != 404 || strings.Contains(a.body, "static") || strings.Contains(a.body, "entrance") {
+			t.Errorf("without a key, %s: %s %s", path, a.Status, a.body)
+		}
+		if a := raw(t, "unix", w.socket, request("GET", path, "localhost")); strings.Contains(a.body, "static") || strings.Contains(a.body, "entrance") {
+			t.Errorf("by the socket, %s: %s %s", path, a.Status, a.body)
+		}
 	}
 }
 

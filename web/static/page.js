@@ -64,7 +64,10 @@ async function ask(fit) {
   status.textContent = "Sending…";
   try {
     const response = await fetch(form.action, { method: "POST", body, headers: { "Accept": "application/json" } });
-    if (response.status === 401) return location.reload();
+    if (response.status === 401) {
+      status.textContent = "Your vault has locked. What you typed is still here: unlock in another tab, then send it again.";
+      return;
+    }
     if (!response.ok) {
       status.textContent = (await response.json()).problem;
       return;
