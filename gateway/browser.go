@@ -67,8 +67,8 @@ func arrives(r *http.Request) bool {
 	return r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// page serves a browser.
-func (d *desk) page(w http.ResponseWriter, r *http.Request, from peer) *refusal {
+// page serves a browser. Among counts a request among those of its person.
+func (d *desk) page(w http.ResponseWriter, r *http.Request, from peer, among func(vault.Session) *refusal) *refusal {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case !reads && r.Method != http.MethodPost:
@@ -98,6 +98,9 @@ func (d *desk) page(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	}
 	if r.URL.Path == pathLeave {
 		return d.leave(w, r, from, s)
+	}
+	if no := among(s); no != nil {
+		return no
 	}
 	d.config.Pages.ServeSession(w, r, s)
 	return nil

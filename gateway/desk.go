@@ -111,10 +111,22 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	if isPublic(r.URL.Path) {
 		return d.public(w, r, from)
 	}
+	among := func(s vault.Session) *refusal {
+		mine := placeOf(s, from)
+		if no := crowd.trade(place, mine, d.config.MaxPerPerson); no != nil {
+			w.Header().Set("Connection", "close") // as above
+			if d.within(w, r, goodbye) != nil {
+				panic(http.ErrAbortHandler)
+			}
+			return no
+		}
+		place = mine
+		return nil
+	}
 	if d.browses(from) {
 		switch {
 		case isPage(r.URL.Path):
-			return d.page(w, r, from)
+			return d.page(w, r, from, among)
 		case arrives(r):
 			seeOther(w, pathPages)
 			return nil
@@ -128,15 +140,9 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 		return d.own.lead(w, r, session)
 	}
 	// Not those of the door's own pages: who has too much at work can still lock.
-	mine := placeOf(session, from)
-	if no := crowd.trade(place, mine, d.config.MaxPerPerson); no != nil {
-		w.Header().Set("Connection", "close") // as above
-		if d.within(w, r, goodbye) != nil {
-			panic(http.ErrAbortHandler)
-		}
+	if no := among(session); no != nil {
 		return no
 	}
-	place = mine
 	if session.Way() == vault.SlotToken {
 		// Its vault locks a minute after the last request, and with it go the
 		// engines. An answer takes longer than that on many a machine.

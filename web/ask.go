@@ -37,10 +37,10 @@ var (
 	errBytes   = errors.New("the question holds bytes that are no text: paste it again as plain text")
 )
 
-func (p *Pages) question(r *http.Request) (string, error) {
-	text := typed(r, "text")
+func (p *Pages) question(v visit) (string, error) {
+	text := typed(v.r, "text")
 	switch {
-	case p.Shape.Uploads && p.mode(r) > shaper.Off && !shaper.Padded(int(r.ContentLength)):
+	case p.Shape.Uploads && p.mode(v.r, v.s.Person) > shaper.Off && !shaper.Padded(int(v.r.ContentLength)):
 		return "", errUneven
 	case strings.TrimSpace(text) == "":
 		return "", errNothing
@@ -52,7 +52,7 @@ func (p *Pages) question(r *http.Request) (string, error) {
 
 // askFirst begins a conversation with a question.
 func (p *Pages) askFirst(v visit) {
-	text, err := p.question(v.r)
+	text, err := p.question(v)
 	if err != nil {
 		p.fail(v, err)
 		return
@@ -76,7 +76,7 @@ func (p *Pages) askNext(v visit) {
 	if !ok {
 		return
 	}
-	text, err := p.question(v.r)
+	text, err := p.question(v)
 	if err == nil && p.writing(v.s, id) != nil {
 		err = errWriting
 	}

@@ -10,6 +10,7 @@ import (
 
 	"abaton.local/chat/history"
 	"abaton.local/models"
+	"abaton.local/shaper"
 	"abaton.local/vault"
 	"abaton.local/web/markup"
 )
@@ -30,7 +31,8 @@ type group struct {
 
 // framed is what the frame shows of somebody who is in.
 func (p *Pages) framed(v visit, where string) (page, error) {
-	x := page{Where: where, In: true, Sight: p.sight(v.r), Hidden: p.mode(v.r) > 0 || v.r.TLS == nil}
+	mode := p.mode(v.r, v.s.Person)
+	x := page{Person: v.s.Person, Where: where, In: true, Sight: p.sight(v.r, mode), Hidden: mode > shaper.Off || v.r.TLS == nil}
 	me, err := p.People.Me(v.r.Context(), v.s)
 	if err != nil {
 		return x, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"abaton.local/shaper"
+	"abaton.local/vault"
 	"abaton.local/web/markup"
 )
 
@@ -46,6 +47,7 @@ func openViews() (views, error) {
 
 // page is what the frame around every page shows.
 type page struct {
+	Person  vault.PersonID
 	Where   string // which of the pages this is, for what leads there
 	In      bool   // of somebody whose vault is open
 	Name    string
@@ -70,7 +72,7 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name 
 	harden(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	body := b.Bytes()
-	if p.mode(r) > shaper.Off { // the size of a page tells how much was said
+	if p.mode(r, x.Person) > shaper.Off { // the size of a page tells how much was said
 		body = shaper.PadTo(body, shaper.Bucket(len(body)))
 	}
 	w.WriteHeader(status)
@@ -80,7 +82,7 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name 
 // mode is how much is hidden of what is sent to whoever asks. For a page on
 // another machine that is more than programs are used to: its person does not
 // mind that the end of an answer comes late.
-func (p *Pages) mode(r *http.Request) shaper.Mode {
+func (p *Pages) mode(r *http.Request, person vault.PersonID) shaper.Mode {
 	at := shaper.Local
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && addr.Network() == "unix" {
 		at = shaper.Socket
@@ -88,7 +90,7 @@ func (p *Pages) mode(r *http.Request) shaper.Mode {
 	if r.TLS != nil {
 		at = shaper.LAN
 	}
-	mode := min(p.Shape.Floor(at, "", ""), shaper.Sealed)
+	mode := min(p.Shape.Floor(at, string(person), ""), shaper.Sealed)
 	if at == shaper.LAN {
 		mode = max(mode, shaper.Paced)
 	}
@@ -103,11 +105,11 @@ var sights = map[shaper.Mode]string{
 	shaper.Sealed: "Sizes, times and ends of answers are hidden on the network",
 }
 
-func (p *Pages) sight(r *http.Request) string {
-	if r.TLS == nil && p.mode(r) == shaper.Off {
+func (p *Pages) sight(r *http.Request, mode shaper.Mode) string {
+	if r.TLS == nil && mode == shaper.Off {
 		return "You are on this machine: no network is in between, unless you came through a tunnel"
 	}
-	return sights[p.mode(r)]
+	return sights[mode]
 }
 
 // problem tells what went wrong, on a page or to a script.
