@@ -16,7 +16,7 @@ REPORT = bin/slowest
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build run check quick lint test race clients bench soak leak-page fuzz base release
+.PHONY: build run check quick lint test race clients shots bench soak leak-page fuzz base release
 
 build:
 	@mkdir -p bin
@@ -29,10 +29,11 @@ check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
 	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
-	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./leak ./gateway ./engine \
+	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./leak ./gateway ./engine ./web \
 	  -- $(GO) test -json -count=1 -timeout 15m -race -run '$(AT_ONCE)' ./vault/... ./audit \
 	  -- $(GO) -C twins test -json -count=1 -timeout 15m ./... \
-	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./...
+	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./... \
+	  -- $(GO) -C browsers test -json -count=1 -timeout 10m ./...
 
 quick: build ## for daily work: what changed, and the house
 	@$(GO) vet ./... && test -z "$$(gofmt -l $$(git ls-files '*.go'))"
@@ -41,7 +42,7 @@ quick: build ## for daily work: what changed, and the house
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@$(GO) vet ./... && GOARCH=arm64 $(GO) vet ./... && GOOS=darwin $(GO) vet ./...
-	@$(GO) -C clients vet ./... && $(GO) -C clients vet -tags long ./... && $(GO) -C twins vet ./...
+	@$(GO) -C clients vet ./... && $(GO) -C clients vet -tags long ./... && $(GO) -C twins vet ./... && $(GO) -C browsers vet ./...
 	@$(GO) fix -diff ./...
 	@$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
 	@$(TOOL) staticcheck ./...
@@ -54,6 +55,9 @@ bin/slowest: tools/slowest/main.go
 
 clients: build base ## long: everybody's libraries and programs, installed from their registries, against the real engine
 	@$(TELL) $(GO) -C clients test -tags long -count=1 -timeout 90m -v ./...
+
+shots: build base ## pictures of every page, light, dark and as a phone shows it, into bin/shots
+	@$(TELL) ABATON_SHOTS=$(CURDIR)/bin/shots $(GO) -C browsers test -count=1 -timeout 10m ./...
 
 bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
@@ -77,7 +81,8 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
-	@$(GO) test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./gateway
+	@$(GO) test -run '^$$' -fuzz '^FuzzMarkup$$' -fuzztime $(FUZZTIME) ./web/markup
+	@for f in FuzzForm FuzzWebForm; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./gateway || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzStrictly$$' -fuzztime $(FUZZTIME) ./cmd/abaton
 
 release: ## what we would hand out, byte-equal wherever it is built

@@ -57,6 +57,10 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // write sends a refusal in the words that the client of that address expects.
 func (d *desk) write(w http.ResponseWriter, r *http.Request, no *refusal, id string) {
+	if isPage(r.URL.Path) && d.browses(peerIn(r.Context())) {
+		d.config.Pages.Refuse(w, r, Refusal{no.status, no.code, no.message, no.retry > 0})
+		return
+	}
 	if d.config.Words == nil || !onlyModels(r.URL.Path) || isPublic(r.URL.Path) {
 		no.write(w)
 		return
@@ -83,7 +87,7 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 		return notHere() // not the public pages either: nobody types a passphrase there
 	}
 	crowd := &d.crowd
-	if isEntrance(r.URL.Path) {
+	if isEntrance(r.URL.Path) || isGate(r.URL.Path) {
 		// Anybody may send a login, and slowly: it must not take the place of
 		// somebody whom we know, nor the other way round.
 		crowd = &d.arrive
@@ -107,6 +111,27 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 	if isPublic(r.URL.Path) {
 		return d.public(w, r, from)
 	}
+	among := func(s vault.Session) *refusal {
+		mine := placeOf(s, from)
+		if no := crowd.trade(place, mine, d.config.MaxPerPerson); no != nil {
+			w.Header().Set("Connection", "close") // as above
+			if d.within(w, r, goodbye) != nil {
+				panic(http.ErrAbortHandler)
+			}
+			return no
+		}
+		place = mine
+		return nil
+	}
+	if d.browses(from) {
+		switch {
+		case isPage(r.URL.Path):
+			return d.page(w, r, from, among)
+		case arrives(r):
+			seeOther(w, pathPages)
+			return nil
+		}
+	}
 	session, no := d.session(from, r)
 	if no != nil {
 		return no
@@ -115,15 +140,9 @@ func (d *desk) admit(w *watched, r *http.Request, from peer) *refusal {
 		return d.own.lead(w, r, session)
 	}
 	// Not those of the door's own pages: who has too much at work can still lock.
-	mine := placeOf(session, from)
-	if no := crowd.trade(place, mine, d.config.MaxPerPerson); no != nil {
-		w.Header().Set("Connection", "close") // as above
-		if d.within(w, r, goodbye) != nil {
-			panic(http.ErrAbortHandler)
-		}
+	if no := among(session); no != nil {
 		return no
 	}
-	place = mine
 	if session.Way() == vault.SlotToken {
 		// Its vault locks a minute after the last request, and with it go the
 		// engines. An answer takes longer than that on many a machine.

@@ -44,18 +44,9 @@ func readForm(r *http.Request, named ...string) (*form, *refusal) {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, kind: invalidRequest, code: "unsupported_media_type",
 			message: "The request is not JSON: send the header Content-Type: application/json, without a Content-Encoding."}
 	}
-	f := &form{buffer: make([]byte, mostForm+1)}
-	n, err := io.ReadFull(r.Body, f.buffer)
-	switch {
-	case err == nil:
-		f.wipe()
-		return nil, &refusal{status: http.StatusRequestEntityTooLarge, kind: invalidRequest, code: "request_too_large", message: "The request is larger than any that belongs here. Send a shorter one."}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		f.wipe()
-		return nil, &refusal{status: http.StatusRequestTimeout, kind: invalidRequest, code: "request_timeout", message: "The request took too long to arrive. Send it again."}
-	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
-		f.wipe()
-		return nil, &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "invalid_body", message: "The request did not arrive whole. Send it again."}
+	f, n, no := readBuffer(r)
+	if no != nil {
+		return nil, no
 	}
 	if err := f.parse(f.buffer[:n], named); err != nil {
 		f.wipe()
@@ -63,6 +54,24 @@ func readForm(r *http.Request, named ...string) (*form, *refusal) {
 			message: "The request cannot be read: " + err.Error() + ". It takes one JSON object with no fields but " + strings.Join(named, ", ") + "."}
 	}
 	return f, nil
+}
+
+// readBuffer reads a body into the buffer of a form.
+func readBuffer(r *http.Request) (*form, int, *refusal) {
+	f := &form{buffer: make([]byte, mostForm+1)}
+	n, err := io.ReadFull(r.Body, f.buffer)
+	switch {
+	case err == nil:
+		f.wipe()
+		return nil, 0, &refusal{status: http.StatusRequestEntityTooLarge, kind: invalidRequest, code: "request_too_large", message: "The request is larger than any that belongs here. Send a shorter one."}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		f.wipe()
+		return nil, 0, &refusal{status: http.StatusRequestTimeout, kind: invalidRequest, code: "request_timeout", message: "The request took too long to arrive. Send it again."}
+	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
+		f.wipe()
+		return nil, 0, &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "invalid_body", message: "The request did not arrive whole. Send it again."}
+	}
+	return f, n, nil
 }
 
 // Errors of a form. They never quote it.

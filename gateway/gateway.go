@@ -50,6 +50,9 @@ type Config struct {
 	// alone; from the first person on they act for nobody.
 	People People
 
+	// What people with browsers see; nil: nothing is served to them.
+	Pages Pages
+
 	MaxBody        int64         // bytes of a request's body (8 MiB)
 	MaxHeader      int           // bytes of a request's header (32 KiB)
 	MaxRequests    int           // at one time, all sources together (256)
@@ -111,6 +114,7 @@ type Gateway struct {
 	arrive  crowd        // those
 	logins  crowd        // of those, the ones whose secrets are tried
 	tries   *tries
+	wearers wearers
 	wrong   bucket // refusals of tokens
 	notable bucket // lines of the log about refusals
 }

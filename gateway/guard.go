@@ -27,7 +27,7 @@ var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z
 
 // newHosts are the names of the plain door.
 func newHosts(names []string) (hosts, error) {
-	h := hosts{names: map[string]bool{"localhost": true}, loopback: true, call: "127.0.0.1, [::1] or localhost, or declare the name you use: --names NAME."}
+	h := hosts{names: map[string]bool{"localhost": true, ownName: true}, loopback: true, call: "127.0.0.1, [::1] or localhost, or declare the name you use: --names NAME."}
 	for _, name := range names {
 		name, err := parseName(name)
 		if err != nil {

@@ -67,7 +67,7 @@ func (k *keyless) share(c net.Conn, seats int) (from string, most int) {
 // onlyModels reports whether a path is none of the door's and the desks' own:
 // what those do needs somebody who showed a credential by themselves.
 func onlyModels(path string) bool {
-	return !strings.HasPrefix(path, "/abaton/") && !strings.HasPrefix(path, "/audit/") && path != "/abaton" && path != "/audit" && path != "/metrics"
+	return !strings.HasPrefix(path, "/abaton/") && !strings.HasPrefix(path, "/audit/") && path != "/abaton" && path != "/audit" && path != "/metrics" && !isPage(path)
 }
 
 // act tells as whom somebody acts who came without a key, for a path of models.

@@ -12,9 +12,6 @@ import (
 const (
 	tokenPrefix   = "abt_" // of access tokens
 	sessionPrefix = "abs_" // of what the client of a session comes back with
-	// cookieName begins with a word that browsers obey: no other host, no page
-	// without TLS and no path can set or get it.
-	cookieName = "__Host-abaton"
 )
 
 // newGuest makes the one guest of this server's life: whoever comes by the
@@ -51,6 +48,9 @@ func (d *desk) session(from peer, r *http.Request) (vault.Session, *refusal) {
 		return d.stranger(from, r)
 	}
 	given, sent, no := credentialOf(from, r)
+	if no == nil && !sent {
+		given, sent, no = d.worn(from, r)
+	}
 	switch {
 	case no != nil:
 		return vault.Session{}, no
@@ -128,26 +128,7 @@ func credentialOf(from peer, r *http.Request) (given string, sent bool, no *refu
 		}
 		return strings.TrimSpace(secret), true, nil
 	}
-	var cookies []*http.Cookie
-	// Cookies know no ports: without TLS, whatever other program serves on this
-	// machine would be sent this one, and could send it here.
-	if from.tls {
-		cookies = r.CookiesNamed(cookieName)
-	}
-	if len(cookies) == 0 {
-		return "", false, nil
-	}
-	if len(cookies) > 1 || !strings.HasPrefix(cookies[0].Value, sessionPrefix) {
-		return "", true, nil
-	}
-	// A browser sends it with whatever request some page makes. The guard at the
-	// door refused what it could see to be foreign; what is not seen to be ours
-	// may change nothing.
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && len(r.Header.Values("Origin")) == 0 && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
-		return "", true, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "foreign_origin",
-			message: "This request came with a cookie, but its browser does not say that one of Abaton's own pages made it."}
-	}
-	return cookies[0].Value, true, nil
+	return "", false, nil
 }
 
 // wrongCredential refuses. How much of this is answered is limited for the

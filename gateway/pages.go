@@ -60,39 +60,18 @@ func notSetUp() *refusal {
 	return &refusal{status: http.StatusConflict, kind: invalidRequest, code: "not_set_up", message: "Nobody is set up on this machine yet. Run `abaton setup` there."}
 }
 
-// enter is where secrets are tried. Only so many are at it at one time: the
-// rest is told to come back, for each costs much memory and time.
+// enter lets a program in, or a page's script.
 func (d *desk) enter(w http.ResponseWriter, r *http.Request, from peer, e Entry, cookie bool) *refusal {
 	if cookie && !from.tls {
 		return &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "no_cookie_here",
 			message: "Without TLS a browser would send the cookie to every other program that serves on this machine. Keep the session in the page and send it as a bearer token."}
 	}
-	if !from.local || from.known && from.uid == d.uid {
-		if no := d.logins.enter(from.from); no != nil {
-			no.retry = 2 // a few seconds for each who waits
-			return no
-		}
-		defer d.logins.leave(from.from)
-	} else {
-		return wrongAccount()
-	}
-	// Who joins has no account yet. Their ticket cannot be guessed, and a wrong
-	// one counts as noise of its source.
-	g := guess{source: from.from}
-	if len(e.Ticket) == 0 {
-		g.account = accountKey([]byte(e.Name))
-	}
-	attempt, wait := d.tries.enter(g)
-	if wait > 0 {
-		return tooSoon(wait)
-	}
-	in, err := d.config.People.Enter(r.Context(), e)
-	if err != nil {
-		return d.notEntered(attempt, err)
+	in, no := d.tryEntry(r, from, e)
+	if no != nil {
+		return no
 	}
 	defer in.Secret.Clear()
 	defer in.Recovery.Clear()
-	attempt.right()
 	secret := sessionPrefix + string(in.Secret.Reveal())
 	said := entered{whoAmI: d.describe(in.Session), Recovery: string(in.Recovery.Reveal())}
 	if cookie {
@@ -101,6 +80,36 @@ func (d *desk) enter(w http.ResponseWriter, r *http.Request, from peer, e Entry,
 		said.Session = secret
 	}
 	return writeJSON(w, said)
+}
+
+// tryEntry is where secrets are tried. Only so many are at it at one time: the
+// rest is told to come back, for each costs much memory and time. The caller
+// clears what it gives.
+func (d *desk) tryEntry(r *http.Request, from peer, e Entry) (Entered, *refusal) {
+	if from.local && (!from.known || from.uid != d.uid) {
+		return Entered{}, wrongAccount()
+	}
+	if no := d.logins.enter(from.from); no != nil {
+		no.retry = 2 // a few seconds for each who waits
+		return Entered{}, no
+	}
+	defer d.logins.leave(from.from)
+	// Who joins has no account yet. Their ticket cannot be guessed, and a wrong
+	// one counts as noise of its source.
+	g := guess{source: from.from}
+	if len(e.Ticket) == 0 {
+		g.account = accountKey([]byte(e.Name))
+	}
+	attempt, wait := d.tries.enter(g)
+	if wait > 0 {
+		return Entered{}, tooSoon(wait)
+	}
+	in, err := d.config.People.Enter(r.Context(), e)
+	if err != nil {
+		return Entered{}, d.notEntered(attempt, err)
+	}
+	attempt.right()
+	return in, nil
 }
 
 // notEntered says why somebody did not come in. A wrong secret and an unknown
@@ -159,17 +168,10 @@ func (d *desk) lock(w http.ResponseWriter, r *http.Request, s vault.Session) {
 		d.broken(err).write(w)
 		return
 	}
-	if peerIn(r.Context()).tls {
-		http.SetCookie(w, sessionCookie("", -1))
-	}
+	dropCookie(w, peerIn(r.Context()))
 	if no := writeJSON(w, map[string]any{"locked": true, "other_sessions": others}); no != nil {
 		no.write(w)
 	}
-}
-
-// sessionCookie is as strict as cookies can be.
-func sessionCookie(value string, seconds int) *http.Cookie {
-	return &http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: seconds, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 }
 
 // whoAmI is what somebody is told about themselves.

@@ -26,7 +26,25 @@ type peerKey struct{}
 // withPeer notes the peer of a fresh connection beside its context, for the
 // guard alone: nothing behind the door reads it.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, peerKey{}, peerOf(c))
+	return context.WithValue(context.WithValue(ctx, peerKey{}, peerOf(c)), connKey{}, c)
+}
+
+type connKey struct{}
+
+// accountIn is the account of this machine at the other end of a request's TCP
+// connection, by the kernel's word at this moment.
+func accountIn(ctx context.Context) (uid int, err error) {
+	c, ok := ctx.Value(connKey{}).(net.Conn)
+	if s, seated := c.(*seat); seated {
+		c, ok = s.Conn, true
+	}
+	if !ok {
+		return -1, errors.New("there is no connection to ask the kernel about")
+	}
+	if uid = accountsOf([]net.Conn{c})[0]; uid == nobody {
+		return -1, errors.New("the kernel does not say whose this connection is")
+	}
+	return uid, nil
 }
 
 func peerIn(ctx context.Context) peer {

@@ -17,8 +17,9 @@ import (
 func (f folders) Claim() string { return filepath.Join(filepath.Dir(f.Device()), "claim") }
 
 // showClaim tells a terminal the claim, or a file that only this account reads:
-// what a service prints is kept by others, and longer. hide takes the file away.
-func showClaim(p *program, claim vault.Once) (hide func() error, err error) {
+// what a service prints is kept by others, and longer. A terminal is also told the
+// address of the page where it is good. hide takes the file away.
+func showClaim(p *program, claim vault.Once, page string) (hide func() error, err error) {
 	path := p.cfg.Folders.Claim()
 	hide = func() error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -35,6 +36,11 @@ func showClaim(p *program, claim vault.Once) (hide func() error, err error) {
 	}
 	const makes = "            makes the owner, whose conversations are kept. Once, and until this server ends.\n"
 	if p.screen.errTTY {
+		if page != "" {
+			if _, err := fmt.Fprintf(p.screen.errs, "  begin     %s/page/join?ticket=%s\n", page, text); err != nil {
+				return hide, tell(err)
+			}
+		}
 		_, err := fmt.Fprintf(p.screen.errs, "  claim     abaton setup --invitation %s\n%s", text, makes)
 		return hide, tell(err)
 	}

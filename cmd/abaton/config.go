@@ -38,6 +38,7 @@ type config struct {
 	LANShape       string   `toml:"lan_shape"`
 	ShapeWindow    duration `toml:"shape_window"`
 	PaddedUploads  bool     `toml:"padded_uploads"`
+	WithoutPage    bool     `toml:"without_page"`
 	Model          string   `toml:"model"`
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
@@ -116,6 +117,7 @@ var settings = []setting{
 	{"lan_shape", "SHAPE", "the same for those who come from other machines (pad)", func(c *config) any { return &c.LANShape }},
 	{"shape_window", "TIME", "how long a sealed answer lasts at least; a longer one takes further such times (32s)", func(c *config) any { return &c.ShapeWindow }},
 	{"padded_uploads", "", "refuse shaped questions whose size tells how long they are", func(c *config) any { return &c.PaddedUploads }},
+	{"without_page", "", "serve programs alone, and no page to browsers", func(c *config) any { return &c.WithoutPage }},
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},

@@ -20,8 +20,8 @@ import (
 
 func serveVerb() verb {
 	return verb{
-		name: "serve", short: "answer programs: the interfaces of OpenAI, Ollama and Anthropic",
-		about: "Answers programs on this machine in the dialects of OpenAI, Ollama and Anthropic, on a loopback address with an " +
+		name: "serve", short: "answer browsers and programs: a page, and the interfaces of OpenAI, Ollama and Anthropic",
+		about: "Serves a page to browsers on this machine, and answers programs in the dialects of OpenAI, Ollama and Anthropic, on a loopback address with an " +
 			"access token, and on a Unix socket for this account's own programs; `abaton connect` has the lines to paste into them. With --lan-address other machines come in too, by " +
 			"TLS and with an account. The claim makes the first owner: a terminal shows it once, else it lies in a file of this account, until the server ends. " +
 			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
@@ -34,7 +34,7 @@ func serveVerb() verb {
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
 		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
-			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space"}, roomSettings...),
+			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space", "without_page"}, roomSettings...),
 		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
@@ -80,8 +80,14 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if err := enoughFiles(most); err != nil {
 		return err
 	}
+	pages := &atDoor{}
+	var forBrowsers gateway.Pages
+	if !p.cfg.WithoutPage {
+		forBrowsers = pages
+	}
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, MaxRequests: most, MaxPerSource: most / 2, MaxPerPerson: most / 8, MaxConnections: connections(most),
+		Pages: forBrowsers,
 		TLS: p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
@@ -112,7 +118,11 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	for _, line := range p.cfg.ownShapes(p.cfg.nobodysKeys(h.keyGood)) {
 		fmt.Fprintf(p.screen.out, "            %s\n", line)
 	}
-	hide, err := showClaim(p, entry.claim)
+	link := ""
+	if forBrowsers != nil {
+		link = pageLink(door)
+	}
+	hide, err := showClaim(p, entry.claim, link)
 	entry.claim.Clear()
 	defer func() { closed = errors.Join(closed, hide()) }()
 	if err != nil {
@@ -125,12 +135,16 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	}
 	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
 	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
+	if pages.Pages, err = newPages(p, h, r, now, named, shapes); err != nil {
+		return errors.Join(tell(err), door.Close())
+	}
 	running, ctx := errgroup.WithContext(ctx)
 	locked, lock := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() error { return r.engine.Run(locked) }) // until everybody is locked: what engines had read is sealed by it
 	running.Go(func() error { defer lock(); return h.run(ctx) })
 	running.Go(func() error { return forged.run(ctx) })
 	running.Go(func() error {
+		defer pages.Close() // before everybody is locked: what was answered is kept
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
@@ -203,6 +217,9 @@ func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 	out := p.screen.out
 	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
+	if link := pageLink(door); link != "" && !p.cfg.WithoutPage {
+		fmt.Fprintf(out, "  page      %s (for browsers on this machine)\n", link)
+	}
 	fmt.Fprintf(out, "  socket    %s (for this account, without a token)\n", p.cfg.Folders.Socket())
 	fmt.Fprintf(out, "  sandbox   %s; locked down: no Internet connection can be made from here\n", s.Tier)
 	if at := door.KeylessAddr(); at != nil {

@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Cookies of sessions. By TLS the name begins with a word that browsers obey: no
+// other host, no page without TLS and no path can set or get it.
+//
+// Without TLS, on this machine's own address, whatever other program serves at
+// the same name is sent the same cookie, for cookies know no ports. So there one
+// is given only at a name that is Abaton's alone, and it is good only for the
+// account of this machine that it was given to: the kernel tells whose each
+// connection is. Where it cannot be told, there are none.
+const (
+	cookieName = "__Host-abaton"
+	plainName  = "abaton-session"
+)
+
+// ownName is the name of the plain door which no other program is called by.
+// Browsers take every name below localhost for this machine, and ask nobody.
+const ownName = "abaton.localhost"
+
+// sessionCookie is as strict as cookies can be. One without seconds ends with
+// the browser.
+func sessionCookie(value string, seconds int) *http.Cookie {
+	return &http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: seconds, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+}
+
+func plainCookie(value string, seconds int) *http.Cookie {
+	return &http.Cookie{Name: plainName, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+}
+
+// dropCookie has a browser forget its session.
+func dropCookie(w http.ResponseWriter, from peer) {
+	switch {
+	case from.tls:
+		http.SetCookie(w, sessionCookie("", -1))
+	case !from.local:
+		http.SetCookie(w, plainCookie("", -1))
+	}
+}
+
+// worn reads the cookie of a request that has no other credential.
+func (d *desk) worn(from peer, r *http.Request) (given string, sent bool, no *refusal) {
+	name := plainName
+	switch {
+	case from.tls:
+		name = cookieName
+	case from.local || from.keyless || !ours(r.Host):
+		return "", false, nil
+	}
+	cookies := r.CookiesNamed(name)
+	if len(cookies) == 0 {
+		return "", false, nil
+	}
+	if len(cookies) > 1 || !strings.HasPrefix(cookies[0].Value, sessionPrefix) {
+		return "", true, nil
+	}
+	// A browser sends it with whatever request some page makes. The guard at the
+	// door refused what it could see to be foreign; what is not seen to be ours
+	// may change nothing.
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !madeByOurs(r) {
+		return "", true, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "foreign_origin",
+			message: "This request came with a cookie, but its browser does not say that one of Abaton's own pages made it."}
+	}
+	given = cookies[0].Value
+	if from.tls {
+		return given, true, nil
+	}
+	uid, err := accountIn(r.Context())
+	if err != nil || !d.wearers.wears(given, uid) {
+		return "", true, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "wrong_account",
+			message: "This session's cookie was given to another account of this machine. Log in yourself."}
+	}
+	return given, true, nil
+}
+
+// madeByOurs tells a request which its browser says one of our pages made: the
+// guard has refused every other origin.
+func madeByOurs(r *http.Request) bool {
+	return len(r.Header.Values("Origin")) > 0 || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+}
+
+// ours tells a Host header of the plain door that no other program is called by:
+// not localhost, and no address.
+func ours(host string) bool {
+	name, ok := splitHost(host)
+	if !ok {
+		return false
+	}
+	_, err := netip.ParseAddr(name)
+	return err != nil && strings.ToLower(strings.TrimSuffix(name, ".")) != "localhost"
+}
+
+// wearers remember to which account of this machine each session's cookie was
+// given at the plain door. They are safe for concurrent use.
+type wearers struct {
+	mu sync.Mutex
+	of map[[sha256.Size]byte]wearer // by digest of the session's secret; guarded by mu
+}
+
+type wearer struct {
+	uid   int
+	until time.Time // when the session ends whatever happens
+}
+
+func (w *wearers) give(secret string, uid int, until, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, x := range w.of {
+		if now.After(x.until) {
+			delete(w.of, key)
+		}
+	}
+	if w.of == nil {
+		w.of = map[[sha256.Size]byte]wearer{}
+	}
+	w.of[sha256.Sum256([]byte(secret))] = wearer{uid, until}
+}
+
+// wears tells whether a session's cookie was given to an account. One that was
+// given at no plain door is nobody's there.
+func (w *wearers) wears(secret string, uid int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x, ok := w.of[sha256.Sum256([]byte(secret))]
+	return ok && uid >= 0 && x.uid == uid
+}

@@ -1,0 +1,229 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"abaton.local/chat"
+	"abaton.local/chat/history"
+	"abaton.local/engine"
+	"abaton.local/vault"
+)
+
+// Why an answer ended that its model did not end.
+const (
+	finishStopped = "interrupted" // by the person
+	finishFailed  = "failed"
+)
+
+// mostWriting bounds the answers that one person may have written at one time.
+const mostWriting = 4
+
+var (
+	errWriting = errors.New("an answer is being written here: wait until it ends, or stop it")
+	errCrowded = errors.New("four answers are being written for you: wait until one ends, or stop it")
+)
+
+// answer is one that is being written. It belongs to a person's conversation and
+// not to a request: who closes the page finds it when they come back.
+type answer struct {
+	person vault.PersonID
+	id     vault.ID
+	cancel context.CancelFunc
+	ended  chan struct{} // closed once what there is of it is kept
+
+	mu      sync.Mutex
+	text    strings.Builder // guarded by mu
+	thinks  bool            // the model thinks before it answers; guarded by mu
+	end     *ending         // nil until it ends; guarded by mu
+	halted  bool            // by the person; guarded by mu
+	changed chan struct{}   // closed with the next change, and made anew; guarded by mu
+}
+
+// ending is how an answer ended.
+type ending struct {
+	Finish string `json:"finish"`
+	Words  string `json:"words,omitempty"` // for the person, where it did not end by itself
+	Model  string `json:"model,omitempty"`
+	Prompt int    `json:"prompt,omitempty"` // tokens
+	Answer int    `json:"answer,omitempty"`
+}
+
+// seen is what there is of an answer from a byte on, and what to wait for.
+func (a *answer) seen(from int) (text string, thinks bool, end *ending, changed <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.text.String()[from:], a.thinks, a.end, a.changed
+}
+
+func (a *answer) change(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// halt ends it because its person wants so.
+func (a *answer) halt() {
+	a.mu.Lock()
+	a.halted = true
+	a.mu.Unlock()
+	a.cancel()
+}
+
+// writing is the answer that is being written in a conversation of this person;
+// nil: none.
+func (p *Pages) writing(s vault.Session, id vault.ID) *answer {
+	if a := p.newest(s, id); a != nil && !a.over() {
+		return a
+	}
+	return nil
+}
+
+// newest is that answer, or one that has just ended: a page that asked for it may
+// come for it a moment late.
+func (p *Pages) newest(s vault.Session, id vault.ID) *answer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.answers[id]; a != nil && a.person == s.Person {
+		return a
+	}
+	return nil
+}
+
+// late is how long an answer is told to pages after it ended.
+const late = 20 * time.Second
+
+func (a *answer) over() bool {
+	select {
+	case <-a.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// answer begins to have the newest question of a conversation answered.
+func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string) error {
+	c, turns, err := h.Show(v.r.Context(), id)
+	if c.ID != id {
+		return err
+	}
+	ask, err := p.askOf(c, turns, model)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(p.base)
+	a := &answer{person: v.s.Person, id: id, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
+	if err := p.enlist(a); err != nil {
+		cancel()
+		return err
+	}
+	p.working.Go(func() {
+		defer cancel()
+		defer v.s.Busy()()
+		p.write(ctx, v.s, h, a, ask)
+	})
+	return nil
+}
+
+// enlist makes an answer the one of its conversation.
+func (p *Pages) enlist(a *answer) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.base.Err() != nil {
+		return context.Canceled
+	}
+	if x := p.answers[a.id]; x != nil && !x.over() {
+		return errWriting
+	}
+	n := 0
+	for _, x := range p.answers {
+		if x.person == a.person && !x.over() {
+			n++
+		}
+	}
+	if n >= mostWriting {
+		return errCrowded
+	}
+	p.answers[a.id] = a
+	return nil
+}
+
+// write has an answer written and keeps it, or what there is of it. It stops when
+// the vault locks: what comes after that is nobody's.
+func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, a *answer, ask chat.Ask) {
+	var last chat.Event
+	var failed error
+	for e, err := range p.Chat.Answer(ctx, s, ask) {
+		if err == nil && !s.Unlocked() {
+			err = vault.ErrLocked
+		}
+		if failed = err; err != nil {
+			break
+		}
+		last = e
+		a.change(func() {
+			a.text.WriteString(e.Text)
+			a.thinks = a.thinks || e.Reasoning != "" && a.text.Len() == 0
+			if e.Text != "" {
+				a.thinks = false
+			}
+		})
+	}
+	end := ending{Finish: string(last.Finish), Model: last.Model, Prompt: last.Usage.PromptTokens, Answer: last.Usage.AnswerTokens}
+	a.mu.Lock()
+	text, halted := a.text.String(), a.halted
+	a.mu.Unlock()
+	switch {
+	case halted || failed != nil && p.base.Err() != nil:
+		end.Finish, failed = finishStopped, nil
+	case failed != nil:
+		end.Finish, end.Words = finishFailed, p.Words(failed)
+		if f, is := errors.AsType[*engine.Fault](failed); is {
+			p.Log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail)
+		}
+	default:
+		end.Words = endings[end.Finish]
+	}
+	if text != "" {
+		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
+		_, err := h.Append(context.WithoutCancel(ctx), a.id, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
+			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer})
+		if err != nil {
+			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
+		}
+	}
+	close(a.ended) // first: who is told of the end may go on at once
+	a.change(func() { a.end = &end })
+	time.AfterFunc(late, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.answers[a.id] == a {
+			delete(p.answers, a.id)
+		}
+	})
+}
+
+// halt stops the answer of a conversation. What there is of it is kept.
+func (p *Pages) halt(v visit) {
+	_, id, ok := p.named(v)
+	if !ok {
+		return
+	}
+	if a := p.writing(v.s, id); a != nil {
+		a.halt()
+		<-a.ended
+	}
+	if script(v.r) {
+		harden(v.w.Header())
+		v.w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	p.lead(v, "/page/c/"+id.String())
+}

@@ -1,0 +1,154 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"abaton.local/shaper"
+	"abaton.local/web/markup"
+)
+
+// line is one of a stream to a page's script: operations on its tree, never HTML.
+// A line of none says nothing, and is there for the shape.
+type line struct {
+	Ops    []markup.Op `json:"ops,omitempty"`
+	Thinks bool        `json:"thinks,omitempty"`
+	End    *ending     `json:"end,omitempty"`
+}
+
+func (l line) bytes() []byte {
+	b, err := json.Marshal(l)
+	if err != nil {
+		panic("web: " + err.Error()) // texts and numbers
+	}
+	return append(b, '\n')
+}
+
+// within is how long a page may take to accept one piece of a stream.
+const within = 20 * time.Second
+
+// calm is how much time lies between two pieces at least: more is not seen.
+const calm = 40 * time.Millisecond
+
+// live streams the answer that is being written, from its beginning on. Who comes
+// when it has ended is told so, and finds it on the page.
+func (p *Pages) live(v visit) {
+	asked := time.Now()
+	_, id, ok := p.named(v)
+	if !ok {
+		return
+	}
+	harden(v.w.Header())
+	v.w.Header().Set("Content-Type", "application/x-ndjson")
+	conn := http.NewResponseController(v.w)
+	send := func(b []byte) error {
+		if err := conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
+			return err
+		}
+		if _, err := v.w.Write(b); err != nil {
+			return err
+		}
+		return conn.Flush()
+	}
+	x := &telling{visit: v, a: p.newest(v.s, id)}
+	switch mode := p.mode(v.r, v.s.Person); {
+	case mode > shaper.Pad:
+		plan := p.Shape.Plan(mode)
+		_ = plan.Send(v.r.Context(), plan.Begin(asked), x, send) // an error is the client's hanging up
+	default:
+		x.follow(v.r.Context(), func(b []byte, words int) error {
+			if mode == shaper.Pad {
+				b = shaper.PadEvents(b, words)
+			}
+			return send(b)
+		})
+	}
+}
+
+// telling tells one page of one answer. It is a shaper.Source.
+type telling struct {
+	visit
+	a      *answer // nil: it has ended
+	stream markup.Stream
+	told   int // bytes of its text
+	thinks bool
+	end    []byte // once it is known
+}
+
+// piece is what there is to say now, with at most so many bytes of text; nil:
+// nothing, until changed is closed.
+func (x *telling) piece(most int) (b []byte, words int, changed <-chan struct{}) {
+	if x.a == nil || x.end != nil {
+		return nil, 0, nil
+	}
+	for {
+		text, thinks, _, changed := x.a.seen(x.told)
+		text = text[:min(len(text), most)]
+		x.told += len(text)
+		l := line{Ops: x.stream.Add(text), Thinks: thinks && !x.thinks}
+		x.thinks = x.thinks || thinks
+		if len(l.Ops) > 0 || l.Thinks {
+			return l.bytes(), len(text), changed
+		}
+		if text == "" {
+			return nil, 0, changed
+		}
+	}
+}
+
+// Next gives what there is to say, in about n bytes: an operation takes about as
+// many as the word that it is for.
+func (x *telling) Next(n int) []byte {
+	b, _, _ := x.piece(max(n/4, 16))
+	return b
+}
+
+// Empty gives a line that says nothing.
+func (x *telling) Empty() []byte { return line{}.bytes() }
+
+// Last gives the end, once all else was given.
+func (x *telling) Last() []byte {
+	if x.end != nil {
+		return bytes.Clone(x.end)
+	}
+	if x.a == nil || !x.s.Unlocked() {
+		x.end = line{End: &ending{Finish: "over"}}.bytes()
+		return bytes.Clone(x.end)
+	}
+	text, _, end, _ := x.a.seen(x.told)
+	if end == nil || text != "" {
+		return nil
+	}
+	x.end = line{Ops: x.stream.End(), End: end}.bytes()
+	return bytes.Clone(x.end)
+}
+
+// follow tells as it comes, but calmly.
+func (x *telling) follow(ctx context.Context, send func(b []byte, words int) error) {
+	for {
+		b, words, changed := x.piece(1 << 20)
+		if b == nil {
+			if last := x.Last(); last != nil {
+				_ = send(last, len(last)) // an error is the client's hanging up
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+				continue
+			}
+		}
+		if send(b, words) != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(calm):
+		}
+	}
+}

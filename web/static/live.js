@@ -1,0 +1,92 @@
+// Shows an answer while it is written.
+
+import { Tree } from "./tree.js";
+import { dress } from "./dress.js";
+
+const tries = 5;
+
+// Follows the stream of an article's answer until it ends. Where the connection
+// breaks, it is taken up again: the server tells the answer from its beginning.
+export async function follow(article, status) {
+  const said = article.querySelector(".said");
+  const tree = new Tree(said);
+  for (let i = 0; i < tries; i++) {
+    try {
+      tree.clear();
+      const end = await once(article, tree, status);
+      if (end) return finish(article, said, end, status);
+    } catch {
+      // told below, where no try is left
+    }
+    status.textContent = "The connection broke off. Trying again…";
+    await new Promise((done) => setTimeout(done, 500 * 2 ** i));
+  }
+  status.textContent = "The server does not answer. Open this page anew once it does: what was answered is kept.";
+}
+
+async function once(article, tree, status) {
+  const response = await fetch(article.dataset.live, { headers: { "Accept": "application/x-ndjson" } });
+  if (response.status === 401) location.reload(); // locked meanwhile
+  if (!response.ok) throw new Error("refused");
+  status.textContent = "Answering…";
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return null;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const text of lines) {
+      const line = JSON.parse(text);
+      if (line.thinks) status.textContent = "Thinking…";
+      if (line.ops) {
+        const near = atEnd();
+        tree.apply(line.ops);
+        if (near) toEnd();
+      }
+      if (line.end) return line.end;
+    }
+  }
+}
+
+function finish(article, said, end, status) {
+  if (end.finish === "over") return location.reload(); // it ended before we came: the page has it
+  said.removeAttribute("aria-busy");
+  article.classList.remove("live");
+  const foot = article.querySelector("footer");
+  foot.replaceChildren();
+  if (end.words) {
+    const p = document.createElement("p");
+    p.className = "ending";
+    p.textContent = end.words;
+    foot.before(p);
+  }
+  const count = document.createElement("span");
+  count.textContent = `${end.prompt ?? 0} + ${end.answer ?? 0} tokens`;
+  count.title = "tokens read and written";
+  foot.append(count, retry(article.dataset.live.split("/").pop()));
+  dress(article);
+  status.textContent = end.finish === "interrupted" ? "Stopped." : "The answer is complete.";
+}
+
+// The form that asks for another answer, as the server writes it.
+function retry(id) {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = "/page/again/" + id;
+  const button = document.createElement("button");
+  button.className = "plain";
+  button.textContent = "Try again";
+  form.append(button);
+  return form;
+}
+
+function atEnd() {
+  const page = document.scrollingElement;
+  return page.scrollHeight - page.scrollTop - page.clientHeight < 120;
+}
+
+export function toEnd() {
+  const page = document.scrollingElement;
+  page.scrollTop = page.scrollHeight;
+}

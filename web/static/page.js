@@ -1,0 +1,154 @@
+// What pages cannot do by themselves. Each page works without it.
+
+import { follow, toEnd } from "./live.js";
+import { dress } from "./dress.js";
+
+const form = document.querySelector("form.ask");
+const text = document.getElementById("text");
+const status = document.getElementById("status");
+
+dress(document);
+if (form) compose();
+for (const article of document.querySelectorAll(".turn.live")) follow(article, status);
+document.addEventListener("submit", stopping);
+document.addEventListener("keydown", shortcuts);
+offer();
+if (form?.dataset.next) toEnd();
+// A claim or an invitation in the address is good once, and need not stay there.
+if (location.search) history.replaceState(null, "", location.pathname);
+
+function compose() {
+  const fit = () => {
+    text.style.height = "auto";
+    text.style.height = Math.min(text.scrollHeight, innerHeight * 0.4) + "px";
+  };
+  text.addEventListener("input", fit);
+  text.addEventListener("keydown", (e) => {
+    // Enter also ends a word in input methods: that one is theirs.
+    if (e.key !== "Enter" || e.shiftKey || e.isComposing || e.keyCode === 229) return;
+    e.preventDefault();
+    if (text.value.trim() !== "") form.requestSubmit();
+  });
+  form.addEventListener("submit", (e) => {
+    pad();
+    if (!form.dataset.next) return; // the next page shows the answer
+    e.preventDefault();
+    ask(fit);
+  });
+  fit();
+}
+
+// The size of a question tells how long it is. It is sent in one of few sizes.
+function pad() {
+  let field = form.elements.namedItem("pad");
+  if (!field) {
+    field = document.createElement("input");
+    field.type = "hidden";
+    field.name = "pad";
+    form.append(field);
+  }
+  field.value = "";
+  const size = new URLSearchParams(new FormData(form)).toString().length;
+  const to = [4096, 16384, 65536, 262144].find((n) => n >= size) ?? Math.ceil(size / 1048576) * 1048576;
+  field.value = "x".repeat(to - size);
+}
+
+async function ask(fit) {
+  const words = text.value;
+  const body = new URLSearchParams(new FormData(form));
+  form.elements.namedItem("pad").value = "";
+  if (document.querySelector(".turn.live")) {
+    status.textContent = "An answer is being written. Wait until it ends, or stop it.";
+    return;
+  }
+  status.textContent = "Sending…";
+  try {
+    const response = await fetch(form.action, { method: "POST", body, headers: { "Accept": "application/json" } });
+    if (response.status === 401) {
+      status.textContent = "Your vault has locked. What you typed is still here: unlock in another tab, then send it again.";
+      return;
+    }
+    if (!response.ok) {
+      status.textContent = (await response.json()).problem;
+      return;
+    }
+  } catch {
+    status.textContent = "The server does not answer. Your question is still here: send it again.";
+    return;
+  }
+  text.value = "";
+  fit();
+  const thread = document.getElementById("thread");
+  for (const old of thread.querySelectorAll("footer form")) old.remove();
+  thread.append(turn("you", words));
+  const answer = turn("it", "");
+  answer.classList.add("live");
+  answer.dataset.live = "/page/live/" + form.dataset.next;
+  answer.querySelector(".said").setAttribute("aria-busy", "true");
+  answer.querySelector("footer").append(stopper());
+  thread.append(answer);
+  toEnd();
+  follow(answer, status);
+}
+
+// A question or an answer, as the server writes it.
+function turn(whose, words) {
+  const article = document.createElement("article");
+  article.className = "turn " + whose;
+  const head = document.createElement("h2");
+  const said = document.createElement("div");
+  said.className = "said";
+  if (whose === "you") {
+    head.className = "unseen";
+    head.textContent = "You";
+    said.className = "said plain";
+    said.dir = "auto";
+    said.textContent = words;
+    article.append(head, said);
+    return article;
+  }
+  head.textContent = document.getElementById("model")?.value ?? "";
+  article.append(head, said, document.createElement("footer"));
+  return article;
+}
+
+function stopper() {
+  const f = document.createElement("form");
+  f.method = "post";
+  f.action = "/page/stop/" + form.dataset.next;
+  f.dataset.stop = "";
+  const b = document.createElement("button");
+  b.textContent = "Stop";
+  f.append(b);
+  return f;
+}
+
+// Stopping ends the model's work and not the stream, whose shape goes on.
+function stopping(e) {
+  if (!("stop" in e.target.dataset)) return;
+  e.preventDefault();
+  status.textContent = "Stopping…";
+  fetch(e.target.action, { method: "POST", headers: { "Accept": "application/json" } }).catch(() => e.target.submit());
+}
+
+function shortcuts(e) {
+  const key = e.key.toLowerCase();
+  if (e.key === "Escape") document.querySelector("form[data-stop]")?.requestSubmit();
+  else if ((e.ctrlKey || e.metaKey) && key === "k") document.querySelector("nav.side input, .sheet input[type=search]")?.focus();
+  else if ((e.ctrlKey || e.metaKey) && e.shiftKey && key === "o") location.assign("/page/");
+  else return;
+  e.preventDefault();
+}
+
+// A passphrase that is offered can be taken with a click.
+function offer() {
+  const words = document.getElementById("offer");
+  const field = document.getElementById("passphrase");
+  if (!words || !field) return;
+  const b = document.createElement("button");
+  b.type = "button";
+  b.className = "plain";
+  b.textContent = "Take these";
+  b.addEventListener("click", () => { field.value = words.textContent; });
+  words.after(" ", b);
+}

@@ -1,0 +1,116 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"time"
+
+	"abaton.local/shaper"
+	"abaton.local/vault"
+	"abaton.local/web/markup"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// views are the pages' templates, by name.
+type views map[string]*template.Template
+
+func openViews() (views, error) {
+	funcs := template.FuncMap{
+		"markup": markup.HTML,
+		"clean":  markup.Clean,
+		"day":    func(t time.Time) string { return t.Local().Format("2 Jan 2006, 15:04") },
+		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}
+	frame, err := template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html")
+	if err != nil {
+		return nil, fmt.Errorf("the page's templates: %w", err)
+	}
+	all := views{}
+	for _, name := range []string{"chat", "all", "found", "keys", "security", "acts", "entrance", "welcome", "problem"} {
+		v, err := frame.Clone()
+		if err == nil {
+			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the page's templates: %w", err)
+		}
+		all[name] = v
+	}
+	return all, nil
+}
+
+// page is what the frame around every page shows.
+type page struct {
+	Person  vault.PersonID
+	Where   string // which of the pages this is, for what leads there
+	In      bool   // of somebody whose vault is open
+	Name    string
+	List    []group // the conversations at the side
+	More    int
+	Open    string // the identifier of the conversation that is shown
+	Sight   string // what an observer of the network sees now
+	Hidden  bool   // nothing of an answer
+	Content any
+}
+
+// render sends a page. It is made whole before the first byte is sent, so that no
+// half of one is ever seen.
+func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name string, x page) {
+	var b bytes.Buffer
+	if err := p.views[name].ExecuteTemplate(&b, "frame", x); err != nil {
+		p.Log.Error("a page could not be made", "page", name, "type", fmt.Sprintf("%T", err)) // its text may hold content
+		harden(w.Header())
+		http.Error(w, "Something in Abaton broke. Its log has more.", http.StatusInternalServerError)
+		return
+	}
+	harden(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	body := b.Bytes()
+	if p.mode(r, x.Person) > shaper.Off { // the size of a page tells how much was said
+		body = shaper.PadTo(body, shaper.Bucket(len(body)))
+	}
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// mode is how much is hidden of what is sent to whoever asks. For a page on
+// another machine that is more than programs are used to: its person does not
+// mind that the end of an answer comes late.
+func (p *Pages) mode(r *http.Request, person vault.PersonID) shaper.Mode {
+	at := shaper.Local
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && addr.Network() == "unix" {
+		at = shaper.Socket
+	}
+	if r.TLS != nil {
+		at = shaper.LAN
+	}
+	mode := min(p.Shape.Floor(at, string(person), ""), shaper.Sealed)
+	if at == shaper.LAN {
+		mode = max(mode, shaper.Paced)
+	}
+	return mode
+}
+
+// sights say what an observer of the network sees.
+var sights = map[shaper.Mode]string{
+	shaper.Off:    "Sizes and times of answers can be seen on the network",
+	shaper.Pad:    "Word lengths are hidden; times can be seen",
+	shaper.Paced:  "Sizes and times are hidden on the network",
+	shaper.Sealed: "Sizes, times and ends of answers are hidden on the network",
+}
+
+func (p *Pages) sight(r *http.Request, mode shaper.Mode) string {
+	if r.TLS == nil && mode == shaper.Off {
+		return "You are on this machine: no network is in between, unless you came through a tunnel"
+	}
+	return sights[mode]
+}
+
+// problem tells what went wrong, on a page or to a script.
+func (p *Pages) problem(v visit, status int, words string) { p.tell(v.w, v.r, status, words) }

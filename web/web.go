@@ -1,0 +1,183 @@
+// Package web is the page: what people see in browsers. It makes whole pages of
+// HTML, with small scripts of its own that add what pages cannot do by
+// themselves, and shows what models wrote as package web/markup has it: nothing
+// on a page can fetch, run or send anything that is not this server's.
+//
+// Who is asking was settled at the door, which is package gateway; everything
+// here gets a session of somebody whose vault is open, but for the files that
+// are the same for everybody and the page where secrets are typed.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"abaton.local/chat"
+	"abaton.local/chat/history"
+	"abaton.local/engine"
+	"abaton.local/models"
+	"abaton.local/shaper"
+	"abaton.local/vault"
+)
+
+// Shelf lists models.
+type Shelf interface {
+	List() ([]models.Passport, error)
+	Find(name string) (models.Passport, error)
+	Default() (models.Passport, error)
+}
+
+// Config names the rooms behind this one.
+type Config struct {
+	Chat   *chat.Answerer
+	Shelf  Shelf
+	People *vault.Directory
+
+	// History is the conversations of a session's person.
+	History func(context.Context, vault.Session) (*history.History, error)
+	// Unread sees to it that no engine's snapshot keeps what is about to be deleted.
+	Unread func(context.Context, vault.Session) error
+	// Manner is how a model is asked where the person says nothing else.
+	Manner func(models.Passport) (instruction string, options engine.Options)
+
+	Machine Machine
+	Shape   shaper.Policy
+	Words   func(error) string // puts an error into words for the person
+	Now     func() time.Time   // nil is this machine's clock
+	Log     *slog.Logger       // nil discards
+}
+
+// Machine is what the page says of the server that it comes from.
+type Machine struct {
+	Version string
+	Address string // of programs on this machine
+	LAN     string // of programs elsewhere; empty: none come in
+	Walls   string // how an engine is shut in
+	Store   string // the file of the vaults
+	Device  string // the file of the device secret
+}
+
+// Pages is safe for concurrent use.
+type Pages struct {
+	Config
+	base  context.Context
+	stop  context.CancelFunc
+	files files
+	views views
+
+	parcels parcels
+	mu      sync.Mutex
+	answers map[vault.ID]*answer // that are being written, by conversation; guarded by mu
+	working sync.WaitGroup
+}
+
+// New makes the pages. Close ends what they have at work.
+func New(c Config) (*Pages, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	p := &Pages{Config: c, answers: map[vault.ID]*answer{}}
+	var err error
+	if p.files, err = openFiles(); err != nil {
+		return nil, err
+	}
+	if p.views, err = openViews(); err != nil {
+		return nil, err
+	}
+	p.base, p.stop = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Close stops the answers that are being written and waits until what there is
+// of them is kept.
+func (p *Pages) Close() {
+	p.stop()
+	p.working.Wait()
+}
+
+// visit is one request of a person.
+type visit struct {
+	w    http.ResponseWriter
+	r    *http.Request
+	s    vault.Session
+	rest string // what follows a path that ends in "/"
+}
+
+// route is one line of the table. A path that ends in "/" covers what follows it.
+type route struct {
+	method, path string
+	serve        func(*Pages, visit)
+}
+
+// routes is every page of somebody who is in, below /page/.
+var routes = []route{
+	{http.MethodGet, "", (*Pages).begin},
+	{http.MethodGet, "all", (*Pages).all},
+	{http.MethodGet, "all/", (*Pages).all},
+	{http.MethodPost, "search", (*Pages).search},
+	{http.MethodGet, "found/", (*Pages).found},
+	{http.MethodPost, "ask", (*Pages).askFirst},
+	{http.MethodGet, "c/", (*Pages).show},
+	{http.MethodPost, "ask/", (*Pages).askNext},
+	{http.MethodPost, "again/", (*Pages).again},
+	{http.MethodPost, "stop/", (*Pages).halt},
+	{http.MethodGet, "live/", (*Pages).live},
+	{http.MethodPost, "rename/", (*Pages).rename},
+	{http.MethodPost, "delete/", (*Pages).remove},
+	{http.MethodGet, "keys", (*Pages).keys},
+	{http.MethodGet, "keys/", (*Pages).madeKey},
+	{http.MethodPost, "keys", (*Pages).makeKey},
+	{http.MethodPost, "revoke", (*Pages).revokeKey},
+	{http.MethodGet, "security", (*Pages).security},
+	{http.MethodGet, "acts", (*Pages).acts},
+	{http.MethodGet, "recovery", (*Pages).recovery},
+	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
+}
+
+// ServeSession serves a page of somebody whose vault is open.
+func (p *Pages) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
+	v := visit{w: w, r: r, s: s}
+	if !s.Unlocked() || s.Guest() {
+		p.problem(v, http.StatusForbidden, "Your vault is locked. Open this page anew to unlock it.")
+		return
+	}
+	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/page"), "/")
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	other := false
+	for _, rt := range routes {
+		rest, ok := rt.matches(path)
+		if !ok {
+			continue
+		}
+		if rt.method != method {
+			other = true
+			continue
+		}
+		v.rest = rest
+		rt.serve(p, v)
+		return
+	}
+	if other {
+		p.problem(v, http.StatusMethodNotAllowed, "This address takes another kind of request.")
+		return
+	}
+	p.problem(v, http.StatusNotFound, "There is no such page.")
+}
+
+func (rt route) matches(path string) (rest string, ok bool) {
+	if !strings.HasSuffix(rt.path, "/") {
+		return "", path == rt.path
+	}
+	rest, ok = strings.CutPrefix(path, rt.path)
+	return rest, ok && rest != ""
+}
