@@ -52,7 +52,7 @@ func (d *desk) worn(from peer, r *http.Request) (given string, sent bool, no *re
 	switch {
 	case from.tls:
 		name = cookieName
-	case from.local || from.keyless || !ours(r.Host):
+	case from.local || from.keyless || !d.ours(r.Host):
 		return "", false, nil
 	}
 	cookies := r.CookiesNamed(name)
@@ -88,14 +88,26 @@ func madeByOurs(r *http.Request) bool {
 }
 
 // ours tells a Host header of the plain door that no other program is called by:
-// not localhost, and no address.
-func ours(host string) bool {
+// not localhost, and no address. Our own name leads to two addresses alone, and
+// where neither is ours another program may be called by it.
+func (d *desk) ours(host string) bool {
 	name, ok := splitHost(host)
 	if !ok {
 		return false
 	}
 	_, err := netip.ParseAddr(name)
-	return err != nil && strings.ToLower(strings.TrimSuffix(name, ".")) != "localhost"
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	return err != nil && name != "localhost" && (name != ownName || d.Named())
+}
+
+// Named tells whether the names below localhost lead to the plain door, and to
+// nobody else.
+func (g *Gateway) Named() bool {
+	if g.tcp == nil {
+		return false
+	}
+	_, named := twinOf(g.tcp.Addr())
+	return named
 }
 
 // wearers remember to which account of this machine each session's cookie was

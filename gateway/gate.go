@@ -21,7 +21,7 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	uid, no := d.keeps(from, r)
 	if no != nil {
 		at.Message, at.Status = no.message, no.status
-		if no.code == "other_name" && d.tcp != nil {
+		if no.code == "other_name" && d.Named() {
 			at.Elsewhere = "http://" + ownName + port(d.tcp.Addr()) + r.URL.RequestURI()
 		}
 		d.config.Pages.Entrance(w, r, at)
@@ -81,7 +81,11 @@ func (d *desk) keeps(from peer, r *http.Request) (uid int, no *refusal) {
 	if from.tls {
 		return -1, nil
 	}
-	if !ours(r.Host) {
+	if !d.ours(r.Host) && !d.Named() {
+		return -1, &refusal{status: http.StatusOK, code: "no_name",
+			message: "No name leads to this address alone, so your browser could show another program your session. Set `address` to 127.0.0.1 and a port, and start Abaton again."}
+	}
+	if !d.ours(r.Host) {
 		return -1, &refusal{status: http.StatusOK, code: "other_name",
 			message: "Other programs on this machine answer at this name too, and your browser would show them your session. Abaton has a name of its own."}
 	}
