@@ -19,8 +19,7 @@ package markup
 import "html/template"
 
 // Most is the size of a text that is read as Markdown, in bytes: 100,000 characters
-// of any script. A longer one is
-// shown as it is.
+// of any script. A longer one is shown as it is.
 const Most = 400_000
 
 // HTML gives a text's tree as HTML.
