@@ -54,8 +54,7 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	if from.tls {
 		http.SetCookie(w, sessionCookie(secret, 0))
 	} else {
-		d.wearers.give(secret, uid, in.Session.Until(), d.config.Now())
-		http.SetCookie(w, plainCookie(secret, 0))
+		http.SetCookie(w, plainCookie(d.wearers.give(secret, uid, in.Session.Until(), d.config.Now()), 0))
 	}
 	if at.Join {
 		d.config.Pages.Welcome(w, r, in.Recovery.Reveal())
