@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"abaton.local/vault"
 )
 
 // gate shows where secrets are typed, and takes them. Who is let in gets a
@@ -50,6 +52,9 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	}
 	defer in.Secret.Clear()
 	defer in.Recovery.Clear()
+	if err := d.relieve(from, r, in.Session); err != nil {
+		return d.broken(err)
+	}
 	secret := sessionPrefix + string(in.Secret.Reveal())
 	if from.tls {
 		http.SetCookie(w, sessionCookie(secret, 0))
@@ -62,6 +67,22 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 		seeOther(w, pathPages)
 	}
 	return nil
+}
+
+// relieve ends the session that this browser has as another person: its cookie is
+// about to be replaced, and then nobody could lock it.
+func (d *desk) relieve(from peer, r *http.Request, now vault.Session) error {
+	given, sent, no := d.worn(from, r)
+	if no != nil || !sent || given == "" {
+		return nil
+	}
+	old, err := d.config.People.Who(r.Context(), given)
+	if err != nil || old.Person == "" || old.Person == now.Person {
+		return nil // it has ended, or is theirs
+	}
+	_, err = d.config.People.Lock(old, false)
+	d.wearers.drop(r)
+	return err
 }
 
 // again shows the entrance once more.

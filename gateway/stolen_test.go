@@ -37,3 +37,25 @@ func TestAStolenCookieIsNoCredential(t *testing.T) {
 		}
 	}
 }
+
+// Who comes in where another person's cookie is still in the browser ends that
+// person's session: with the cookie gone nobody could.
+func TestTheNextAtTheSameBrowser(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Log("this system does not tell whose a connection is: nobody comes in")
+		return
+	}
+	w := settle(t, Config{Pages: signs{}}, hello)
+	b := w.browser(ownName)
+	_, first := cookieIn(b.send(t, pathUnlock, w.webForm(mia), b.origin()))
+	_, again := cookieIn(b.send(t, pathUnlock, w.webForm(mia), b.origin(), first))
+	if a := b.get(t, "/page/x", first); a.body != "page /page/x" {
+		t.Errorf("another session of the same person ended: %s", a.Status)
+	}
+	_, other := cookieIn(b.send(t, pathUnlock, w.webForm(olga), b.origin(), again))
+	for name, want := range map[string]bool{first: true, again: false, other: true} {
+		if a := b.get(t, "/page/x", name); (a.body == "page /page/x") != want {
+			t.Errorf("let in: %v, %s", !want, a.Status)
+		}
+	}
+}
