@@ -41,6 +41,7 @@ type answer struct {
 	thinks  bool            // the model thinks before it answers; guarded by mu
 	end     *ending         // nil until it ends; guarded by mu
 	halted  bool            // by the person; guarded by mu
+	gone    bool            // its person's vault has locked: no word of it is here any more; guarded by mu
 	changed chan struct{}   // closed with the next change, and made anew; guarded by mu
 }
 
@@ -57,7 +58,19 @@ type ending struct {
 func (a *answer) seen(from int) (text string, thinks bool, end *ending, changed <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.gone {
+		return "", false, a.end, a.changed
+	}
 	return a.text.String()[from:], a.thinks, a.end, a.changed
+}
+
+// forget lets go of its words and ends it.
+func (a *answer) forget() {
+	a.cancel()
+	a.change(func() {
+		a.gone = true
+		a.text.Reset()
+	})
 }
 
 func (a *answer) change(f func()) {
@@ -108,20 +121,21 @@ func (a *answer) over() bool {
 	}
 }
 
-// answer begins to have the newest question of a conversation answered.
-func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string) error {
-	c, turns, err := h.Show(v.r.Context(), id)
-	if c.ID != id {
-		return err
-	}
-	ask, err := p.askOf(c, turns, model)
-	if err != nil {
-		return err
-	}
+// answer begins to have the newest question of a conversation answered; anew: in
+// the place of the answer that it has.
+func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string, anew bool) error {
 	ctx, cancel := context.WithCancel(p.base)
 	a := &answer{person: v.s.Person, id: id, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
+	// Before anything of the conversation is read: who deletes it finds whoever has.
 	if err := p.enlist(a); err != nil {
 		cancel()
+		return err
+	}
+	ask, err := p.prepare(v, h, id, model, anew)
+	if err != nil {
+		cancel()
+		close(a.ended)
+		p.strike(a)
 		return err
 	}
 	p.working.Go(func() {
@@ -130,6 +144,70 @@ func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string) e
 		p.write(ctx, v.s, h, a, ask)
 	})
 	return nil
+}
+
+// prepare makes the question. The answer that it has goes once nothing else can be
+// wrong, and whatever an engine had read of it.
+func (p *Pages) prepare(v visit, h *history.History, id vault.ID, model string, anew bool) (chat.Ask, error) {
+	c, turns, err := h.Show(v.r.Context(), id)
+	if c.ID != id {
+		return chat.Ask{}, err
+	}
+	var old *history.Turn
+	if n := len(turns); anew && n > 0 && turns[n-1].Role == history.Assistant {
+		old, turns = &turns[n-1], turns[:n-1]
+	}
+	ask, err := p.askOf(c, turns, model)
+	if err != nil || old == nil {
+		return ask, err
+	}
+	if err := p.Unread(v.r.Context(), v.s); err != nil {
+		return ask, err
+	}
+	_, err = h.Replace(v.r.Context(), id, old.ID)
+	return ask, err
+}
+
+// strike takes an answer off the list.
+func (p *Pages) strike(a *answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.answers[a.id] == a {
+		delete(p.answers, a.id)
+	}
+}
+
+// quit ends the answer of a conversation, or has one forgotten that has just
+// ended. It tells whether there was one.
+func (p *Pages) quit(s vault.Session, id vault.ID) bool {
+	a := p.newest(s, id)
+	if a == nil {
+		return false
+	}
+	a.halt()
+	<-a.ended
+	p.strike(a)
+	a.forget()
+	return true
+}
+
+// Forget lets go of what is in memory of somebody whose vault has locked.
+func (p *Pages) Forget(person vault.PersonID) {
+	p.parcels.forget(person)
+	p.mu.Lock()
+	var theirs []*answer
+	for id, a := range p.answers {
+		if a.person == person {
+			theirs = append(theirs, a)
+			if a.over() {
+				delete(p.answers, id)
+			}
+		}
+	}
+	p.mu.Unlock()
+	for _, a := range theirs {
+		a.forget()
+	}
 }
 
 // enlist makes an answer the one of its conversation.
@@ -169,6 +247,9 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 		}
 		last = e
 		a.change(func() {
+			if a.gone {
+				return
+			}
 			a.text.WriteString(e.Text)
 			a.thinks = a.thinks || e.Reasoning != "" && a.text.Len() == 0
 			if e.Text != "" {
@@ -201,13 +282,11 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 	}
 	close(a.ended) // first: who is told of the end may go on at once
 	a.change(func() { a.end = &end })
-	time.AfterFunc(late, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.answers[a.id] == a {
-			delete(p.answers, a.id)
-		}
-	})
+	if !s.Unlocked() {
+		p.strike(a)
+		return
+	}
+	time.AfterFunc(late, func() { p.strike(a) })
 }
 
 // halt stops the answer of a conversation. What there is of it is kept.

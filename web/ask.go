@@ -65,7 +65,7 @@ func (p *Pages) askFirst(v visit) {
 	start := history.Start{Model: field(v.r, "model"), Instruction: strings.TrimSpace(typed(v.r, "instruction"))}
 	c, err := h.New(v.r.Context(), start, history.Turn{Role: history.User, Text: text})
 	if err == nil {
-		err = p.answer(v, h, c.ID, start.Model)
+		err = p.answer(v, h, c.ID, start.Model, false)
 	}
 	p.asked(v, c.ID, err)
 }
@@ -84,39 +84,18 @@ func (p *Pages) askNext(v visit) {
 		_, err = h.Append(v.r.Context(), id, history.Turn{Role: history.User, Text: text})
 	}
 	if err == nil {
-		err = p.answer(v, h, id, field(v.r, "model"))
+		err = p.answer(v, h, id, field(v.r, "model"), false)
 	}
 	p.asked(v, id, err)
 }
 
-// again has the last question answered anew. The answer that it had goes, and
-// whatever an engine had read of it.
+// again has the last question answered anew.
 func (p *Pages) again(v visit) {
 	h, id, ok := p.named(v)
 	if !ok {
 		return
 	}
-	err := p.answerAnew(v, h, id)
-	p.asked(v, id, err)
-}
-
-func (p *Pages) answerAnew(v visit, h *history.History, id vault.ID) error {
-	if p.writing(v.s, id) != nil {
-		return errWriting
-	}
-	_, turns, err := h.Show(v.r.Context(), id)
-	if err != nil {
-		return err
-	}
-	if n := len(turns); n > 0 && turns[n-1].Role == history.Assistant {
-		if err := p.Unread(v.r.Context(), v.s); err != nil {
-			return err
-		}
-		if _, err := h.Replace(v.r.Context(), id, turns[n-1].ID); err != nil {
-			return err
-		}
-	}
-	return p.answer(v, h, id, field(v.r, "model"))
+	p.asked(v, id, p.answer(v, h, id, field(v.r, "model"), true))
 }
 
 // asked leads to the conversation, or tells a script that it goes on.

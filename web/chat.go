@@ -351,16 +351,14 @@ func (p *Pages) remove(v visit) {
 	if !ok {
 		return
 	}
-	if a := p.writing(v.s, id); a != nil {
-		a.halt()
-		<-a.ended
-	}
-	p.mu.Lock()
-	delete(p.answers, id)
-	p.mu.Unlock()
+	p.quit(v.s, id)
 	err := p.Unread(v.r.Context(), v.s)
 	if err == nil {
 		err = h.Delete(v.r.Context(), id)
+	}
+	// Another page may have had it answered meanwhile.
+	if err == nil && p.quit(v.s, id) {
+		err = p.Unread(v.r.Context(), v.s)
 	}
 	if err != nil {
 		p.fail(v, err)

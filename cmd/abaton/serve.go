@@ -138,6 +138,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if pages.Pages, err = newPages(p, h, r, now, named, shapes); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
+	h.pages.Store(pages.Pages)
 	running, ctx := errgroup.WithContext(ctx)
 	locked, lock := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() error { return r.engine.Run(locked) }) // until everybody is locked: what engines had read is sealed by it
