@@ -112,30 +112,23 @@ func (x *Index) bySigns(q *asked, n int, without *ID) []Hit {
 // among all, and remembers whether the signs lose too many: searching relies on
 // them only then, only in a large index, and until that has doubled. It gives
 // the share that the signs found; 1 without a trial where the index is small.
-// It takes about 40 times as long as a search, in which others can search.
+// It takes 40 times as long as a search, but holds nobody up for longer than one.
 func (x *Index) Calibrate() (recall float64) {
 	x.mu.RLock()
 	n := x.size()
+	var samples []sample
+	if n >= signsFrom {
+		samples = x.sample(sampled)
+	}
+	x.mu.RUnlock()
 	if n < signsFrom {
-		x.mu.RUnlock()
 		return 1
 	}
 	found, wanted := 0, 0
-	for _, s := range x.sample(sampled) {
-		numbers := make([]int32, x.space.Dims)
-		for i, b := range s.row {
-			numbers[i] = int32(int8(b))
-		}
-		q := ask(numbers)
-		got := x.bySigns(&q, trialHits, &s.id)
-		for _, h := range x.all(&q, trialHits, &s.id) {
-			wanted++
-			if slices.Contains(got, h) {
-				found++
-			}
-		}
+	for _, s := range samples {
+		f, w := x.try(s)
+		found, wanted = found+f, wanted+w
 	}
-	x.mu.RUnlock()
 	recall = float64(found) / float64(max(wanted, 1))
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -143,14 +136,33 @@ func (x *Index) Calibrate() (recall float64) {
 	return recall
 }
 
+// try counts how many of the vectors nearest to a sample the signs find.
+func (x *Index) try(s sample) (found, wanted int) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	got := x.bySigns(&s.query, trialHits, &s.id)
+	want := x.all(&s.query, trialHits, &s.id)
+	for _, h := range want {
+		if slices.Contains(got, h) {
+			found++
+		}
+	}
+	return found, len(want)
+}
+
 type sample struct {
-	id  ID
-	row []byte
+	id    ID
+	query asked
 }
 
 // sample gives the vectors with the smallest IDs, which are no choice of
 // anybody's where IDs are random, and the same ones however they lie.
-func (x *Index) sample(n int) (list []sample) {
+func (x *Index) sample(n int) (samples []sample) {
+	type place struct {
+		id  ID
+		row []byte
+	}
+	var list []place
 	for _, p := range x.parts {
 		for i := range p.rows.len() {
 			if p.isDead(i) {
@@ -160,10 +172,17 @@ func (x *Index) sample(n int) (list []sample) {
 			if len(list) == n && bytes.Compare(id[:], list[n-1].id[:]) >= 0 {
 				continue
 			}
-			at, _ := slices.BinarySearchFunc(list, id, func(s sample, id ID) int { return bytes.Compare(s.id[:], id[:]) })
-			list = slices.Insert(list, at, sample{id, p.rows.row(i)})
+			at, _ := slices.BinarySearchFunc(list, id, func(s place, id ID) int { return bytes.Compare(s.id[:], id[:]) })
+			list = slices.Insert(list, at, place{id, p.rows.row(i)})
 			list = list[:min(n, len(list))]
 		}
 	}
-	return list
+	for _, p := range list {
+		numbers := make([]int32, x.space.Dims)
+		for i, b := range p.row {
+			numbers[i] = int32(int8(b))
+		}
+		samples = append(samples, sample{p.id, ask(numbers)})
+	}
+	return samples
 }
