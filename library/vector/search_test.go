@@ -171,7 +171,7 @@ func TestMergeEqualsBuild(t *testing.T) {
 
 // One byte a dimension loses little of what full numbers find.
 func TestRecallOfBytes(t *testing.T) {
-	ids, vectors, asked := corpus(3000, 384, 50)
+	ids, vectors, asked := corpus(1500, 384, 30)
 	x := filled(t, ids, vectors, 1000)
 	docs := make(map[ID][]float32)
 	for i, id := range ids {
