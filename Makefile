@@ -16,7 +16,7 @@ REPORT = bin/slowest
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build run check quick lint test race clients shots bench soak leak-page fuzz base release
+.PHONY: build run check quick lint test race clients shots bench eval soak leak-page fuzz base release
 
 build:
 	@mkdir -p bin
@@ -63,6 +63,9 @@ bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/... ./chat/history
+
+eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections
+	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
 
 soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox

@@ -3,6 +3,7 @@ package bm25
 import (
 	"math"
 	"slices"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -97,4 +98,31 @@ func TestCoverage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Two that search the same indexes in another order, while both are written to,
+// do not wait for each other.
+func TestScopeAtOnce(t *testing.T) {
+	x, y := NewIndex(), NewIndex()
+	x.Add(Document{ID{1}, "rain"})
+	y.Add(Document{ID{2}, "rain and wind"})
+	q := ParseQuery("rain wind")
+	var work sync.WaitGroup
+	for _, s := range []Scope{{x, y}, {y, x}} {
+		work.Go(func() {
+			for range 200 {
+				if hits := s.Search(q, 1); len(hits) != 1 || hits[0].ID != (ID{2}) {
+					t.Errorf("%v", hits)
+				}
+				s.Coverage(q, ID{1}, ID{2})
+			}
+		})
+	}
+	for i := range 200 {
+		d := Document{ID{9, byte(i)}, "snow"}
+		x.Add(d)
+		y.Add(Document{ID{8, byte(i)}, "snow"})
+		x.Delete(d.ID)
+	}
+	work.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -323,5 +324,36 @@ func TestSpacesDoNotMeet(t *testing.T) {
 	err = y.Attach(s, func(ID) bool { return true })
 	if _, ok := errors.AsType[*SpaceError](err); !ok || y.Len() != 0 {
 		t.Errorf("another model's vectors were taken: %v", err)
+	}
+}
+
+// Searching goes on while vectors come, go, are merged and tried.
+func TestSearchAtOnce(t *testing.T) {
+	ids, vectors, asked := corpus(400, 16, 4)
+	x := filled(t, ids[:200], vectors[:200], 64)
+	var work sync.WaitGroup
+	for _, v := range asked {
+		work.Go(func() {
+			for range 50 {
+				if hits, err := x.Search(v, 10); err != nil || len(hits) != 10 {
+					t.Errorf("%d hits, %v", len(hits), err)
+				}
+				x.Calibrate()
+			}
+		})
+	}
+	for i := 200; i < 400; i++ {
+		if err := x.Add(ids[i], vectors[i]); err != nil {
+			t.Fatal(err)
+		}
+		x.Delete(ids[i-200])
+		if i%50 == 0 {
+			all := x.Segments()
+			x.Swap(all, true, x.Merge(all, true, nil))
+		}
+	}
+	work.Wait()
+	if want := filled(t, ids[200:], vectors[200:], 1000); !slices.Equal(search(t, x, asked[0], 50), search(t, want, asked[0], 50)) {
+		t.Error("something else is left")
 	}
 }
