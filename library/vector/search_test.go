@@ -197,13 +197,13 @@ func TestRecallOfBytes(t *testing.T) {
 // The signs are relied on in a large index where a trial on its own vectors
 // allows it, and only there.
 func TestCalibrate(t *testing.T) {
-	ids, vectors, asked := corpus(signsFrom, 96, 10)
+	ids, vectors, asked := corpus(signsFrom, 160, 10)
 	for _, c := range []struct {
 		name string
 		dims int
 		hold bool
 	}{
-		{"signs that say much", 96, true},
+		{"signs that say much", 160, true},
 		{"signs that say little", 12, false},
 	} {
 		short := make([][]float32, len(vectors))
