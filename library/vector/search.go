@@ -109,10 +109,11 @@ func (x *Index) bySigns(q *asked, n int, without *ID) []Hit {
 }
 
 // Calibrate looks for some of the index's own vectors, and for places between
-// some, by their signs first and among all, and remembers whether the signs lose too many: searching relies on
-// them only then, only in a large index, and until that has doubled. It gives
-// the share that the signs found; 1 without a trial where the index is small.
-// It takes 40 times as long as a search, but holds nobody up for longer than one.
+// some, by their signs first and among all, and remembers how many the signs
+// lose: searching relies on them only where that is next to none, only in a
+// large index, and until it has doubled. It gives the share that the signs
+// found; 1 without a trial where the index is small. It takes 40 times as long
+// as a search, but holds nobody up for longer than one.
 func (x *Index) Calibrate() (recall float64) {
 	x.mu.RLock()
 	n := x.size()
