@@ -8,9 +8,10 @@ import (
 
 // print is a text as it is compared with others.
 type print struct {
-	plain    string   // its words in small letters, each between two spaces
-	telling  []string // words of which one changed changes what is said
-	shingles []string // each few words that follow each other, ascending, each once
+	words    []string // in small letters
+	plain    string   // these, each between two spaces
+	telling  []string // those of which one changed changes what is said
+	shingles []string // each few words that follow each other, ascending, each once; made when they are needed
 }
 
 const (
@@ -19,35 +20,47 @@ const (
 )
 
 func printOf(text string) (p print) {
-	words := strings.FieldsFunc(text, func(r rune) bool {
+	p.words = strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
 	})
 	var plain strings.Builder
+	plain.Grow(len(text) + 2)
 	plain.WriteByte(' ')
-	small := make([]string, len(words))
-	for i, w := range words {
-		small[i] = strings.ToLower(w)
-		plain.WriteString(small[i])
-		plain.WriteByte(' ')
-		if tells(w, small[i]) {
-			p.telling = append(p.telling, small[i])
+	for i, w := range p.words {
+		small := strings.ToLower(w)
+		if tells(w, small) {
+			p.telling = append(p.telling, small)
 		}
+		p.words[i] = small
+		plain.WriteString(small)
+		plain.WriteByte(' ')
 	}
 	p.plain = plain.String()
-	for i := range len(small) - shingle + 1 {
-		p.shingles = append(p.shingles, strings.Join(small[i:i+shingle], " "))
-	}
-	slices.Sort(p.shingles)
-	p.shingles = slices.Compact(p.shingles)
 	return p
+}
+
+// shingled are the shingles of a text.
+func (p *print) shingled() []string {
+	if p.shingles == nil {
+		for i := range len(p.words) - shingle + 1 {
+			p.shingles = append(p.shingles, strings.Join(p.words[i:i+shingle], " "))
+		}
+		slices.Sort(p.shingles)
+		p.shingles = slices.Compact(p.shingles)
+	}
+	return p.shingles
 }
 
 // tells says whether a word is of those that make a difference: a name, a
 // number, a no; and any word of a script that has no small letters, whose words
 // we cannot tell apart.
 func tells(word, small string) bool {
-	const no = " not no nor never none nobody nothing neither cannot without unless except only t n ne pas non ni jamais aucun aucune rien personne nul nulle sans sauf seulement seul seule hors "
-	return !strings.ContainsFunc(word, unicode.IsLower) || word != small || strings.ContainsFunc(word, unicode.IsNumber) || strings.Contains(no, " "+small+" ")
+	switch small {
+	case "not", "no", "nor", "never", "none", "nobody", "nothing", "neither", "cannot", "without", "unless", "except", "only", "t",
+		"n", "ne", "pas", "non", "ni", "jamais", "aucun", "aucune", "rien", "personne", "nul", "nulle", "sans", "sauf", "seulement", "seul", "seule", "hors":
+		return true
+	}
+	return word != small || !strings.ContainsFunc(word, unicode.IsLower) || strings.ContainsFunc(word, unicode.IsNumber)
 }
 
 // saidBy says whether a says all that p says: word for word, or in all but the
@@ -57,7 +70,7 @@ func (p *print) saidBy(a *print) bool {
 	if strings.Contains(a.plain, p.plain) {
 		return true
 	}
-	return slices.Equal(p.telling, a.telling) && overlap(p.shingles, a.shingles) >= alike
+	return slices.Equal(p.telling, a.telling) && overlap(p.shingled(), a.shingled()) >= alike
 }
 
 // overlap is the share of what is in either set that is in both.
