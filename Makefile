@@ -16,7 +16,7 @@ REPORT = bin/slowest
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build run check quick lint test race clients shots bench soak leak-page fuzz base release
+.PHONY: build run check quick lint test race clients shots bench eval soak leak-page fuzz base release
 
 build:
 	@mkdir -p bin
@@ -62,7 +62,10 @@ shots: build base ## pictures of every page, light, dark and as a phone shows it
 bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
-	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/bm25 ./chat/history
+	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/... ./chat/history
+
+eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections
+	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
 
 soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
@@ -79,6 +82,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzOpen FuzzUnpad FuzzStream FuzzBox; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault/internal/seal || exit 1; done
 	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
+	@$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./library/vector
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzMarkup$$' -fuzztime $(FUZZTIME) ./web/markup

@@ -43,12 +43,13 @@ func (x *Index) size() (docs int, words uint64) {
 	return docs, words
 }
 
-// scorer adds up the scores of one search. Documents have a number over all
-// parts: that in their part, after those of the parts before.
+// scorer adds up the scores of one search in one index. Documents have a number
+// over all parts: that in their part, after those of the parts before.
 type scorer struct {
 	x       *Index
-	docs    float64 // living
-	average float64 // words of a document
+	docs    float64        // living
+	average float64        // words of a document
+	having  map[string]int // documents that have a term, where more than this index is searched
 	total   []float64
 	best    []float64   // value of a word's forms so far, 0 outside word
 	touched []uint32    // where best is not 0
@@ -67,9 +68,9 @@ func (x *Index) scorer(docs int, words uint64) *scorer {
 	return s
 }
 
-// one calls f with the value of a term for each living document that has it.
-func (s *scorer) one(term string, f func(doc uint32, v float64)) {
-	found := 0
+// find reads the postings of a term into lists, and counts the living documents
+// that have it.
+func (s *scorer) find(term string) (found int) {
 	for i := range s.lists {
 		list := s.lists[i][:0]
 		dead := &s.x.dead
@@ -91,10 +92,19 @@ func (s *scorer) one(term string, f func(doc uint32, v float64)) {
 		s.lists[i] = list
 		found += len(list)
 	}
+	return found
+}
+
+// one calls f with the value of a term for each living document that has it.
+func (s *scorer) one(term string, f func(doc uint32, v float64)) {
+	found := s.find(term)
 	if found == 0 {
 		return
 	}
-	rarity := math.Log(1 + (s.docs-float64(found)+0.5)/(float64(found)+0.5))
+	if s.having != nil {
+		found = s.having[term]
+	}
+	rare := rarity(s.docs, found)
 	base := uint32(0)
 	for i, list := range s.lists {
 		lengths := s.x.open.lengths
@@ -104,10 +114,15 @@ func (s *scorer) one(term string, f func(doc uint32, v float64)) {
 		for _, p := range list {
 			count := float64(p.count)
 			norm := k1 * (1 - b + b*float64(lengths[p.doc])/s.average)
-			f(base+p.doc, rarity*count*(k1+1)/(count+norm))
+			f(base+p.doc, rare*count*(k1+1)/(count+norm))
 		}
 		base += uint32(len(lengths))
 	}
+}
+
+// rarity is what a term says that stands in so many documents.
+func rarity(docs float64, having int) float64 {
+	return math.Log(1 + (docs-float64(having)+0.5)/(float64(having)+0.5))
 }
 
 // word adds what a word is worth in each document.
