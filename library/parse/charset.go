@@ -1,0 +1,92 @@
+package parse
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// decodeText reads a text file: by its byte order mark, as UTF-8 where that is
+// what it is, as Windows-1252 otherwise. Bytes that no text holds are refused.
+func decodeText(b []byte) (string, bool) {
+	switch {
+	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
+		b = b[3:]
+	case bytes.HasPrefix(b, []byte("\xff\xfe")):
+		return decode16(b[2:], binary.LittleEndian)
+	case bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return decode16(b[2:], binary.BigEndian)
+	}
+	if noText(b) {
+		return "", false
+	}
+	if utf8.Valid(b) {
+		return string(b), true
+	}
+	return western(b), true
+}
+
+// noText says that these bytes are no text: a zero, or more control characters
+// than a page of old text may hold.
+func noText(b []byte) bool {
+	odd := 0
+	for _, c := range b {
+		switch {
+		case c == 0:
+			return true
+		case c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b:
+			odd++
+		}
+	}
+	return odd > 8+len(b)/100
+}
+
+// decode16 reads UTF-16, whose units have their high byte first or second.
+func decode16(b []byte, order binary.ByteOrder) (string, bool) {
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = order.Uint16(b[2*i:])
+		if units[i] == 0 {
+			return "", false
+		}
+	}
+	return string(utf16.Decode(units)), true
+}
+
+func western(b []byte) string {
+	s, err := charmap.Windows1252.NewDecoder().Bytes(b)
+	if err != nil { // it maps every byte
+		return strings.ToValidUTF8(string(b), "\uFFFD")
+	}
+	return string(s)
+}
+
+// decodeAs reads bytes in the character set that a mail or a page names. A set
+// that is unknown, or named wrongly, is reported.
+func (j *job) decodeAs(b []byte, name string) string {
+	name = strings.ToLower(strings.Trim(name, " \t\"'"))
+	if name == "" || name == "us-ascii" || name == "utf-8" || name == "utf8" {
+		if utf8.Valid(b) {
+			return string(b)
+		}
+		return western(b)
+	}
+	e, err := htmlindex.Get(name)
+	if err != nil {
+		j.cut(UnknownCharset)
+		if utf8.Valid(b) {
+			return string(b)
+		}
+		return western(b)
+	}
+	s, err := e.NewDecoder().Bytes(b)
+	if err != nil {
+		j.cut(BadEncoding)
+	}
+	return string(s)
+}
