@@ -60,20 +60,18 @@ func (j *job) unpacked(name string, r io.Reader) error {
 }
 
 func readTar(j *job, b []byte) error {
-	t := tar.NewReader(j.expand(bytes.NewReader(b)))
+	t := tar.NewReader(bytes.NewReader(b))
 	for {
 		h, err := t.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, errStop):
-			return errStop
 		case err != nil && !errors.Is(err, tar.ErrInsecurePath):
 			return refuse(Damaged)
 		}
 		switch h.Typeflag {
-		case tar.TypeReg:
-			if err := j.unpacked(h.Name, t); err != nil {
+		case tar.TypeReg, tar.TypeGNUSparse: // a sparse file may unpack to far more than it takes
+			if err := j.unpacked(h.Name, j.expand(t)); err != nil {
 				return err
 			}
 		case tar.TypeDir, tar.TypeXGlobalHeader:

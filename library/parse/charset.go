@@ -48,14 +48,25 @@ func noText(b []byte) bool {
 
 // decode16 reads UTF-16, whose units have their high byte first or second.
 func decode16(b []byte, order binary.ByteOrder) (string, bool) {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
-		if units[i] == 0 {
+	var s strings.Builder
+	s.Grow(len(b))
+	for i := 0; i+1 < len(b); i += 2 {
+		r := rune(order.Uint16(b[i:]))
+		if r == 0 {
 			return "", false
 		}
+		if utf16.IsSurrogate(r) {
+			pair := utf8.RuneError
+			if i+3 < len(b) {
+				pair = utf16.DecodeRune(r, rune(order.Uint16(b[i+2:])))
+			}
+			if r = pair; pair != utf8.RuneError {
+				i += 2
+			}
+		}
+		s.WriteRune(r)
 	}
-	return string(utf16.Decode(units)), true
+	return s.String(), true
 }
 
 func western(b []byte) string {

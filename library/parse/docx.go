@@ -10,7 +10,7 @@ import (
 // footers. What was deleted is dropped, the codes of fields are, their results
 // are kept.
 func readDOCX(j *job, b []byte) error {
-	z, err := openZip(b)
+	z, err := j.unpack(b)
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,7 @@ type docxStyle struct {
 	heading int
 	caption bool
 	hidden  bool
+	list    bool
 }
 
 func (j *job) docxStyles(z files) (map[string]docxStyle, error) {
@@ -79,6 +80,8 @@ func (j *job) docxStyles(z files) (map[string]docxStyle, error) {
 			}
 		case "vanish":
 			s.hidden = on(t)
+		case "numId":
+			s.list = attr(t, "val") != "0"
 		default:
 			continue
 		}
@@ -112,6 +115,7 @@ func style(styles map[string]docxStyle, id string) docxStyle {
 		}
 		s.caption = s.caption || b.caption
 		s.hidden = s.hidden || b.hidden
+		s.list = s.list || b.list
 		base = b.base
 	}
 	return s
@@ -123,8 +127,8 @@ type paragraph struct {
 	style   docxStyle
 	list    int
 	shaded  bool
-	text    strings.Builder
-	unseen  strings.Builder
+	text    builder
+	unseen  builder
 	element int // how many elements were open
 	page    int // where its text begins
 }
@@ -146,7 +150,7 @@ type docx struct {
 type table struct {
 	grid   *grid
 	row    []string
-	cell   strings.Builder
+	cell   builder
 	unseen []string
 }
 
@@ -306,8 +310,7 @@ func (d *docx) end(name string) error {
 		t := d.tables[len(d.tables)-1]
 		switch name {
 		case "tc":
-			t.row = append(t.row, t.cell.String())
-			t.cell.Reset()
+			t.row = append(t.row, d.j.take(&t.cell))
 		case "tr":
 			row := t.row
 			t.row = nil
@@ -325,33 +328,33 @@ func (d *docx) endParagraph() error {
 	d.paras = d.paras[:k]
 	if k := len(d.tables); k > 0 {
 		t := d.tables[k-1]
-		t.cell.WriteString(p.text.String() + "\n")
-		if p.unseen.Len() > 0 {
-			t.unseen = append(t.unseen, p.unseen.String())
+		t.cell.WriteString(d.j.take(&p.text) + "\n")
+		if unseen := d.j.take(&p.unseen); unseen != "" {
+			t.unseen = append(t.unseen, unseen)
 		}
 		return nil
 	}
-	r := Record{Page: p.page, Flags: d.flags, Raw: p.text.String()}
+	r := Record{Page: p.page, Flags: d.flags, Raw: d.j.take(&p.text)}
 	switch {
 	case p.style.heading > 0:
 		r.Kind, r.Level = Heading, p.style.heading
 	case p.style.caption:
 		r.Kind = Caption
-	case p.list > 0:
+	case p.list > 0 || p.style.list:
 		r.Flags |= List
-		r.Level = p.list
+		r.Level = max(p.list, 1)
 	}
 	if err := d.j.emit(r); err != nil {
 		return err
 	}
-	return d.j.emit(Record{Page: p.page, Flags: d.flags | Hidden, Raw: p.unseen.String()})
+	return d.j.emit(Record{Page: p.page, Flags: d.flags | Hidden, Raw: d.j.take(&p.unseen)})
 }
 
 func (d *docx) endTable() error {
 	k := len(d.tables) - 1
 	t := d.tables[k]
 	d.tables = d.tables[:k]
-	if rest := append(t.row, t.cell.String()); len(rest) > 0 {
+	if rest := append(t.row, d.j.take(&t.cell)); len(rest) > 0 {
 		if err := t.grid.add(rest, 0); err != nil {
 			return err
 		}

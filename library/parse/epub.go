@@ -10,7 +10,7 @@ import (
 // readEPUB reads a book's chapters in the order of its spine; a chapter is a
 // page here.
 func readEPUB(j *job, b []byte) error {
-	z, err := openZip(b)
+	z, err := j.unpack(b)
 	if err != nil {
 		return err
 	}

@@ -25,13 +25,26 @@ const (
 func cells(row []string) string {
 	for i, c := range row {
 		if strings.ContainsAny(c, "\n\r\t ") {
-			row[i] = strings.Join(strings.Fields(c), " ")
+			row[i] = fold(c)
 		}
 	}
 	for len(row) > 0 && row[len(row)-1] == "" {
 		row = row[:len(row)-1]
 	}
 	return strings.Join(row, " | ")
+}
+
+// fold makes one blank of several, in memory that does not depend on how many.
+func fold(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for word := range strings.FieldsSeq(s) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 // add takes a row as it stands in the file from line on.

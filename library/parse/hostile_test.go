@@ -91,6 +91,13 @@ func TestBombs(t *testing.T) {
 		{made{"text.txt", []byte(r("words and words ", 20_000))}, small, TooManyCharacters},
 		{made{"pages.mbox", []byte(r("From x\nFrom: a\n\nb\n\n", 100))}, small, TooManyPages},
 		{made{"pages.rtf", []byte(`{\rtf1 ` + r(`x\page `, 100) + "}")}, small, TooManyPages},
+		{made{"sparse.tar", sparse(t)}, Limits{}, TooMuchExpanded},
+		{made{"lines.md", []byte("```\n" + r("x\n", 300_000))}, Limits{}, 0},
+		{made{"blanks.csv", []byte(`"` + r("a ", 1<<20))}, Limits{}, 0},
+		{made{"long.rtf", []byte(`{\rtf1 ` + r("word ", 1<<20) + "}")}, Limits{}, TokenTooLong},
+		{made{"pictures.docx", docxOf(t, "<w:p/>", "word/media/image1.png", "x")}, Limits{}, PicturesOnly},
+		{made{"locked.odt", odfOf(t, "text", "", "META-INF/manifest.xml", "<m><encryption-data/></m>")}, Limits{}, Encrypted},
+		{made{"locked.zip", locked(t)}, Limits{}, Encrypted},
 		{made{"big.txt", make([]byte, 1001)}, Limits{Input: 1000}, TooBig},
 		{made{"work.txt", []byte(r("x\n\n", 100_000))}, Limits{Steps: 1000}, TooMuchWork},
 	} {
@@ -167,6 +174,30 @@ func sharedBomb(t *testing.T) []byte {
 		"xl/_rels/workbook.xml.rels", relHead+rel("rId1", "worksheet", "worksheets/sheet1.xml")+`</Relationships>`,
 		"xl/sharedStrings.xml", `<sst><si><t>`+strings.Repeat("long ", 6000)+`</t></si></sst>`,
 		"xl/worksheets/sheet1.xml", `<worksheet><sheetData><row>`+strings.Repeat(`<c t="s"><v>0</v></c>`, 50_000)+`</row></sheetData></worksheet>`)
+}
+
+// sparse is a tar of one file that says it is a gigabyte of nothing.
+func sparse(t *testing.T) []byte {
+	b := tarred(t, "hole", "x")
+	copy(b[257:], "ustar  \x00")
+	b[156] = 'S'
+	copy(b[386:], "00000000000\x0000000000001\x00")
+	copy(b[483:], "10000000000\x00")
+	copy(b[148:156], "        ")
+	sum := 0
+	for _, c := range b[:512] {
+		sum += int(c)
+	}
+	copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return b
+}
+
+// locked is a ZIP whose entry says that it needs a password.
+func locked(t *testing.T) []byte {
+	b := zipped(t, "a.txt", "x")
+	b[6] |= 1
+	b[bytes.Index(b, []byte("PK\x01\x02"))+8] |= 1
+	return b
 }
 
 // overlapping is a ZIP whose entries are all the same bytes.

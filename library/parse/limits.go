@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Limits bound one reading. A zero field stands for its default.
@@ -62,6 +63,33 @@ func (j *job) cut(why Reason) {
 	j.res.Cuts = append(j.res.Cuts, Cut{Why: why, Page: j.page, Count: 1})
 }
 
+// builder gathers a piece of text up to what one may be long; take says when
+// there was more.
+type builder struct {
+	strings.Builder
+	over bool
+}
+
+const maxHeld = 4 << 20
+
+func (b *builder) WriteString(s string) (int, error) {
+	if b.Len()+len(s) > maxHeld {
+		b.over = true
+		return 0, nil
+	}
+	return b.Builder.WriteString(s)
+}
+
+// take empties a builder.
+func (j *job) take(b *builder) string {
+	if b.over {
+		j.cut(TokenTooLong)
+	}
+	s := b.String()
+	*b = builder{}
+	return s
+}
+
 // step counts work. It is what keeps a slow document from being an endless one.
 func (j *job) step(n int) error {
 	if j.res.Steps += int64(n) + 1; j.res.Steps > j.lim.Steps {
@@ -88,7 +116,7 @@ type expanding struct {
 }
 
 func (e *expanding) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
+	n, err := e.r.Read(p[:min(len(p), 64<<10)])
 	if e.j.res.Expanded += int64(n); e.j.res.Expanded > e.j.allowed {
 		return 0, e.j.stop(TooMuchExpanded)
 	}
@@ -142,6 +170,7 @@ const (
 	UnknownCharset
 	BadEncoding
 	BadHeader
+	PicturesOnly
 )
 
 var reasons = [...]string{
@@ -165,6 +194,7 @@ var reasons = [...]string{
 	Repeated:          "rows or cells are repeated more often than is shown",
 	UnknownCharset:    "a part is in a character set that is not known here; it was read as Western European",
 	BadEncoding:       "a part is badly encoded; what could be decoded was kept",
+	PicturesOnly:      "it holds pictures only: what is written in them needs text recognition",
 	BadHeader:         "lines of a mail's header are malformed",
 }
 

@@ -82,6 +82,7 @@ func docxOf(t testing.TB, body string, more ...string) []byte {
 		"word/document.xml", xmlHead + `<w:document ` + wordNames + `><w:body>` + body + `</w:body></w:document>`,
 		"word/styles.xml", xmlHead + `<w:styles ` + wordNames + `><w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style>` +
 			`<w:style w:styleId="Own"><w:name w:val="My Heading"/><w:basedOn w:val="berschrift1"/></w:style>` +
+			`<w:style w:styleId="Bullet"><w:name w:val="List Bullet"/><w:pPr><w:numPr><w:numId w:val="4"/></w:numPr></w:pPr></w:style>` +
 			`<w:style w:styleId="Cap"><w:name w:val="caption"/></w:style>` +
 			`<w:style w:styleId="Gone"><w:name w:val="Gone"/><w:rPr><w:vanish/></w:rPr></w:style></w:styles>`}, more...)...)
 }
@@ -102,7 +103,7 @@ func madeDOCX(t testing.TB) []byte {
 		para("Gone", "hidden by its style")+
 		`<w:p><w:del w:id="1"><w:r><w:delText>deleted words</w:delText></w:r></w:del><w:ins w:id="2">`+run("", "inserted words")+`</w:ins></w:p>`+
 		`<w:p><w:r><w:fldChar w:fldCharType="begin"/><w:instrText> HYPERLINK "http://evil.test" </w:instrText><w:t>a link</w:t></w:r></w:p>`+
-		`<w:p><w:pPr><w:numPr><w:ilvl w:val="1"/><w:numId w:val="3"/></w:numPr></w:pPr>`+run("", "an item")+`</w:p>`+
+		`<w:p><w:pPr><w:numPr><w:ilvl w:val="1"/><w:numId w:val="3"/></w:numPr></w:pPr>`+run("", "an item")+`</w:p>`+para("Bullet", "an item by its style")+
 		`<w:p><w:r><w:br w:type="page"/></w:r></w:p><w:p><w:r><w:lastRenderedPageBreak/><w:t>on page two</w:t></w:r></w:p>`+
 		para("Own", "A heading by its base")+
 		`<w:tbl><w:tr>`+cellOf("Name")+cellOf("Sum")+`</w:tr><w:tr>`+cellOf("Müller")+cellOf("1 200")+`</w:tr></w:tbl>`+
@@ -141,13 +142,13 @@ func madeXLSX(t testing.TB) []byte {
 		"xl/workbook.xml", xmlHead+`<workbook xmlns:r="r"><sheets><sheet name="Sales" sheetId="1" r:id="rId1"/><sheet name="Secret" sheetId="2" state="veryHidden" r:id="rId2"/></sheets></workbook>`,
 		"xl/_rels/workbook.xml.rels", relHead+rel("rId1", "worksheet", "worksheets/sheet1.xml")+rel("rId2", "worksheet", "/xl/worksheets/sheet2.xml")+`</Relationships>`,
 		"xl/sharedStrings.xml", xmlHead+`<sst><si><t>Region</t></si><si><r><t>No</t></r><r><t>rth</t></r><rPh><t>sound</t></rPh></si></sst>`,
-		"xl/styles.xml", xmlHead+`<styleSheet><numFmts><numFmt numFmtId="164" formatCode="dd&quot;x&quot;mm"/><numFmt numFmtId="165" formatCode="0.00 &quot;days&quot;"/></numFmts>`+
-			`<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/></cellXfs></styleSheet>`,
+		"xl/styles.xml", xmlHead+`<styleSheet><numFmts><numFmt numFmtId="164" formatCode="dd&quot;x&quot;mm"/><numFmt numFmtId="166" formatCode="[h]:mm"/><numFmt numFmtId="165" formatCode="0.00 &quot;days&quot;"/></numFmts>`+
+			`<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="46"/><xf numFmtId="166"/></cellXfs></styleSheet>`,
 		"xl/worksheets/sheet1.xml", xmlHead+`<worksheet><cols><col min="5" max="5" hidden="1"/></cols><sheetData>`+
 			`<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>When</t></is></c><c r="D1" t="inlineStr"><is><t>Sum</t></is></c><c r="E1" t="inlineStr"><is><t>hidden column</t></is></c></row>`+
 			`<row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2" s="1"><v>45292</v></c><c r="C2" s="2"><v>45292.5</v></c><c r="D2"><f>1+2</f><v>0.30000000000000004</v></c></row>`+
 			`<row r="3" hidden="1"><c r="A3" t="str"><v>hidden row</v></c></row>`+
-			`<row r="4"><c r="A4" t="b"><v>1</v></c><c r="B4" t="e"><v>#DIV/0!</v></c><c r="D4" s="3"><v>7</v></c></row></sheetData></worksheet>`,
+			`<row r="4"><c r="A4" t="b"><v>1</v></c><c r="B4" t="e"><v>#DIV/0!</v></c><c r="D4" s="3"><v>7</v></c></row><row r="5"><c r="A5" s="4"><v>1.25</v></c><c r="B5" s="5"><v>2</v></c></row></sheetData></worksheet>`,
 		"xl/worksheets/sheet2.xml", xmlHead+`<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>password list</t></is></c></row></sheetData></worksheet>`)
 }
 

@@ -17,7 +17,12 @@ const (
 
 // readMail reads one message: its subject as a heading, who wrote it to whom and
 // when, its text. Attachments and forwarded messages are children.
-func readMail(j *job, b []byte) error { return j.message(b) }
+func readMail(j *job, b []byte) error {
+	if bytes.HasPrefix(b, []byte("From ")) {
+		_, b, _ = bytes.Cut(b, []byte("\n"))
+	}
+	return j.message(b)
+}
 
 // readMbox reads a folder of messages; each is a page. A line that begins with
 // "From " behind a blank one begins the next.
@@ -195,6 +200,9 @@ func (m *mail) part(head textproto.MIMEHeader, b []byte, depth int, top bool) ([
 	if err != nil {
 		return nil, err
 	}
+	if data == nil {
+		return nil, nil
+	}
 	if !attached || top && !strings.Contains(kind, "/") {
 		text := m.j.decodeAs(data, params["charset"])
 		return []body{{text: text, html: kind == "text/html"}}, nil
@@ -287,7 +295,7 @@ func (m *mail) name(names ...string) string {
 
 // decode undoes how a part was packed for its way.
 func (m *mail) decode(how string, b []byte) ([]byte, error) {
-	var out []byte
+	out := []byte{}
 	bad := false
 	switch strings.ToLower(strings.TrimSpace(how)) {
 	case "base64":
@@ -295,14 +303,15 @@ func (m *mail) decode(how string, b []byte) ([]byte, error) {
 	case "quoted-printable":
 		out, bad = decodeQuoted(b)
 	default:
-		out = b
+		out = append(out, b...)
 	}
 	if bad {
 		m.j.cut(BadEncoding)
 	}
 	m.j.res.Expanded += int64(len(out))
-	if m.decoded += len(out); m.decoded > maxDecoded || m.j.res.Expanded > m.j.allowed {
-		return nil, m.j.stop(TooMuchExpanded)
+	if m.decoded += len(out); m.decoded > maxDecoded {
+		m.j.cut(TooMuchExpanded)
+		return nil, nil
 	}
 	return out, m.j.step(len(b))
 }

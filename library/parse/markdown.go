@@ -52,6 +52,9 @@ var (
 	rule       = regexp.MustCompile(`^ {0,3}(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,}|(?:-[ \t]*){3,})$`)
 )
 
+// longBlock is how many lines one record takes.
+const longBlock = 1000
+
 func (m *markdown) begin(r Record) {
 	r.Line = m.line + 1
 	m.as = r
@@ -73,6 +76,13 @@ func (m *markdown) flush() error {
 }
 
 func (m *markdown) take(line string) error {
+	if len(m.block) >= longBlock {
+		if err := m.flush(); err != nil {
+			return err
+		}
+		m.as.Line = m.line + 1
+		m.as.Flags |= Part
+	}
 	if len(line) > maxText { // no pattern is asked about a line without end
 		if len(m.block) == 0 {
 			m.begin(Record{})

@@ -7,7 +7,7 @@ import (
 
 // readODF reads OpenDocument texts, sheets and slides, which are one language.
 func readODF(j *job, b []byte) error {
-	z, err := openZip(b)
+	z, err := j.unpack(b)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ type odf struct {
 // odfBlock is a paragraph that is open; notes and frames lie within one.
 type odfBlock struct {
 	as           Record
-	text, unseen strings.Builder
+	text, unseen builder
 	hidden       bool
 	tables       int // how many tables were open
 }
@@ -81,7 +81,7 @@ type odfBlock struct {
 type odfTable struct {
 	shown, unseen *grid
 	row, apart    []string
-	cell          strings.Builder
+	cell          builder
 	size          int // of the row
 	rowN, cellN   int // how often it is repeated
 	hiddenRow     bool
@@ -302,17 +302,17 @@ func (o *odf) endBlock() error {
 	o.blocks = o.blocks[:k]
 	unseen := b.as
 	unseen.Flags |= Hidden
-	unseen.Raw = b.unseen.String()
+	unseen.Raw = o.j.take(&b.unseen)
 	if k := len(o.tables); k > 0 && b.as.Flags&Note == 0 && b.tables == k {
 		t := o.tables[k-1]
 		if t.shown.as.Flags&Hidden != 0 { // all of the table is
-			t.cell.WriteString(b.unseen.String())
+			t.cell.WriteString(unseen.Raw)
 			unseen.Raw = ""
 		}
-		t.cell.WriteString(b.text.String() + "\n")
+		t.cell.WriteString(o.j.take(&b.text) + "\n")
 		return o.j.emit(unseen)
 	}
-	b.as.Raw = b.text.String()
+	b.as.Raw = o.j.take(&b.text)
 	if b.hidden {
 		b.as.Flags |= Hidden
 	}
@@ -324,8 +324,7 @@ func (o *odf) endBlock() error {
 
 // endCell puts a cell into its row, as often as it says, within reason.
 func (o *odf) endCell(t *odfTable) {
-	text := strings.TrimSpace(t.cell.String())
-	t.cell.Reset()
+	text := strings.TrimSpace(o.j.take(&t.cell))
 	n := t.cellN
 	t.cellN = 1
 	if text != "" && n > maxRepeats {

@@ -87,6 +87,7 @@ type Result struct {
 	Records  int
 	Children int
 	Hidden   int // records flagged so
+	Pictures int // in an office document or a book; what is written in them is not read
 	Stripped Stripped
 	Cuts     []Cut
 	Expanded int64 // bytes that came out of compression and encodings
@@ -112,6 +113,9 @@ func Parse(src Source, lim Limits, sink Sink) (Result, error) {
 	}
 	if err == nil && j.res.Records+j.res.Children == 0 && len(j.res.Cuts) == 0 {
 		err = refuse(Empty)
+		if j.res.Pictures > 0 {
+			err = refuse(PicturesOnly)
+		}
 	}
 	return j.res, err
 }

@@ -119,6 +119,8 @@ func TestSniff(t *testing.T) {
 		{"a.png", []byte("\x89PNG\r\n\x1a\nx"), Image, Unsupported},
 		{"a.txt", []byte("MZ is how this text begins"), Plain, 0},
 		{"A.GO", []byte("package a"), SourceCode, 0},
+		{"a.eml", []byte("From x Mon\nX-Own: y\n\nz"), EML, 0},
+		{"a.tar", oldTarOf(t), Tar, 0},
 		{"a.txt", nil, "", Empty},
 		{"a.txt", []byte(" \n\t"), Plain, Empty},
 	} {
@@ -128,6 +130,19 @@ func TestSniff(t *testing.T) {
 			t.Errorf("%s %.20q: %q, %v; want %q, %v", c.name, c.data, r.Format, r.err, c.is, c.why)
 		}
 	}
+}
+
+// oldTarOf is a tar as it was before the format had a name.
+func oldTarOf(t *testing.T) []byte {
+	b := tarred(t, "x.txt", "hello")
+	copy(b[257:], make([]byte, 8))
+	copy(b[148:156], "        ")
+	sum := 0
+	for _, c := range b[:512] {
+		sum += int(c)
+	}
+	copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return b
 }
 
 // TestSinkEnds: an error of the sink ends the reading and comes back.

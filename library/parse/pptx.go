@@ -78,7 +78,7 @@ type listing struct {
 
 // readPPTX reads slides in the order they are shown in, each with its notes.
 func readPPTX(j *job, b []byte) error {
-	z, err := openZip(b)
+	z, err := j.unpack(b)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (j *job) slide(z files, part string, flags Flags) (Flags, error) {
 	}
 	w := j.walk(r)
 	hidden := flags & Hidden
-	var text strings.Builder
+	var text builder
 	var shape struct {
 		depth   int
 		kind    string
@@ -130,7 +130,7 @@ func (j *job) slide(z files, part string, flags Flags) (Flags, error) {
 	}
 	var rows *grid
 	var row []string
-	var cell strings.Builder
+	var cell builder
 	level := 0
 	for w.next() {
 		switch t := w.tok.(type) {
@@ -160,7 +160,7 @@ func (j *job) slide(z files, part string, flags Flags) (Flags, error) {
 			case "pPr":
 				level = number(attr(t, "lvl"), 8)
 			case "br":
-				text.WriteByte('\n')
+				text.WriteString("\n")
 			case "t":
 				text.WriteString(w.text())
 			case "tbl":
@@ -171,9 +171,9 @@ func (j *job) slide(z files, part string, flags Flags) (Flags, error) {
 			case "p":
 				switch {
 				case rows != nil:
-					cell.WriteString(text.String() + "\n")
+					cell.WriteString(j.take(&text) + "\n")
 				case !shape.skipped:
-					r := Record{Flags: flags | hidden | shape.flags, Raw: text.String()}
+					r := Record{Flags: flags | hidden | shape.flags, Raw: j.take(&text)}
 					if flags&Note == 0 && (shape.kind == "title" || shape.kind == "ctrTitle") {
 						r.Kind, r.Level = Heading, 1
 					} else if level > 0 {
@@ -184,8 +184,7 @@ func (j *job) slide(z files, part string, flags Flags) (Flags, error) {
 				}
 				text.Reset()
 			case "tc":
-				row = append(row, cell.String())
-				cell.Reset()
+				row = append(row, j.take(&cell))
 			case "tr":
 				if rows != nil {
 					err = rows.add(row, 0)

@@ -2,7 +2,6 @@ package parse
 
 import (
 	"bytes"
-	"strings"
 	"unicode/utf16"
 )
 
@@ -11,7 +10,7 @@ import (
 // the format asks.
 func readRTF(j *job, b []byte) error {
 	j.page = 1
-	r := &rtf{j: j, b: b, charset: "windows-1252", fonts: make(map[int]string), text: new(strings.Builder), unseen: new(strings.Builder), state: rtfState{skip: 1}}
+	r := &rtf{j: j, b: b, charset: "windows-1252", fonts: make(map[int]string), text: new(builder), unseen: new(builder), state: rtfState{skip: 1}}
 	for r.at < len(b) {
 		if err := j.step(1); err != nil {
 			return err
@@ -77,9 +76,9 @@ type rtf struct {
 	bytes   []byte         // not decoded yet: a character may take two
 	units   []uint16       // likewise, of UTF-16
 	left    int            // how many characters are still to be skipped
-	text    *strings.Builder
-	unseen  *strings.Builder
-	beside  [][2]*strings.Builder // what goes on after the notes that are open
+	text    *builder
+	unseen  *builder
+	beside  [][2]*builder // what goes on after the notes that are open
 	row     []string
 	rows    *grid
 }
@@ -130,7 +129,9 @@ func (r *rtf) char(c byte) {
 		r.settle()
 	}
 	if !r.state.silent {
-		r.bytes = append(r.bytes, c)
+		if r.bytes = append(r.bytes, c); len(r.bytes) >= maxText && c < 0x80 {
+			r.settle()
+		}
 	}
 }
 
@@ -346,8 +347,7 @@ func (r *rtf) layout(word string, n int, on bool) error {
 	case "intbl":
 		r.state.table = true
 	case "cell", "nestcell":
-		r.row = append(r.row, r.text.String())
-		r.text.Reset()
+		r.row = append(r.row, r.j.take(r.text))
 		if len(r.row) > maxColumns {
 			return r.j.stop(TokenTooLong)
 		}
@@ -368,8 +368,8 @@ func (r *rtf) aside(f Flags) error {
 		return nil
 	}
 	r.settle()
-	r.beside = append(r.beside, [2]*strings.Builder{r.text, r.unseen})
-	r.text, r.unseen = new(strings.Builder), new(strings.Builder)
+	r.beside = append(r.beside, [2]*builder{r.text, r.unseen})
+	r.text, r.unseen = new(builder), new(builder)
 	r.state.flags |= f
 	r.state.note = true
 	r.state.level, r.state.list, r.state.table = 0, false, false
@@ -391,9 +391,7 @@ func (r *rtf) endLine() error {
 
 func (r *rtf) endParagraph() error {
 	r.settle()
-	text, unseen := r.text.String(), r.unseen.String()
-	r.text.Reset()
-	r.unseen.Reset()
+	text, unseen := r.j.take(r.text), r.j.take(r.unseen)
 	if !r.state.table && text != "" {
 		if err := r.endTable(); err != nil {
 			return err

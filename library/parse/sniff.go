@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"path"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -145,7 +146,26 @@ func byBytes(b []byte) Format {
 	if i := bytes.Index(b[:min(len(b), 1024)], []byte("%PDF-")); i >= 0 && noText(b) {
 		return PDF
 	}
+	if oldTar(b) {
+		return Tar
+	}
 	return ""
+}
+
+// oldTar says that a file begins with the header of a tar of old, which has no
+// name of its own but a sum.
+func oldTar(b []byte) bool {
+	if len(b) < 512 || b[0] == 0 {
+		return false
+	}
+	sum, err := strconv.ParseUint(strings.Trim(string(b[148:156]), " \x00"), 8, 32)
+	for i, c := range b[:512] {
+		if i >= 148 && i < 156 {
+			c = ' '
+		}
+		sum -= uint64(c)
+	}
+	return err == nil && sum == 0
 }
 
 // wordy says that a text may well begin so.
@@ -177,7 +197,7 @@ func (f Format) zipped() bool {
 // agreed says whether a text may be what its name says.
 func agreed(f Format, b []byte) error {
 	switch {
-	case f == EML && !mailLike(b), f == MBOX && !bytes.HasPrefix(b, []byte("From ")):
+	case f == EML && !namedMail(b), f == MBOX && !bytes.HasPrefix(b, []byte("From ")):
 		return refuse(Mismatch)
 	case f == EML, f == MBOX: // their parts may be in any character set
 		return nil
@@ -186,6 +206,16 @@ func agreed(f Format, b []byte) error {
 		return refuse(Mismatch)
 	}
 	return nil
+}
+
+// namedMail says that a file that is called a mail begins like one; some begin with
+// the line that parts mails in folders.
+func namedMail(b []byte) bool {
+	if line, rest, ok := bytes.Cut(b, []byte("\n")); ok && bytes.HasPrefix(line, []byte("From ")) {
+		b = rest
+	}
+	fields, _ := mailFields(b)
+	return fields > 0
 }
 
 // guess tells texts apart that have no name.
@@ -222,7 +252,13 @@ func textHead(b []byte) int {
 // mailLike says that bytes begin like a mail: with fields, one of which every
 // mail has.
 func mailLike(b []byte) bool {
-	fields, known := 0, false
+	fields, known := mailFields(b)
+	return known && fields > 1
+}
+
+// mailFields counts the fields that bytes begin with, and says whether one of
+// them is known from mail.
+func mailFields(b []byte) (fields int, known bool) {
 	for line := range bytes.Lines(b[:min(len(b), 64<<10)]) {
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
@@ -234,7 +270,7 @@ func mailLike(b []byte) bool {
 		name, _, ok := bytes.Cut(line, []byte(":"))
 		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
 			if fields == 0 {
-				return false
+				return 0, false
 			}
 			continue
 		}
@@ -244,7 +280,7 @@ func mailLike(b []byte) bool {
 			known = true
 		}
 	}
-	return known && fields > 1
+	return fields, known
 }
 
 // encryptedOffice says that an OLE file holds a protected document of today.

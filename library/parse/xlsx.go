@@ -2,6 +2,7 @@ package parse
 
 import (
 	"encoding/xml"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 // readXLSX reads the values of a workbook's sheets. Formulas are neither read
 // nor worked out: what counts is what the program that saved them showed.
 func readXLSX(j *job, b []byte) error {
-	z, err := openZip(b)
+	z, err := j.unpack(b)
 	if err != nil {
 		return err
 	}
@@ -51,9 +52,11 @@ type xlsx struct {
 	j      *job
 	z      files
 	shared []string
-	dates  []bool // by style: whether its numbers are dates
+	dates  []dateKind // by style
 	epoch  time.Time
 }
+
+const maxShared = 128 << 20
 
 // readStrings reads the texts that cells share.
 func (x *xlsx) readStrings() error {
@@ -62,7 +65,8 @@ func (x *xlsx) readStrings() error {
 		return err
 	}
 	w := x.j.walk(r)
-	var text strings.Builder
+	var text builder
+	size := 0
 	for w.next() {
 		switch t := w.tok.(type) {
 		case xml.StartElement:
@@ -76,7 +80,11 @@ func (x *xlsx) readStrings() error {
 			}
 		case xml.EndElement:
 			if t.Name.Local == "si" {
-				x.shared = append(x.shared, text.String())
+				one := x.j.take(&text)
+				if size += len(one) + 16; size > maxShared {
+					return x.j.stop(TooMuchExpanded)
+				}
+				x.shared = append(x.shared, one)
 			}
 		}
 	}
@@ -89,7 +97,7 @@ func (x *xlsx) readDates() error {
 	if r == nil || err != nil {
 		return err
 	}
-	own := make(map[string]bool)
+	own := make(map[string]dateKind)
 	in := false
 	w := x.j.walk(r)
 	for w.next() {
@@ -103,8 +111,14 @@ func (x *xlsx) readDates() error {
 			case "xf":
 				if in {
 					id := attr(t, "numFmtId")
-					n := number(id, 1000)
-					x.dates = append(x.dates, own[id] || n >= 14 && n <= 22 || n >= 45 && n <= 47)
+					kind := own[id]
+					switch n := number(id, 1000); {
+					case n == 46:
+						kind = elapsed
+					case n >= 14 && n <= 22, n == 45, n == 47:
+						kind = moment
+					}
+					x.dates = append(x.dates, kind)
 				}
 			}
 		case xml.EndElement:
@@ -114,9 +128,19 @@ func (x *xlsx) readDates() error {
 	return w.err
 }
 
+// dateKind says how a number is shown: as it is, as a moment, as hours that
+// went by.
+type dateKind uint8
+
+const (
+	moment dateKind = iota + 1
+	elapsed
+)
+
 // dateFormat says whether a number format of somebody's own shows dates: by the
-// letters that stand for parts of one, outside quotes and brackets.
-func dateFormat(code string) bool {
+// letters that stand for parts of one, outside quotes and brackets. Letters of
+// time in brackets count on beyond a day.
+func dateFormat(code string) dateKind {
 	quoted, bracket := false, false
 	for i := 0; i < len(code); i++ {
 		switch c := code[i]; {
@@ -130,11 +154,14 @@ func dateFormat(code string) bool {
 		case c == ']':
 			bracket = false
 		case bracket:
+			if rest := strings.TrimLeft(strings.ToLower(code[i:]), string(c|0x20)); strings.HasPrefix(rest, "]") && strings.IndexByte("hms", c|0x20) >= 0 && code[i-1] == '[' {
+				return elapsed
+			}
 		case strings.IndexByte("ymdhYMDH", c) >= 0:
-			return true
+			return moment
 		}
 	}
-	return false
+	return 0
 }
 
 // cell is one that is being read.
@@ -276,7 +303,11 @@ func (x *xlsx) show(c cell) string {
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 		return c.value
 	}
-	if s, err := strconv.Atoi(c.style); err == nil && s >= 0 && s < len(x.dates) && x.dates[s] && f >= 0 && f < 2958466 {
+	if s, err := strconv.Atoi(c.style); err == nil && s >= 0 && s < len(x.dates) && x.dates[s] != 0 && f >= 0 && f < 2958466 {
+		if x.dates[s] == elapsed {
+			n := int(math.Round(f * 86400))
+			return fmt.Sprintf("%d:%02d:%02d", n/3600, n/60%60, n%60)
+		}
 		return x.date(f)
 	}
 	if math.Abs(f) < 1e15 {

@@ -97,19 +97,19 @@ func (w *walker) skip() {
 // text is the character data of the element that has just begun, and of those
 // in it.
 func (w *walker) text() string {
-	var b strings.Builder
+	var b builder
 	depth := len(w.open)
 	for w.next() {
 		switch t := w.tok.(type) {
 		case xml.CharData:
-			b.Write(t)
+			b.WriteString(string(t))
 		case xml.EndElement:
 			if len(w.open) < depth {
-				return b.String()
+				return w.j.take(&b)
 			}
 		}
 	}
-	return b.String()
+	return w.j.take(&b)
 }
 
 // attr is an attribute by its local name.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"path"
 	"strings"
 )
 
@@ -73,6 +74,18 @@ func readDirectory(b []byte) (*zip.Reader, error) {
 		return nil, refuse(Damaged)
 	}
 	return z, nil
+}
+
+// unpack opens a document that is a ZIP archive, and counts its pictures: text
+// that is in them only is not read.
+func (j *job) unpack(b []byte) (files, error) {
+	z, err := openZip(b)
+	for name := range z {
+		if extensions[strings.ToLower(path.Ext(name))] == Image {
+			j.res.Pictures++
+		}
+	}
+	return z, err
 }
 
 // open begins to read an entry, counted against the budget; nil if it is not
