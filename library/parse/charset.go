@@ -70,11 +70,12 @@ func decode16(b []byte, order binary.ByteOrder) (string, bool) {
 }
 
 func western(b []byte) string {
-	s, err := charmap.Windows1252.NewDecoder().Bytes(b)
-	if err != nil { // it maps every byte
-		return strings.ToValidUTF8(string(b), "\uFFFD")
+	var s strings.Builder
+	s.Grow(len(b) + len(b)/8)
+	for _, c := range b {
+		s.WriteRune(charmap.Windows1252.DecodeByte(c))
 	}
-	return string(s)
+	return s.String()
 }
 
 // decodeAs reads bytes in the character set that a mail or a page names. A set

@@ -59,7 +59,7 @@ func has(r *reading, why Reason) bool {
 // with the reason it should.
 func TestBombs(t *testing.T) {
 	r := strings.Repeat
-	entry := []byte(r("0", 20<<20)) // unpacks to more than its size allows
+	entry := []byte(r("0", 8<<20)) // unpacks to more than its size allows
 	deep := docxOf(t, r("<w:x>", 100_000))
 	small := Limits{Characters: 100_000, Pages: 50, Parts: 100}
 	for _, c := range []struct {
@@ -71,8 +71,8 @@ func TestBombs(t *testing.T) {
 		{made{"bomb.gz", gzipped(t, entry)}, Limits{}, TooMuchExpanded},
 		{made{"bomb.tgz", gzipped(t, gzipped(t, entry))}, Limits{}, 0},
 		{made{"bomb.docx", docxOf(t, "<w:p><w:r><w:t>"+string(entry)+"</w:t></w:r></w:p>")}, Limits{}, TooMuchExpanded},
-		{made{"token.docx", docxOf(t, "<w:p><w:r><w:t>"+string(entry)+"</w:t></w:r></w:p>")}, Limits{Ratio: 10_000}, TokenTooLong},
-		{made{"many.docx", docxOf(t, r("<w:p/>", 1<<20))}, Limits{}, TooMuchExpanded},
+		{made{"token.docx", docxOf(t, "<w:p><w:r><w:t>"+r("0", maxToken+1)+"</w:t></w:r></w:p>")}, Limits{Ratio: 10_000}, TokenTooLong},
+		{made{"many.docx", docxOf(t, r("<w:p/>", 800_000))}, Limits{}, TooMuchExpanded},
 		{made{"quoted.zip", overlapping(t, 2000)}, Limits{}, TooMuchExpanded},
 		{made{"parts.zip", zipped(t, strings.Split(r("x,y,", 1)+numbered(200), ",")...)}, small, TooManyParts},
 		{made{"deep.docx", deep}, Limits{}, TooNested},
@@ -93,7 +93,8 @@ func TestBombs(t *testing.T) {
 		{made{"pages.rtf", []byte(`{\rtf1 ` + r(`x\page `, 100) + "}")}, small, TooManyPages},
 		{made{"sparse.tar", sparse(t)}, Limits{}, TooMuchExpanded},
 		{made{"lines.md", []byte("```\n" + r("x\n", 300_000))}, Limits{}, 0},
-		{made{"blanks.csv", []byte(`"` + r("a ", 1<<20))}, Limits{}, 0},
+		{made{"blanks.csv", []byte(`"` + r("a ", 1<<19))}, Limits{}, 0},
+		{made{"commas.csv", []byte("a,b\n1,2\n" + r(",", 3<<20))}, Limits{}, TokenTooLong},
 		{made{"long.rtf", []byte(`{\rtf1 ` + r("word ", 1<<20) + "}")}, Limits{}, TokenTooLong},
 		{made{"pictures.docx", docxOf(t, "<w:p/>", "word/media/image1.png", "x")}, Limits{}, PicturesOnly},
 		{made{"locked.odt", odfOf(t, "text", "", "META-INF/manifest.xml", "<m><encryption-data/></m>")}, Limits{}, Encrypted},
@@ -118,7 +119,7 @@ func TestBombs(t *testing.T) {
 // each byte when there are more of them.
 func TestLinear(t *testing.T) {
 	r := strings.Repeat
-	const n = 1 << 20
+	const n = 1 << 18
 	for name, unit := range map[string]string{
 		"comments.md": "<!-- a --> b ", "stars.md": "*a_ ", "pipes.md": "|a|b\n|-|-\n", "lists.md": "- - - a\n", "ends.md": "a\n=\n",
 		"open.html": "<b>", "close.html": "</b>", "cells.html": "<table><td>a", "attrs.html": "<a a=b ", "p.html": "<p>a<div>", "css.html": "<style>/**/.a{display:none}</style>",
@@ -202,7 +203,7 @@ func locked(t *testing.T) []byte {
 
 // overlapping is a ZIP whose entries are all the same bytes.
 func overlapping(t *testing.T, n int) []byte {
-	one := zipped(t, "f0000", strings.Repeat("0", 10<<20))
+	one := zipped(t, "f0000", strings.Repeat("0", 2<<20))
 	dir := bytes.Index(one, []byte("PK\x01\x02"))
 	end := bytes.Index(one, []byte("PK\x05\x06"))
 	out := bytes.Clone(one[:dir])

@@ -288,7 +288,9 @@ func (r *rtf) word(word string, n int, given, fresh bool) error {
 			r.settle()
 		}
 		if !r.state.silent {
-			r.units = append(r.units, uint16(n))
+			if r.units = append(r.units, uint16(n)); len(r.units) >= maxText && !utf16.IsSurrogate(rune(uint16(n))) {
+				r.settle()
+			}
 		}
 		r.left = r.state.skip
 	case "bin":

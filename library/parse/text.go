@@ -80,6 +80,22 @@ func readSource(j *job, b []byte) error {
 	return j.emit(Record{Kind: Code, Line: begin + 1, Raw: text[start:]})
 }
 
+// row bounds what one row may take: a quote that is never closed, or a line of
+// nothing but commas, is held as a whole.
+type row struct {
+	j    *job
+	r    io.Reader
+	size int
+}
+
+func (r *row) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if r.size += n; r.size > 2*maxRow {
+		return 0, r.j.stop(TokenTooLong)
+	}
+	return n, err
+}
+
 func readCSV(j *job, b []byte) error { return j.separated(b, 0) }
 func readTSV(j *job, b []byte) error { return j.separated(b, '\t') }
 
@@ -99,13 +115,18 @@ func (j *job) separated(b []byte, comma rune) error {
 			}
 		}
 	}
-	r := csv.NewReader(strings.NewReader(text))
+	rest := &row{j: j, r: strings.NewReader(text)}
+	r := csv.NewReader(rest)
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord, r.ReuseRecord = comma, true, -1, true
 	g := &grid{j: j}
 	for {
+		rest.size = 0
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return g.flush()
+		}
+		if errors.Is(err, errStop) {
+			return errors.Join(g.flush(), err)
 		}
 		if err != nil {
 			return refuse(Damaged)
