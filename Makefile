@@ -71,6 +71,7 @@ soak: build base ## long: the shared-library engine built and installed, the who
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./vault/... ./audit ./chat/history
 	@$(GO) test -tags soak -count=1 -timeout 10m -run RelayAgrees -v ./leak
+	@$(GO) test -tags soak -count=1 -timeout 20m -run Mutants -v ./library/parse
 
 leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
 	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update
@@ -83,6 +84,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./library/vector
+	@for f in FuzzParse FuzzNormalise; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/parse || exit 1; done
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzMarkup$$' -fuzztime $(FUZZTIME) ./web/markup

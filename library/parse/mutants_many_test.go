@@ -1,0 +1,5 @@
+//go:build soak
+
+package parse
+
+const mutants = 20_000

@@ -1,0 +1,289 @@
+package parse
+
+import (
+	"bytes"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Format is what a document is.
+type Format string
+
+// The formats. Of the last line, nothing but the name is known here.
+const (
+	Plain, Markdown, SourceCode, CSV, TSV, HTML, RTF Format = "text", "markdown", "source", "csv", "tsv", "html", "rtf"
+	DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB            Format = "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub"
+	EML, MBOX, Zip, Tar, Gzip, Bzip2                 Format = "eml", "mbox", "zip", "tar", "gzip", "bzip2"
+	PDF, Image, OldOffice, Program, Packed, Media    Format = "pdf", "image", "ole", "program", "packed", "media"
+)
+
+// readerOf is what reads a format.
+func readerOf(f Format) func(*job, []byte) error {
+	switch f {
+	case Plain:
+		return readText
+	case Markdown:
+		return readMarkdown
+	case SourceCode:
+		return readSource
+	case CSV:
+		return readCSV
+	case TSV:
+		return readTSV
+	case HTML:
+		return readHTML
+	case RTF:
+		return readRTF
+	case DOCX:
+		return readDOCX
+	case PPTX:
+		return readPPTX
+	case XLSX:
+		return readXLSX
+	case ODT, ODS, ODP:
+		return readODF
+	case EPUB:
+		return readEPUB
+	case EML:
+		return readMail
+	case MBOX:
+		return readMbox
+	case Zip:
+		return readZip
+	case Tar:
+		return readTar
+	case Gzip:
+		return readGzip
+	case Bzip2:
+		return readBzip2
+	}
+	return func(*job, []byte) error { return refuse(Unsupported) }
+}
+
+// magic are the formats that begin with bytes of their own.
+var magic = []struct {
+	at    int
+	bytes string
+	is    Format
+}{
+	{0, "%PDF-", PDF}, {0, "{\\rtf", RTF}, {0, "PK\x03\x04", Zip}, {0, "PK\x05\x06", Zip}, {0, "\x1f\x8b", Gzip}, {0, "BZh", Bzip2},
+	{257, "ustar", Tar}, {0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OldOffice},
+	{0, "\x89PNG\r\n\x1a\n", Image}, {0, "\xff\xd8\xff", Image}, {0, "GIF8", Image}, {0, "II*\x00", Image}, {0, "MM\x00*", Image},
+	{8, "WEBP", Image}, {4, "ftypheic", Image}, {4, "ftypavif", Image}, {4, "ftyp", Media}, {0, "ID3", Media}, {0, "OggS", Media}, {0, "fLaC", Media},
+	{0, "\x1aE\xdf\xa3", Media}, {0, "RIFF", Media}, {0, "\x7fELF", Program}, {0, "MZ", Program}, {0, "\xca\xfe\xba\xbe", Program},
+	{0, "\x00asm", Program}, {0, "7z\xbc\xaf\x27\x1c", Packed}, {0, "Rar!\x1a\x07", Packed}, {0, "\xfd7zXZ\x00", Packed}, {0, "\x28\xb5\x2f\xfd", Packed},
+}
+
+// extensions are the names a format goes by. Text has no bytes of its own, so
+// among texts the name decides.
+var extensions = map[string]Format{
+	".txt": Plain, ".text": Plain, ".log": Plain, ".asc": Plain, ".srt": Plain, ".vtt": Plain, ".rst": Plain, ".adoc": Plain, ".org": Plain, ".tex": Plain,
+	".md": Markdown, ".markdown": Markdown, ".mdown": Markdown, ".csv": CSV, ".tsv": TSV, ".tab": TSV,
+	".html": HTML, ".htm": HTML, ".xhtml": HTML, ".rtf": RTF,
+	".docx": DOCX, ".docm": DOCX, ".dotx": DOCX, ".pptx": PPTX, ".pptm": PPTX, ".ppsx": PPTX, ".xlsx": XLSX, ".xlsm": XLSX, ".xltx": XLSX,
+	".odt": ODT, ".ott": ODT, ".ods": ODS, ".ots": ODS, ".odp": ODP, ".otp": ODP, ".epub": EPUB,
+	".eml": EML, ".mbox": MBOX, ".mbx": MBOX, ".zip": Zip, ".tar": Tar, ".gz": Gzip, ".tgz": Gzip, ".bz2": Bzip2, ".tbz2": Bzip2,
+	".pdf": PDF, ".doc": OldOffice, ".xls": OldOffice, ".ppt": OldOffice, ".msg": OldOffice,
+	".png": Image, ".jpg": Image, ".jpeg": Image, ".gif": Image, ".tif": Image, ".tiff": Image, ".webp": Image, ".heic": Image,
+	".exe": Program, ".dll": Program, ".so": Program, ".7z": Packed, ".rar": Packed, ".xz": Packed, ".zst": Packed,
+	".mp3": Media, ".mp4": Media, ".wav": Media, ".ogg": Media, ".mkv": Media,
+}
+
+const sources = " .go .py .js .mjs .cjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .kts .rs .rb .php .pl .pm .sh .bash .zsh .fish .ps1 .sql .r .jl .lua " +
+	".swift .scala .clj .hs .ml .mli .fs .ex .exs .erl .dart .vb .pas .asm .s .zig .nim .m .mm .f90 .css .scss .less .vue .svelte .json .jsonl .yaml .yml .toml " +
+	".ini .cfg .conf .env .xml .xsd .xsl .svg .proto .graphql .tf .cmake .mk .gradle .dockerfile .patch .diff .bat .cmd .awk .sed .el .lisp .scm .v .vhd .sol "
+
+// Sniff says what a document is: what its bytes are, if its name agrees. A name
+// without a known extension agrees with everything that can be told by bytes.
+func Sniff(name string, b []byte) (Format, error) {
+	if len(b) == 0 {
+		return "", refuse(Empty)
+	}
+	ext := strings.ToLower(path.Ext(name))
+	named := extensions[ext]
+	if named == "" && ext != "" && strings.Contains(sources, " "+ext+" ") {
+		named = SourceCode
+	}
+	is := byBytes(b)
+	switch {
+	case is == Zip && named.zipped():
+		if _, err := openZip(b); err != nil {
+			return named, err
+		}
+		return is, refuse(Mismatch)
+	case is == OldOffice && encryptedOffice(b):
+		return named, refuse(Encrypted)
+	case is == "" && named.text():
+		return named, agreed(named, b)
+	case is == "" && named != "":
+		return "", refuse(Mismatch)
+	case is == "":
+		return guess(b)
+	case named == "", named == is:
+	case named == OldOffice && is == RTF: // Word has always written these
+	case is == Image && named == Media, is == Media && named == Image:
+	default:
+		return is, refuse(Mismatch)
+	}
+	return is, nil
+}
+
+// byBytes is what bytes show by themselves, nothing if they may be text.
+func byBytes(b []byte) Format {
+	for _, m := range magic {
+		if len(b) >= m.at+len(m.bytes) && string(b[m.at:m.at+len(m.bytes)]) == m.bytes {
+			if m.is == Zip {
+				return inZip(b)
+			}
+			if wordy(m.bytes) && !noText(b[:min(len(b), 4096)]) {
+				continue // a text that begins with these letters
+			}
+			return m.is
+		}
+	}
+	if i := bytes.Index(b[:min(len(b), 1024)], []byte("%PDF-")); i >= 0 && noText(b) {
+		return PDF
+	}
+	if oldTar(b) {
+		return Tar
+	}
+	return ""
+}
+
+// oldTar says that a file begins with the header of a tar of old, which has no
+// name of its own but a sum.
+func oldTar(b []byte) bool {
+	if len(b) < 512 || b[0] == 0 {
+		return false
+	}
+	sum, err := strconv.ParseUint(strings.Trim(string(b[148:156]), " \x00"), 8, 32)
+	for i, c := range b[:512] {
+		if i >= 148 && i < 156 {
+			c = ' '
+		}
+		sum -= uint64(c)
+	}
+	return err == nil && sum == 0
+}
+
+// wordy says that a text may well begin so.
+func wordy(magic string) bool {
+	switch magic {
+	case "MZ", "BZh", "ID3", "GIF8", "RIFF", "OggS", "fLaC", "ftyp", "WEBP", "II*\x00", "MM\x00*":
+		return true
+	}
+	return false
+}
+
+func (f Format) text() bool {
+	switch f {
+	case Plain, Markdown, SourceCode, CSV, TSV, HTML, EML, MBOX:
+		return true
+	}
+	return false
+}
+
+// zipped says that documents of this format are ZIP archives.
+func (f Format) zipped() bool {
+	switch f {
+	case DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB:
+		return true
+	}
+	return false
+}
+
+// agreed says whether a text may be what its name says.
+func agreed(f Format, b []byte) error {
+	switch {
+	case f == EML && !namedMail(b), f == MBOX && !bytes.HasPrefix(b, []byte("From ")):
+		return refuse(Mismatch)
+	case f == EML, f == MBOX: // their parts may be in any character set
+		return nil
+	}
+	if _, ok := decodeText(b[:textHead(b)]); !ok {
+		return refuse(Mismatch)
+	}
+	return nil
+}
+
+// namedMail says that a file that is called a mail begins like one; some begin with
+// the line that parts mails in folders.
+func namedMail(b []byte) bool {
+	if line, rest, ok := bytes.Cut(b, []byte("\n")); ok && bytes.HasPrefix(line, []byte("From ")) {
+		b = rest
+	}
+	fields, _ := mailFields(b)
+	return fields > 0
+}
+
+// guess tells texts apart that have no name.
+func guess(b []byte) (Format, error) {
+	start := bytes.ToLower(bytes.TrimLeft(b[:min(len(b), 1024)], "\ufeff \t\r\n"))
+	switch {
+	case bytes.HasPrefix(b, []byte("From ")) && mailLike(b[bytes.IndexByte(b, '\n')+1:]):
+		return MBOX, nil
+	case mailLike(b):
+		return EML, nil
+	case bytes.HasPrefix(start, []byte("<!doctype html")), bytes.HasPrefix(start, []byte("<html")):
+		return HTML, nil
+	}
+	if _, ok := decodeText(b[:textHead(b)]); !ok {
+		return "", refuse(Unknown)
+	}
+	return Plain, nil
+}
+
+// textHead is how much of a text is looked at to tell that it is one: all of a
+// short one. An even number, and no character is torn.
+func textHead(b []byte) int {
+	const enough = 64 << 10
+	if len(b) <= enough {
+		return len(b)
+	}
+	at := enough
+	for at > enough-utf8.UTFMax && !utf8.RuneStart(b[at]) {
+		at--
+	}
+	return at &^ 1
+}
+
+// mailLike says that bytes begin like a mail: with fields, one of which every
+// mail has.
+func mailLike(b []byte) bool {
+	fields, known := mailFields(b)
+	return known && fields > 1
+}
+
+// mailFields counts the fields that bytes begin with, and says whether one of
+// them is known from mail.
+func mailFields(b []byte) (fields int, known bool) {
+	for line := range bytes.Lines(b[:min(len(b), 64<<10)]) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			continue
+		}
+		name, _, ok := bytes.Cut(line, []byte(":"))
+		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
+			if fields == 0 {
+				return 0, false
+			}
+			continue
+		}
+		fields++
+		switch string(bytes.ToLower(name)) {
+		case "from", "received", "return-path", "message-id", "mime-version", "delivered-to", "x-mozilla-status":
+			known = true
+		}
+	}
+	return fields, known
+}
+
+// encryptedOffice says that an OLE file holds a protected document of today.
+func encryptedOffice(b []byte) bool {
+	return bytes.Contains(b, []byte("E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00"))
+}
