@@ -11,7 +11,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"abaton.local/engine"
 	"abaton.local/leak/corpus"
@@ -147,14 +149,16 @@ func (r Recorder) ask(ctx context.Context, q question) (a corpus.Recording, err 
 	}
 	p.Messages = append(p.Messages, engine.Message{Role: engine.User, Content: q.prompt.Text})
 	p.Options.MaxTokens, p.Options.Temperature, p.Options.Seed = r.About.MaxTokens, &r.About.Temperature, new(int64(q.seed))
-	began := time.Now()
+	p.Options.LogProbs = 1 // they tell where one token ends and the next begins
+	began, last := time.Now(), time.Duration(0)
 	for d, err := range r.Engine.Generate(ctx, p) {
 		if err != nil {
 			return a, fmt.Errorf("prompt %s was not answered: %w", q.prompt.ID, err)
 		}
 		at := time.Since(began)
 		if d.Text != "" {
-			a.Pieces = append(a.Pieces, corpus.Piece{Text: d.Text, At: at})
+			a.Pieces = append(a.Pieces, tokens(d, last, at)...)
+			last = at
 		}
 		if d.Finish != "" {
 			a.PromptTokens, a.Stopped, a.Truncated = d.Usage.PromptTokens, at, d.Finish == engine.Length
@@ -164,4 +168,33 @@ func (r Recorder) ask(ctx context.Context, q question) (a corpus.Recording, err 
 		return a, fmt.Errorf("prompt %s was not answered to its end", q.prompt.ID)
 	}
 	return a, nil
+}
+
+// tokens divides what came at one moment into the tokens that it is of. An engine
+// that is fast sends several at once, one that is slow each by itself: there an
+// observer sees most, so that is what is kept. They came since the last piece;
+// when exactly is not known, so they are spread evenly over that time.
+func tokens(d engine.Delta, last, at time.Duration) []corpus.Piece {
+	var out []corpus.Piece
+	rest := d.Text
+	for _, l := range d.LogProbs {
+		n := len(l.Bytes)
+		if n == 0 || !strings.HasPrefix(rest, string(l.Bytes)) || !utf8.ValidString(rest[:n]) {
+			// Of a character in several tokens only the last one is listed.
+			if _, n = utf8.DecodeRuneInString(rest); len(l.Bytes) == 0 || !strings.HasSuffix(rest[:n], string(l.Bytes)) {
+				break
+			}
+		}
+		out, rest = append(out, corpus.Piece{Text: rest[:n]}), rest[n:]
+	}
+	if rest != "" {
+		out = append(out, corpus.Piece{Text: rest})
+	}
+	if last == 0 { // what came before the first piece is the time that the prompt took
+		last = at
+	}
+	for i := range out {
+		out[i].At = last + (at-last)*time.Duration(i+1)/time.Duration(len(out))
+	}
+	return out
 }

@@ -132,6 +132,10 @@ func TestRecord(t *testing.T) {
 		if a.PromptTokens < least || len(a.Pieces) == 0 || len(a.Pieces) > 12 || a.Stopped < a.Pieces[len(a.Pieces)-1].At || a.Pieces[0].At <= 0 {
 			t.Errorf("%+v", a)
 		}
+		// An English text of whole characters comes token by token, however fast.
+		if strings.HasPrefix(a.Prompt, corpus.Verdict) && a.Truncated && len(a.Pieces) != 12 {
+			t.Errorf("12 tokens are %d pieces: %+v", len(a.Pieces), a.Pieces)
+		}
 	}
 	for _, p := range prompts {
 		if !asked[p.ID] {
