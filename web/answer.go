@@ -33,6 +33,7 @@ var (
 type answer struct {
 	person vault.PersonID
 	id     vault.ID
+	of     history.Turn // that broke off and is written on; zero: it begins
 	cancel context.CancelFunc
 	ended  chan struct{} // closed once what there is of it is kept
 
@@ -109,7 +110,7 @@ func (a *answer) over() bool {
 }
 
 // answer begins to have the newest question of a conversation answered.
-func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string) error {
+func (p *Pages) answer(v visit, h book, id vault.ID, model string) error {
 	c, turns, err := h.Show(v.r.Context(), id)
 	if c.ID != id {
 		return err
@@ -118,8 +119,13 @@ func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string) e
 	if err != nil {
 		return err
 	}
+	_, ask.Fleeting = h.(briefly)
 	ctx, cancel := context.WithCancel(p.base)
 	a := &answer{person: v.s.Person, id: id, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
+	if n := len(turns); broken(turns[n-1]) {
+		a.of = turns[n-1]
+		a.text.WriteString(a.of.Text)
+	}
 	if err := p.enlist(a); err != nil {
 		cancel()
 		return err
@@ -157,7 +163,7 @@ func (p *Pages) enlist(a *answer) error {
 
 // write has an answer written and keeps it, or what there is of it. It stops when
 // the vault locks: what comes after that is nobody's.
-func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, a *answer, ask chat.Ask) {
+func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, ask chat.Ask) {
 	var last chat.Event
 	var failed error
 	for e, err := range p.Chat.Answer(ctx, s, ask) {
@@ -191,11 +197,10 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 	default:
 		end.Words = endings[end.Finish]
 	}
-	if text != "" {
+	if text != a.of.Text || text != "" && end.Finish == string(engine.Stopped) {
 		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
-		_, err := h.Append(context.WithoutCancel(ctx), a.id, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
-			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer})
-		if err != nil {
+		if err := keep(context.WithoutCancel(ctx), h, a, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
+			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer + a.of.AnswerTokens}); err != nil {
 			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
 		}
 	}
@@ -208,6 +213,16 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 			delete(p.answers, a.id)
 		}
 	})
+}
+
+// keep puts an answer behind its question, or in the place of its own beginning.
+func keep(ctx context.Context, h book, a *answer, t history.Turn) (err error) {
+	if a.of.ID == (vault.ID{}) {
+		_, err = h.Append(ctx, a.id, t)
+	} else {
+		_, err = h.Replace(ctx, a.id, a.of.ID, t)
+	}
+	return err
 }
 
 // halt stops the answer of a conversation. What there is of it is kept.

@@ -32,7 +32,7 @@ func openViews() (views, error) {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "all", "found", "keys", "security", "acts", "entrance", "welcome", "problem"} {
+	for _, name := range []string{"chat", "edit", "all", "found", "keys", "security", "acts", "entrance", "welcome", "problem"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")

@@ -70,6 +70,7 @@ type Pages struct {
 	views views
 
 	parcels parcels
+	briefs  briefs
 	mu      sync.Mutex
 	answers map[vault.ID]*answer // that are being written, by conversation; guarded by mu
 	working sync.WaitGroup
@@ -91,6 +92,7 @@ func New(c Config) (*Pages, error) {
 	if p.views, err = openViews(); err != nil {
 		return nil, err
 	}
+	p.briefs.gone, p.briefs.every = p.dropAnswer, 2*time.Second
 	p.base, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -100,6 +102,7 @@ func New(c Config) (*Pages, error) {
 func (p *Pages) Close() {
 	p.stop()
 	p.working.Wait()
+	p.briefs.clear()
 }
 
 // visit is one request of a person.
@@ -127,6 +130,10 @@ var routes = []route{
 	{http.MethodGet, "c/", (*Pages).show},
 	{http.MethodPost, "ask/", (*Pages).askNext},
 	{http.MethodPost, "again/", (*Pages).again},
+	{http.MethodGet, "edit/", (*Pages).edit},
+	{http.MethodPost, "edit/", (*Pages).edited},
+	{http.MethodPost, "on/", (*Pages).goOn},
+	{http.MethodPost, "export/", (*Pages).export},
 	{http.MethodPost, "stop/", (*Pages).halt},
 	{http.MethodGet, "live/", (*Pages).live},
 	{http.MethodPost, "rename/", (*Pages).rename},
