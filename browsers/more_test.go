@@ -83,7 +83,7 @@ func TestSecondThoughts(t *testing.T) {
 	s.start(t, "127.0.0.1:0")
 	b := open(t, "")
 	b.enter(s)
-	b.write("#text", "Count from 1 to 400, one number on each line.\r")
+	b.write("#text", "Write a very long story about a lighthouse, in twenty paragraphs.\r")
 	b.see(".turn.live")
 	b.until(`document.querySelector(".turn.live .said")?.innerText.length > 20`)
 	b.press("form[data-stop] button")
@@ -106,7 +106,7 @@ func TestSecondThoughts(t *testing.T) {
 	b.press("form.ask-anew button")
 	b.see(".turn.you")
 	b.answered("1")
-	if said := eval[string](b, `document.querySelector("#thread").innerText`); strings.Contains(said, "Count from 1") || !strings.Contains(said, canary) {
+	if said := eval[string](b, `document.querySelector("#thread").innerText`); strings.Contains(said, "lighthouse, in") || !strings.Contains(said, canary) {
 		t.Errorf("after the question was changed: %s", said)
 	}
 	b.write("#text", "And of Italy?\r") // a question that the script has put there can be changed, too
@@ -124,6 +124,14 @@ func TestSecondThoughts(t *testing.T) {
 			return err == nil && strings.Contains(strings.ReplaceAll(string(saved), `\`, ""), canary)
 		})
 	}
+	for _, name := range []string{"models", "people"} {
+		b.visit(s.page + "/page/" + name)
+		b.see("h1")
+		b.shot(name)
+	}
+	b.press(`form[action="/page/invite"] button`)
+	b.see("section.fresh")
+	b.shot("invitation")
 	if len(b.console) > 0 {
 		t.Errorf("the page's scripts failed: %s", strings.Join(b.console, "\n"))
 	}

@@ -38,6 +38,8 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 		return x, err
 	}
 	x.Name = me.Name
+	role, ok := p.People.RoleOf(v.s)
+	x.Owner = ok && role == vault.RoleOwner
 	h, err := p.History(v.r.Context(), v.s)
 	if err != nil {
 		return x, err

@@ -44,6 +44,10 @@ type Config struct {
 	// Manner is how a model is asked where the person says nothing else.
 	Manner func(models.Passport) (instruction string, options engine.Options)
 
+	Weigh  func(models.Passport) (Weight, error) // what a model would need here; nil: not known
+	Pulls  func() ([]models.Pull, error)         // that are at work; nil: not known
+	Budget int64                                 // bytes of memory that engines may take
+
 	Machine Machine
 	Shape   shaper.Policy
 	Words   func(error) string // puts an error into words for the person
@@ -138,6 +142,12 @@ var routes = []route{
 	{http.MethodGet, "live/", (*Pages).live},
 	{http.MethodPost, "rename/", (*Pages).rename},
 	{http.MethodPost, "delete/", (*Pages).remove},
+	{http.MethodGet, "models", (*Pages).models},
+	{http.MethodGet, "people", (*Pages).people},
+	{http.MethodGet, "people/", (*Pages).invited},
+	{http.MethodPost, "invite", (*Pages).invite},
+	{http.MethodPost, "withdraw", (*Pages).withdraw},
+	{http.MethodPost, "person", (*Pages).changePerson},
 	{http.MethodGet, "keys", (*Pages).keys},
 	{http.MethodGet, "keys/", (*Pages).madeKey},
 	{http.MethodPost, "keys", (*Pages).makeKey},
