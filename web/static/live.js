@@ -62,7 +62,7 @@ function finish(article, said, end, status) {
     foot.before(p);
   }
   const count = document.createElement("span");
-  count.textContent = `${end.prompt ?? 0} + ${end.answer ?? 0} tokens`;
+  if (end.answer) count.textContent = `${end.prompt ?? 0} + ${end.answer} tokens`;
   count.title = "tokens read and written";
   const id = article.dataset.live.split("/").pop();
   foot.append(count);
