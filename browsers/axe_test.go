@@ -106,10 +106,12 @@ func TestKindToAll(t *testing.T) {
 	b.answered("1")
 	b.kind("temporary", program)
 	b.visit(s.page + "/page/")
-	b.write("#text", "Write a short Python function that adds two numbers, and explain it.\r")
+	b.write("#text", "What is the capital of France, and what is it known for?\r")
 	b.see(".turn.it")
 	b.answered("1")
 	b.shot("conversation")
+	b.write("#text", "Write a short Python function that adds two numbers, and explain it.\r")
+	b.answered("2")
 	b.press(".about .menu summary")
 	b.press(".about .menu details summary")
 	b.until(`document.querySelector("button.danger").offsetHeight > 0`)
@@ -124,6 +126,9 @@ func TestKindToAll(t *testing.T) {
 		b.visit(s.page + "/page/" + name)
 		b.see("h1")
 		b.do(chromedp.Evaluate(`for (const d of document.querySelectorAll("main details")) d.open = true`, nil))
+		if name == "models" {
+			b.shot("shelf")
+		}
 		b.kind(name, program)
 	}
 	b.visit(s.page + "/page/keys")
