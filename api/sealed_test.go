@@ -279,7 +279,7 @@ func TestSealedTellsNothingOfOddAnswers(t *testing.T) {
 				v := v
 				var trace []record
 				synctest.Test(t, func(t *testing.T) {
-					v.policy = shaper.Policy{LAN: shaper.Sealed, Jitter: sameDraws()}
+					v.policy = shaper.Policy{LAN: shaper.Sealed, Local: shaper.Sealed, Jitter: sameDraws()}
 					v.says = func(context.Context, engine.Prompt) iter.Seq2[engine.Delta, error] {
 						return func(yield func(engine.Delta, error) bool) {
 							for _, d := range deltas {

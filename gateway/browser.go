@@ -138,6 +138,7 @@ func (d *desk) leave(w http.ResponseWriter, r *http.Request, from peer, s vault.
 	if _, err := d.config.People.Lock(s, false); err != nil {
 		return d.broken(err)
 	}
+	d.wearers.drop(r) // who sends it wore it, or it would not have come here
 	dropCookie(w, from)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	seeOther(w, pathUnlock)

@@ -137,11 +137,11 @@ func TestAPersonComesInByThePlainDoor(t *testing.T) {
 	}
 
 	// The same cookie on a connection of another account of this machine.
-	w.wearers.give(c.Value, os.Geteuid()+1, w.clock.now().Add(1<<40), w.clock.now())
-	if a := b.get(t, "/page/x", worn); a.StatusCode != 303 || a.Header.Get("Reached") != "" {
+	mine, _ := w.wearers.secret(c.Value, os.Geteuid())
+	theirs := "Cookie: " + plainName + "=" + w.wearers.give(mine, os.Geteuid()+1, w.clock.now().Add(1<<40), w.clock.now())
+	if a := b.get(t, "/page/x", theirs); a.StatusCode != 303 || a.Header.Get("Reached") != "" {
 		t.Errorf("another account: %s", a.Status)
 	}
-	w.wearers.give(c.Value, os.Geteuid(), w.clock.now().Add(1<<40), w.clock.now())
 
 	a = b.send(t, pathLeave, "", worn, b.origin())
 	if gone, _ := cookieIn(a); a.StatusCode != 303 || gone == nil || gone.MaxAge >= 0 {

@@ -86,6 +86,16 @@ func (l Live) listeners(ctx context.Context) posture.Finding {
 	return l.judge(f, len(tree), seen)
 }
 
+// twin tells the address that is bound beside the declared one.
+func (l Live) twin(address string) bool {
+	at, err := netip.ParseAddrPort(l.Address)
+	if err != nil {
+		return false
+	}
+	other, ok := twinOf(net.TCPAddrFromAddrPort(at))
+	return ok && address == other.String()
+}
+
 func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Finding {
 	var lines, wrong []string
 	found := map[string]bool{}
@@ -96,6 +106,8 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 			found[h.network] = true
 		case h.network == "tcp" && h.address == l.TLS:
 			found["tls"] = true
+		case h.network == "tcp" && l.twin(h.address):
+			// Where names lead beside it.
 		case h.network == "unix" && h.apart && strings.HasPrefix(h.address, "/"):
 			// A jailed engine's own door, which exists in its jail alone.
 		default:

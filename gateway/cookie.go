@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
 	"net/netip"
@@ -16,7 +17,9 @@ import (
 // the same name is sent the same cookie, for cookies know no ports. So there one
 // is given only at a name that is Abaton's alone, and it is good only for the
 // account of this machine that it was given to: the kernel tells whose each
-// connection is. Where it cannot be told, there are none.
+// connection is. Where it cannot be told, there are none. And its value is not the
+// session's secret, but stands for it here alone: whoever else has it can send it
+// in no other header and at no other door.
 const (
 	cookieName = "__Host-abaton"
 	plainName  = "abaton-session"
@@ -52,7 +55,7 @@ func (d *desk) worn(from peer, r *http.Request) (given string, sent bool, no *re
 	switch {
 	case from.tls:
 		name = cookieName
-	case from.local || from.keyless || !ours(r.Host):
+	case from.local || from.keyless || !d.ours(r.Host):
 		return "", false, nil
 	}
 	cookies := r.CookiesNamed(name)
@@ -69,16 +72,16 @@ func (d *desk) worn(from peer, r *http.Request) (given string, sent bool, no *re
 		return "", true, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "foreign_origin",
 			message: "This request came with a cookie, but its browser does not say that one of Abaton's own pages made it."}
 	}
-	given = cookies[0].Value
-	if from.tls {
+	if given = cookies[0].Value; from.tls {
 		return given, true, nil
 	}
 	uid, err := accountIn(r.Context())
-	if err != nil || !d.wearers.wears(given, uid) {
+	secret, ok := d.wearers.secret(given, uid)
+	if err != nil || !ok {
 		return "", true, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "wrong_account",
 			message: "This session's cookie was given to another account of this machine. Log in yourself."}
 	}
-	return given, true, nil
+	return secret, true, nil
 }
 
 // madeByOurs tells a request which its browser says one of our pages made: the
@@ -88,29 +91,43 @@ func madeByOurs(r *http.Request) bool {
 }
 
 // ours tells a Host header of the plain door that no other program is called by:
-// not localhost, and no address.
-func ours(host string) bool {
+// not localhost, and no address. Our own name leads to two addresses alone, and
+// where neither is ours another program may be called by it.
+func (d *desk) ours(host string) bool {
 	name, ok := splitHost(host)
 	if !ok {
 		return false
 	}
 	_, err := netip.ParseAddr(name)
-	return err != nil && strings.ToLower(strings.TrimSuffix(name, ".")) != "localhost"
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	return err != nil && name != "localhost" && (name != ownName || d.Named())
 }
 
-// wearers remember to which account of this machine each session's cookie was
-// given at the plain door. They are safe for concurrent use.
+// Named tells whether the names below localhost lead to the plain door, and to
+// nobody else.
+func (g *Gateway) Named() bool {
+	if g.tcp == nil {
+		return false
+	}
+	_, named := twinOf(g.tcp.Addr())
+	return named
+}
+
+// wearers remember to which account of this machine each cookie was given at the
+// plain door, and for which session. They are safe for concurrent use.
 type wearers struct {
 	mu sync.Mutex
-	of map[[sha256.Size]byte]wearer // by digest of the session's secret; guarded by mu
+	of map[[sha256.Size]byte]wearer // by digest of the cookie's value; guarded by mu
 }
 
 type wearer struct {
-	uid   int
-	until time.Time // when the session ends whatever happens
+	uid    int
+	secret string    // of the session
+	until  time.Time // when the session ends whatever happens
 }
 
-func (w *wearers) give(secret string, uid int, until, now time.Time) {
+// give makes the value of a cookie for a session.
+func (w *wearers) give(secret string, uid int, until, now time.Time) (value string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, x := range w.of {
@@ -121,14 +138,28 @@ func (w *wearers) give(secret string, uid int, until, now time.Time) {
 	if w.of == nil {
 		w.of = map[[sha256.Size]byte]wearer{}
 	}
-	w.of[sha256.Sum256([]byte(secret))] = wearer{uid, until}
+	value = sessionPrefix + rand.Text() + rand.Text()
+	w.of[sha256.Sum256([]byte(value))] = wearer{uid, secret, until}
+	return value
 }
 
-// wears tells whether a session's cookie was given to an account. One that was
-// given at no plain door is nobody's there.
-func (w *wearers) wears(secret string, uid int) bool {
+// secret is that of the session for which an account was given a cookie. To every
+// other account it is nobody's.
+func (w *wearers) secret(value string, uid int) (secret string, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	x, ok := w.of[sha256.Sum256([]byte(secret))]
-	return ok && uid >= 0 && x.uid == uid
+	x, ok := w.of[sha256.Sum256([]byte(value))]
+	if !ok || uid < 0 || x.uid != uid {
+		return "", false
+	}
+	return x.secret, true
+}
+
+// drop forgets a cookie whose session was ended.
+func (w *wearers) drop(r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range r.CookiesNamed(plainName) {
+		delete(w.of, sha256.Sum256([]byte(c.Value)))
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"abaton.local/vault"
 )
 
 // gate shows where secrets are typed, and takes them. Who is let in gets a
@@ -21,7 +23,7 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	uid, no := d.keeps(from, r)
 	if no != nil {
 		at.Message, at.Status = no.message, no.status
-		if no.code == "other_name" && d.tcp != nil {
+		if no.code == "other_name" && d.Named() {
 			at.Elsewhere = "http://" + ownName + port(d.tcp.Addr()) + r.URL.RequestURI()
 		}
 		d.config.Pages.Entrance(w, r, at)
@@ -50,12 +52,14 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	}
 	defer in.Secret.Clear()
 	defer in.Recovery.Clear()
+	if err := d.relieve(from, r, in.Session); err != nil {
+		return d.broken(err)
+	}
 	secret := sessionPrefix + string(in.Secret.Reveal())
 	if from.tls {
 		http.SetCookie(w, sessionCookie(secret, 0))
 	} else {
-		d.wearers.give(secret, uid, in.Session.Until(), d.config.Now())
-		http.SetCookie(w, plainCookie(secret, 0))
+		http.SetCookie(w, plainCookie(d.wearers.give(secret, uid, in.Session.Until(), d.config.Now()), 0))
 	}
 	if at.Join {
 		d.config.Pages.Welcome(w, r, in.Recovery.Reveal())
@@ -63,6 +67,22 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 		seeOther(w, pathPages)
 	}
 	return nil
+}
+
+// relieve ends the session that this browser has as another person: its cookie is
+// about to be replaced, and then nobody could lock it.
+func (d *desk) relieve(from peer, r *http.Request, now vault.Session) error {
+	given, sent, no := d.worn(from, r)
+	if no != nil || !sent || given == "" {
+		return nil
+	}
+	old, err := d.config.People.Who(r.Context(), given)
+	if err != nil || old.Person == "" || old.Person == now.Person {
+		return nil // it has ended, or is theirs
+	}
+	_, err = d.config.People.Lock(old, false)
+	d.wearers.drop(r)
+	return err
 }
 
 // again shows the entrance once more.
@@ -81,7 +101,11 @@ func (d *desk) keeps(from peer, r *http.Request) (uid int, no *refusal) {
 	if from.tls {
 		return -1, nil
 	}
-	if !ours(r.Host) {
+	if !d.ours(r.Host) && !d.Named() {
+		return -1, &refusal{status: http.StatusOK, code: "no_name",
+			message: "No name leads to this address alone, so your browser could show another program your session. Set `address` to 127.0.0.1 and a port, and start Abaton again."}
+	}
+	if !d.ours(r.Host) {
 		return -1, &refusal{status: http.StatusOK, code: "other_name",
 			message: "Other programs on this machine answer at this name too, and your browser would show them your session. Abaton has a name of its own."}
 	}

@@ -107,6 +107,7 @@ type Gateway struct {
 	config  Config
 	hosts   hosts
 	tcp     net.Listener // nil without an address
+	twin    net.Listener // where names may lead instead of to tcp; nil: nowhere
 	unix    *socket      // nil without a path
 	tls     *secure      // nil without TLS
 	keyless *keyless     // nil without one
@@ -149,7 +150,7 @@ func Listen(c Config) (*Gateway, error) {
 		}
 	}
 	if c.Address != "" {
-		if g.tcp, err = listenTCP(c.Address); err != nil {
+		if g.tcp, g.twin, err = listenHere(c.Address); err != nil {
 			return nil, errors.Join(err, g.Close())
 		}
 	}
@@ -225,8 +226,11 @@ func (g *Gateway) FingerprintDigits() string {
 // Close unbinds a gateway that is not served. Serve does it by itself.
 func (g *Gateway) Close() error {
 	var errs []error
-	if g.tcp != nil {
-		if err := g.tcp.Close(); !errors.Is(err, net.ErrClosed) {
+	for _, l := range []net.Listener{g.tcp, g.twin} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
@@ -277,8 +281,15 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 	server.Protocols.SetHTTP1(true)
 
 	running, failed := errgroup.WithContext(ctx)
+	var plain *room
 	for _, l := range g.listeners() {
 		room := newRoom(l, g.config.MaxConnections)
+		switch {
+		case l == g.tcp:
+			plain = room
+		case l == g.twin:
+			room.seats = plain.seats // two addresses of one door
+		}
 		door := net.Listener(room)
 		if g.tls != nil && l == g.tls.Listener {
 			room.mute, room.share = true, bySource
@@ -311,6 +322,9 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 func (g *Gateway) listeners() (ls []net.Listener) {
 	if g.tcp != nil {
 		ls = append(ls, g.tcp)
+	}
+	if g.twin != nil {
+		ls = append(ls, g.twin)
 	}
 	if g.keyless != nil {
 		ls = append(ls, g.keyless)

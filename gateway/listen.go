@@ -19,6 +19,55 @@ func listenTCP(address string) (net.Listener, error) {
 	return bindTCP(at)
 }
 
+// listenHere binds a loopback address and, where names lead to it, its twin: every
+// name below localhost leads to 127.0.0.1 and to [::1], and browsers try [::1]
+// first. Whoever had the other one would be this very site to them: they would be
+// told passphrases there, and their page could read ours. The twin is nil where
+// this machine has no such address, for then nobody else can have it either.
+func listenHere(address string) (l, twin net.Listener, err error) {
+	at, err := loopback(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	for range 16 {
+		if l, err = bindTCP(at); err != nil {
+			return nil, nil, err
+		}
+		other, named := twinOf(l.Addr())
+		if !named {
+			return l, nil, nil
+		}
+		twin, err = bindTCP(other)
+		switch {
+		case err == nil:
+			return l, twin, nil
+		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+			return l, nil, nil
+		}
+		err = errors.Join(fmt.Errorf("whoever calls this machine by a name may come out at %s: %w", other, err), l.Close())
+		if at.Port() != 0 {
+			break // else the kernel chooses another one
+		}
+	}
+	return nil, nil, err
+}
+
+// twinOf is where the names of this machine lead beside an address; false for one
+// where they do not lead at all.
+func twinOf(at net.Addr) (netip.AddrPort, bool) {
+	a, err := netip.ParseAddrPort(at.String())
+	four, six := netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
+	switch {
+	case err != nil:
+		return netip.AddrPort{}, false
+	case a.Addr() == four:
+		return netip.AddrPortFrom(six, a.Port()), true
+	case a.Addr() == six:
+		return netip.AddrPortFrom(four, a.Port()), true
+	}
+	return netip.AddrPort{}, false
+}
+
 // bindTCP binds one address.
 func bindTCP(at netip.AddrPort) (net.Listener, error) {
 	network := "tcp4"

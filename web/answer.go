@@ -33,15 +33,16 @@ var (
 type answer struct {
 	person vault.PersonID
 	id     vault.ID
-	of     history.Turn // that broke off and is written on; zero: it begins
 	cancel context.CancelFunc
 	ended  chan struct{} // closed once what there is of it is kept
 
 	mu      sync.Mutex
 	text    strings.Builder // guarded by mu
+	of      history.Turn    // that broke off and is written on; zero: it begins; guarded by mu
 	thinks  bool            // the model thinks before it answers; guarded by mu
 	end     *ending         // nil until it ends; guarded by mu
 	halted  bool            // by the person; guarded by mu
+	gone    bool            // its person's vault has locked: no word of it is here any more; guarded by mu
 	changed chan struct{}   // closed with the next change, and made anew; guarded by mu
 }
 
@@ -58,7 +59,19 @@ type ending struct {
 func (a *answer) seen(from int) (text string, thinks bool, end *ending, changed <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.gone {
+		return "", false, a.end, a.changed
+	}
 	return a.text.String()[from:], a.thinks, a.end, a.changed
+}
+
+// forget lets go of its words and ends it.
+func (a *answer) forget() {
+	a.cancel()
+	a.change(func() {
+		a.gone = true
+		a.text.Reset()
+	})
 }
 
 func (a *answer) change(f func()) {
@@ -67,6 +80,13 @@ func (a *answer) change(f func()) {
 	f()
 	close(a.changed)
 	a.changed = make(chan struct{})
+}
+
+// from is the turn that it goes on with.
+func (a *answer) from() history.Turn {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of
 }
 
 // halt ends it because its person wants so.
@@ -109,25 +129,21 @@ func (a *answer) over() bool {
 	}
 }
 
-// answer begins to have the newest question of a conversation answered.
-func (p *Pages) answer(v visit, h book, id vault.ID, model string) error {
-	c, turns, err := h.Show(v.r.Context(), id)
-	if c.ID != id {
-		return err
-	}
-	ask, err := p.askOf(c, turns, model)
-	if err != nil {
-		return err
-	}
-	_, ask.Fleeting = h.(briefly)
+// answer begins to have the newest question of a conversation answered; anew: in
+// the place of the answer that it has.
+func (p *Pages) answer(v visit, h book, id vault.ID, model string, anew bool) error {
 	ctx, cancel := context.WithCancel(p.base)
 	a := &answer{person: v.s.Person, id: id, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
-	if n := len(turns); broken(turns[n-1]) {
-		a.of = turns[n-1]
-		a.text.WriteString(a.of.Text)
-	}
+	// Before anything of the conversation is read: who deletes it finds whoever has.
 	if err := p.enlist(a); err != nil {
 		cancel()
+		return err
+	}
+	ask, err := p.prepare(v, h, a, model, anew)
+	if err != nil {
+		cancel()
+		close(a.ended)
+		p.strike(a)
 		return err
 	}
 	p.working.Go(func() {
@@ -136,6 +152,78 @@ func (p *Pages) answer(v visit, h book, id vault.ID, model string) error {
 		p.write(ctx, v.s, h, a, ask)
 	})
 	return nil
+}
+
+// prepare makes the question. The answer that it has goes once nothing else can be
+// wrong, and whatever an engine had read of it.
+func (p *Pages) prepare(v visit, h book, a *answer, model string, anew bool) (chat.Ask, error) {
+	c, turns, err := h.Show(v.r.Context(), a.id)
+	if c.ID != a.id {
+		return chat.Ask{}, err
+	}
+	var old *history.Turn
+	if n := len(turns); anew && n > 0 && turns[n-1].Role == history.Assistant {
+		old, turns = &turns[n-1], turns[:n-1]
+	}
+	ask, err := p.askOf(c, turns, model)
+	_, ask.Fleeting = h.(briefly)
+	if n := len(turns); err == nil && n > 0 && broken(turns[n-1]) {
+		a.change(func() {
+			a.of = turns[n-1]
+			a.text.WriteString(a.of.Text)
+		})
+	}
+	if err != nil || old == nil {
+		return ask, err
+	}
+	if err := p.unread(v, h); err != nil {
+		return ask, err
+	}
+	_, err = h.Replace(v.r.Context(), a.id, old.ID)
+	return ask, err
+}
+
+// strike takes an answer off the list.
+func (p *Pages) strike(a *answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.answers[a.id] == a {
+		delete(p.answers, a.id)
+	}
+}
+
+// quit ends the answer of a conversation, or has one forgotten that has just
+// ended. It tells whether there was one.
+func (p *Pages) quit(s vault.Session, id vault.ID) bool {
+	a := p.newest(s, id)
+	if a == nil {
+		return false
+	}
+	a.halt()
+	<-a.ended
+	p.strike(a)
+	a.forget()
+	return true
+}
+
+// Forget lets go of what is in memory of somebody whose vault has locked.
+func (p *Pages) Forget(person vault.PersonID) {
+	p.parcels.forget(person)
+	p.briefs.sweep()
+	p.mu.Lock()
+	var theirs []*answer
+	for id, a := range p.answers {
+		if a.person == person {
+			theirs = append(theirs, a)
+			if a.over() {
+				delete(p.answers, id)
+			}
+		}
+	}
+	p.mu.Unlock()
+	for _, a := range theirs {
+		a.forget()
+	}
 }
 
 // enlist makes an answer the one of its conversation.
@@ -175,6 +263,9 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 		}
 		last = e
 		a.change(func() {
+			if a.gone {
+				return
+			}
 			a.text.WriteString(e.Text)
 			a.thinks = a.thinks || e.Reasoning != "" && a.text.Len() == 0
 			if e.Text != "" {
@@ -184,7 +275,7 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 	}
 	end := ending{Finish: string(last.Finish), Model: last.Model, Prompt: last.Usage.PromptTokens, Answer: last.Usage.AnswerTokens}
 	a.mu.Lock()
-	text, halted := a.text.String(), a.halted
+	text, halted, of := a.text.String(), a.halted, a.of
 	a.mu.Unlock()
 	switch {
 	case halted || failed != nil && p.base.Err() != nil:
@@ -197,30 +288,28 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 	default:
 		end.Words = endings[end.Finish]
 	}
-	if text != a.of.Text || text != "" && end.Finish == string(engine.Stopped) {
+	if text != "" && (text != of.Text || end.Finish == string(engine.Stopped)) {
 		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
 		if err := keep(context.WithoutCancel(ctx), h, a, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
-			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer + a.of.AnswerTokens}); err != nil {
+			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer + of.AnswerTokens}); err != nil {
 			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
 		}
 	}
 	close(a.ended) // first: who is told of the end may go on at once
 	a.change(func() { a.end = &end })
-	time.AfterFunc(late, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.answers[a.id] == a {
-			delete(p.answers, a.id)
-		}
-	})
+	if !s.Unlocked() {
+		p.strike(a)
+		return
+	}
+	time.AfterFunc(late, func() { p.strike(a) })
 }
 
 // keep puts an answer behind its question, or in the place of its own beginning.
 func keep(ctx context.Context, h book, a *answer, t history.Turn) (err error) {
-	if a.of.ID == (vault.ID{}) {
+	if of := a.from().ID; of == (vault.ID{}) {
 		_, err = h.Append(ctx, a.id, t)
 	} else {
-		_, err = h.Replace(ctx, a.id, a.of.ID, t)
+		_, err = h.Replace(ctx, a.id, of, t)
 	}
 	return err
 }

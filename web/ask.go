@@ -74,7 +74,7 @@ func (p *Pages) askFirst(v visit) {
 		c, err = h.New(v.r.Context(), start, question)
 	}
 	if err == nil {
-		err = p.answer(v, in, c.ID, start.Model)
+		err = p.answer(v, in, c.ID, start.Model, false)
 	}
 	p.asked(v, c.ID, err)
 }
@@ -94,39 +94,18 @@ func (p *Pages) askNext(v visit) {
 		question, err = h.Append(v.r.Context(), id, history.Turn{Role: history.User, Text: text})
 	}
 	if err == nil {
-		err = p.answer(v, h, id, field(v.r, "model"))
+		err = p.answer(v, h, id, field(v.r, "model"), false)
 	}
 	p.asked(v, id, err, question...)
 }
 
-// again has the last question answered anew. The answer that it had goes, and
-// whatever an engine had read of it.
+// again has the last question answered anew.
 func (p *Pages) again(v visit) {
 	h, id, ok := p.named(v)
 	if !ok {
 		return
 	}
-	err := p.answerAnew(v, h, id)
-	p.asked(v, id, err)
-}
-
-func (p *Pages) answerAnew(v visit, h book, id vault.ID) error {
-	if p.writing(v.s, id) != nil {
-		return errWriting
-	}
-	_, turns, err := h.Show(v.r.Context(), id)
-	if err != nil {
-		return err
-	}
-	if n := len(turns); n > 0 && turns[n-1].Role == history.Assistant {
-		if err := p.unread(v, h); err != nil {
-			return err
-		}
-		if _, err := h.Replace(v.r.Context(), id, turns[n-1].ID); err != nil {
-			return err
-		}
-	}
-	return p.answer(v, h, id, field(v.r, "model"))
+	p.asked(v, id, p.answer(v, h, id, field(v.r, "model"), true))
 }
 
 // asked leads to the conversation, or tells a script that it goes on.

@@ -246,7 +246,7 @@ func (p *Pages) dropAnswer(id vault.ID) {
 	delete(p.answers, id)
 	p.mu.Unlock()
 	if a != nil {
-		a.halt()
+		a.forget()
 	}
 }
 

@@ -176,7 +176,7 @@ func (p *Pages) show(v visit) {
 		c.Turns[n-1].Last = true
 		c.Waits = c.Turns[n-1].Role == history.User
 	}
-	if n := len(c.Turns); writing != nil && n > 0 && writing.of.ID != (vault.ID{}) && c.Turns[n-1].ID == writing.of.ID {
+	if n := len(c.Turns); writing != nil && n > 0 && writing.from().ID != (vault.ID{}) && c.Turns[n-1].ID == writing.from().ID {
 		c.Turns, c.Waits = c.Turns[:n-1], true // it is being written on
 	}
 	if writing != nil && c.Waits {
@@ -370,16 +370,14 @@ func (p *Pages) remove(v visit) {
 	if !ok {
 		return
 	}
-	if a := p.writing(v.s, id); a != nil {
-		a.halt()
-		<-a.ended
-	}
-	p.mu.Lock()
-	delete(p.answers, id)
-	p.mu.Unlock()
+	p.quit(v.s, id)
 	err := p.unread(v, h)
 	if err == nil {
 		err = h.Delete(v.r.Context(), id)
+	}
+	// Another page may have had it answered meanwhile.
+	if err == nil && p.quit(v.s, id) {
+		err = p.unread(v, h)
 	}
 	if err != nil {
 		p.fail(v, err)

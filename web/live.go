@@ -84,6 +84,10 @@ func (x *telling) piece(most int) (b []byte, words int, changed <-chan struct{})
 	if x.a == nil || x.end != nil {
 		return nil, 0, nil
 	}
+	if !x.s.Unlocked() {
+		x.stream = markup.Stream{} // Last tells of it
+		return nil, 0, nil
+	}
 	for {
 		text, thinks, _, changed := x.a.seen(x.told)
 		text = text[:min(len(text), most)]

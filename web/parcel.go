@@ -66,6 +66,18 @@ func (ps *parcels) sweep(now time.Time) {
 	}
 }
 
+// forget drops those of somebody whose vault has locked: it may be long until
+// anybody else comes.
+func (ps *parcels) forget(person vault.PersonID) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for name, x := range ps.of {
+		if x.s.Person == person {
+			delete(ps.of, name)
+		}
+	}
+}
+
 // take gives what is in a parcel of this person's, nil where there is none. Once
 // is for what is shown a single time.
 func (ps *parcels) take(s vault.Session, name string, once bool, now time.Time) any {

@@ -74,7 +74,7 @@ func (p *Pages) edited(v visit) {
 		_, err = in.Replace(v.r.Context(), id, turns[at].ID, history.Turn{Role: history.User, Text: text})
 	}
 	if err == nil {
-		err = p.answer(v, in, id, field(v.r, "model"))
+		err = p.answer(v, in, id, field(v.r, "model"), false)
 	}
 	p.asked(v, id, err)
 }
@@ -108,7 +108,7 @@ func (p *Pages) goOn(v visit) {
 		p.problem(v, http.StatusConflict, "The last answer here is complete: there is nothing to go on with.")
 		return
 	} else if c.ID == id {
-		err = p.answer(v, in, id, turns[n-1].Model)
+		err = p.answer(v, in, id, turns[n-1].Model, false)
 	}
 	p.asked(v, id, err)
 }

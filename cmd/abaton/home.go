@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +21,7 @@ import (
 	"abaton.local/shaper"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
+	"abaton.local/web"
 )
 
 // home is where the people of this installation keep what they keep: the store,
@@ -35,6 +37,7 @@ type home struct {
 	own    map[string]shaper.Mode // of shapes, by person, where more is set for them
 	rooms  *rooms                 // nil: no engine runs here
 	resume *resume.Keeper         // of what engines had read
+	pages  atomic.Pointer[web.Pages]
 
 	verifying *turns        // of each person
 	checking  chan struct{} // holds one while the store's file is read whole
@@ -99,6 +102,9 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 		Closing: o.rooms.rest,
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
+			if pages := h.pages.Load(); pages != nil {
+				pages.Forget(person)
+			}
 			h.resume.Closed(engine.Person(person))
 			o.rooms.leave(person)
 		},

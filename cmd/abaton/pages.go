@@ -21,7 +21,7 @@ const pageName = "abaton.localhost"
 // pageLink is the address of the page for browsers of this machine.
 func pageLink(door *gateway.Gateway) string {
 	at := door.Addr()
-	if at == nil {
+	if at == nil || !door.Named() { // at another address the name leads elsewhere
 		return ""
 	}
 	_, port, err := net.SplitHostPort(at.String())

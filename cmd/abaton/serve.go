@@ -88,7 +88,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, MaxRequests: most, MaxPerSource: most / 2, MaxPerPerson: most / 8, MaxConnections: connections(most),
 		Pages: forBrowsers,
-		TLS: p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
+		TLS:   p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
 		return tell(err)
@@ -138,6 +138,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	if pages.Pages, err = newPages(p, h, r, now, named, shapes); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
+	h.pages.Store(pages.Pages)
 	running, ctx := errgroup.WithContext(ctx)
 	locked, lock := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() error { return r.engine.Run(locked) }) // until everybody is locked: what engines had read is sealed by it

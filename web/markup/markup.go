@@ -18,9 +18,9 @@ package markup
 
 import "html/template"
 
-// Most is the size of a text that is read as Markdown, in bytes. A longer one is
-// shown as it is.
-const Most = 1 << 20
+// Most is the size of a text that is read as Markdown, in bytes: 100,000 characters
+// of any script. A longer one is shown as it is.
+const Most = 400_000
 
 // HTML gives a text's tree as HTML.
 func HTML(text string) template.HTML {

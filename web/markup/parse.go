@@ -43,8 +43,7 @@ func parse(source []byte) document {
 			util.Prioritized(bounded{parser.NewEmphasisParser(), mostStars, stars}, 500),
 			util.Prioritized(bounded{extension.NewStrikethroughParser(), mostStars, tildes}, 500),
 		),
-		parser.WithParagraphTransformers(util.Prioritized(extension.NewTableParagraphTransformer(), 200)),
-		parser.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
+		parser.WithParagraphTransformers(util.Prioritized(written{extension.NewTableParagraphTransformer()}, 200)),
 	)
 	return document{p.Parse(text.NewReader(source)), source}
 }

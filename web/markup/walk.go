@@ -19,6 +19,7 @@ type walker struct {
 	list   []event
 	text   strings.Builder // that follows the last event
 	inline int             // elements of a line that are open
+	cell   bool            // within one of a table
 }
 
 func walk(d document) []event {
@@ -126,7 +127,11 @@ func (w *walker) ofLine(n ast.Node) {
 		w.open("code", "")
 		for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 			if t, ok := c.(*ast.Text); ok {
-				w.say(bytes.ReplaceAll(t.Segment.Value(w.source), []byte("\n"), []byte(" ")))
+				b := bytes.ReplaceAll(t.Segment.Value(w.source), []byte("\n"), []byte(" "))
+				if w.cell { // goldmark's own way compares each code with each such sign of the text
+					b = bytes.ReplaceAll(b, []byte(`\|`), []byte("|"))
+				}
+				w.say(b)
 			}
 		}
 		w.close()
@@ -229,7 +234,9 @@ func (w *walker) table(n *east.Table) {
 		}
 		w.open("tr", "")
 		for c := row.FirstChild(); c != nil; c = c.NextSibling() {
+			w.cell = true
 			w.in(cell, side(c), c)
+			w.cell = false
 		}
 		w.close()
 		if cell == "th" {

@@ -18,6 +18,8 @@ offer();
 if (form?.dataset.next) toEnd();
 // A claim or an invitation in the address is good once, and need not stay there.
 if (location.search) history.replaceState(null, "", location.pathname);
+// A page that the browser kept and brings back may be from before the lock.
+addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
 function compose() {
   const fit = () => {

@@ -1,0 +1,129 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"abaton.local/chat/history"
+	"abaton.local/shaper"
+	"abaton.local/vault"
+)
+
+// A stream that was open when the vault locked says no word more, though the answer
+// lies there: in a shape, the words of a long one would go on for minutes.
+func TestAStreamEndsWithTheLock(t *testing.T) {
+	for name, shape := range map[string]shaper.Policy{"as it comes": {}, "shaped": {Jitter: func() time.Duration { return 0 }}} {
+		t.Run(name, func(t *testing.T) {
+			h := settle(t, shape)
+			id := h.begun(h.ada, "Say it")
+			h.pieces <- strings.Repeat("a secret ", 400)
+			for text := ""; text == ""; text, _, _, _ = h.newest(h.ada, id).seen(0) {
+			}
+			url := "/page/live/" + id.String()
+			if name == "shaped" {
+				url = "https://box.local" + url
+			}
+			w := &lockingWriter{ResponseRecorder: httptest.NewRecorder(), lock: h.ada.Lock}
+			h.ServeSession(w, httptest.NewRequest("GET", url, nil), h.ada)
+			_, after, _ := bytes.Cut(w.Body.Bytes()[w.before-1:], []byte("\n")) // the line that was on its way
+			if said := text(lines(t, after)); said != "" {
+				t.Errorf("%d bytes were said after the lock", len(said))
+			}
+			if !strings.Contains(w.Body.String(), `"over"`) {
+				t.Error("the page was not told that it is over")
+			}
+		})
+	}
+}
+
+// lockingWriter locks the vault once the first words were sent.
+type lockingWriter struct {
+	*httptest.ResponseRecorder
+	lock   func()
+	before int // bytes that came until then
+}
+
+func (w *lockingWriter) SetWriteDeadline(time.Time) error { return nil }
+
+func (w *lockingWriter) Write(b []byte) (int, error) {
+	n, err := w.ResponseRecorder.Write(b)
+	if w.before == 0 && strings.Contains(string(b), "secret") {
+		w.before = w.Body.Len()
+		w.lock()
+	}
+	return n, err
+}
+
+// What pages have in memory goes when the vault locks, and not when the next one
+// comes: the words of a search, a key, an answer that has just ended.
+func TestForget(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	h.post(h.bob, "search", "words", "his own")
+	h.post(h.ada, "search", "words", "secret")
+	h.post(h.ada, "keys", "name", "editor", "scope", "ask", "days", "9")
+	id := h.begun(h.ada, "Say it")
+	a := h.newest(h.ada, id)
+	h.finish(h.ada, id, "a secret")
+	h.ada.Lock()
+	h.Pages.Forget(h.ada.Person)
+	if len(h.parcels.of) != 1 || len(h.answers) != 0 {
+		t.Errorf("%d parcels, %d answers", len(h.parcels.of), len(h.answers))
+	}
+	if text, _, _, _ := a.seen(0); text != "" || a.text.Len() != 0 {
+		t.Error("its words are still there")
+	}
+}
+
+// A second page has a conversation answered while the first deletes it: what an
+// engine read of it then must go as well.
+func TestDeleteWhileAsking(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	id := h.begunWith(h.ada)
+	var unread []bool // whether an answer of it was at work
+	h.Pages.Unread = func(context.Context, vault.Session) error {
+		if len(unread) == 0 { // between the first look and the deletion
+			if w := h.post(h.ada, "again/"+id.String()); w.Code != 303 {
+				t.Errorf("asking again: %d", w.Code)
+			}
+			<-h.heard
+		}
+		unread = append(unread, h.writing(h.ada, id) != nil)
+		return nil
+	}
+	if w := h.post(h.ada, "delete/"+id.String()); w.Code != 303 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if len(unread) != 2 || unread[1] || h.newest(h.ada, id) != nil {
+		t.Errorf("%v", unread)
+	}
+	if w := h.post(h.ada, "again/"+id.String()); w.Code != 404 {
+		t.Errorf("afterwards: %d", w.Code)
+	}
+}
+
+// Who tries again where it cannot be done keeps the answer that there is.
+func TestAgainKeepsWhatItCannotReplace(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	id := h.begunWith(h.ada, history.Turn{Role: history.Assistant, Text: "old", Model: "m"})
+	if w := h.post(h.ada, "again/"+id.String(), "model", "gone"); w.Code != 422 {
+		t.Errorf("with a model that is not here: %d", w.Code)
+	}
+	var others []vault.ID
+	for range mostWriting {
+		others = append(others, h.begun(h.ada, "x"))
+	}
+	if w := h.post(h.ada, "again/"+id.String()); w.Code != 422 {
+		t.Errorf("while too many are written: %d", w.Code)
+	}
+	_, turns, err := h.histories[h.ada.Person].Show(t.Context(), id)
+	if err != nil || len(turns) != 2 || turns[1].Text != "old" {
+		t.Errorf("%v %+v", err, turns)
+	}
+	for _, id := range others {
+		h.post(h.ada, "stop/"+id.String())
+	}
+}
