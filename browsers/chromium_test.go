@@ -99,6 +99,17 @@ func (b *tab) until(expression string) {
 	b.do(chromedp.Evaluate("no.such.thing", nil)) // tells where we are
 }
 
+// wait waits for something outside the page.
+func (b *tab) wait(what string, there func() bool) {
+	b.t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if there() {
+			return
+		}
+	}
+	b.t.Fatalf("never came: %s", what)
+}
+
 // see waits for an element.
 func (b *tab) see(selector string) {
 	b.t.Helper()

@@ -27,6 +27,7 @@ type Ask struct {
 	ContextTokens int            // the least that the model shall be able to look at; 0 for the default
 	Fit           bool           // leave out the oldest turns where the conversation is longer than the model can look at
 	KeepAlive     *time.Duration // as in engine.Prompt
+	Fleeting      bool           // the engine keeps nothing of it, though its person keeps other things
 }
 
 // Event is a piece of what a person sees. The last one of each answer has Finish

@@ -15,7 +15,7 @@ import (
 func compose(s vault.Session, model models.Digest, ask Ask) engine.Prompt {
 	return engine.Prompt{Person: engine.Person(s.Person), Model: model, Messages: slices.Clone(ask.Messages), Text: ask.Text, Options: ask.Options,
 		ContextTokens: ask.ContextTokens, LeaveRoom: ask.Fit, KeepAlive: ask.KeepAlive,
-		Keep: !s.Guest() && s.Unlocked()}
+		Keep: !ask.Fleeting && !s.Guest() && s.Unlocked()}
 }
 
 // WithMaterial asks a question about a text that somebody else may have

@@ -38,6 +38,7 @@ type answer struct {
 
 	mu      sync.Mutex
 	text    strings.Builder // guarded by mu
+	of      history.Turn    // that broke off and is written on; zero: it begins; guarded by mu
 	thinks  bool            // the model thinks before it answers; guarded by mu
 	end     *ending         // nil until it ends; guarded by mu
 	halted  bool            // by the person; guarded by mu
@@ -79,6 +80,13 @@ func (a *answer) change(f func()) {
 	f()
 	close(a.changed)
 	a.changed = make(chan struct{})
+}
+
+// from is the turn that it goes on with.
+func (a *answer) from() history.Turn {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of
 }
 
 // halt ends it because its person wants so.
@@ -123,7 +131,7 @@ func (a *answer) over() bool {
 
 // answer begins to have the newest question of a conversation answered; anew: in
 // the place of the answer that it has.
-func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string, anew bool) error {
+func (p *Pages) answer(v visit, h book, id vault.ID, model string, anew bool) error {
 	ctx, cancel := context.WithCancel(p.base)
 	a := &answer{person: v.s.Person, id: id, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 	// Before anything of the conversation is read: who deletes it finds whoever has.
@@ -131,7 +139,7 @@ func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string, a
 		cancel()
 		return err
 	}
-	ask, err := p.prepare(v, h, id, model, anew)
+	ask, err := p.prepare(v, h, a, model, anew)
 	if err != nil {
 		cancel()
 		close(a.ended)
@@ -148,9 +156,9 @@ func (p *Pages) answer(v visit, h *history.History, id vault.ID, model string, a
 
 // prepare makes the question. The answer that it has goes once nothing else can be
 // wrong, and whatever an engine had read of it.
-func (p *Pages) prepare(v visit, h *history.History, id vault.ID, model string, anew bool) (chat.Ask, error) {
-	c, turns, err := h.Show(v.r.Context(), id)
-	if c.ID != id {
+func (p *Pages) prepare(v visit, h book, a *answer, model string, anew bool) (chat.Ask, error) {
+	c, turns, err := h.Show(v.r.Context(), a.id)
+	if c.ID != a.id {
 		return chat.Ask{}, err
 	}
 	var old *history.Turn
@@ -158,13 +166,20 @@ func (p *Pages) prepare(v visit, h *history.History, id vault.ID, model string, 
 		old, turns = &turns[n-1], turns[:n-1]
 	}
 	ask, err := p.askOf(c, turns, model)
+	_, ask.Fleeting = h.(briefly)
+	if n := len(turns); err == nil && n > 0 && broken(turns[n-1]) {
+		a.change(func() {
+			a.of = turns[n-1]
+			a.text.WriteString(a.of.Text)
+		})
+	}
 	if err != nil || old == nil {
 		return ask, err
 	}
-	if err := p.Unread(v.r.Context(), v.s); err != nil {
+	if err := p.unread(v, h); err != nil {
 		return ask, err
 	}
-	_, err = h.Replace(v.r.Context(), id, old.ID)
+	_, err = h.Replace(v.r.Context(), a.id, old.ID)
 	return ask, err
 }
 
@@ -194,6 +209,7 @@ func (p *Pages) quit(s vault.Session, id vault.ID) bool {
 // Forget lets go of what is in memory of somebody whose vault has locked.
 func (p *Pages) Forget(person vault.PersonID) {
 	p.parcels.forget(person)
+	p.briefs.sweep()
 	p.mu.Lock()
 	var theirs []*answer
 	for id, a := range p.answers {
@@ -235,7 +251,7 @@ func (p *Pages) enlist(a *answer) error {
 
 // write has an answer written and keeps it, or what there is of it. It stops when
 // the vault locks: what comes after that is nobody's.
-func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, a *answer, ask chat.Ask) {
+func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, ask chat.Ask) {
 	var last chat.Event
 	var failed error
 	for e, err := range p.Chat.Answer(ctx, s, ask) {
@@ -259,7 +275,7 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 	}
 	end := ending{Finish: string(last.Finish), Model: last.Model, Prompt: last.Usage.PromptTokens, Answer: last.Usage.AnswerTokens}
 	a.mu.Lock()
-	text, halted := a.text.String(), a.halted
+	text, halted, of := a.text.String(), a.halted, a.of
 	a.mu.Unlock()
 	switch {
 	case halted || failed != nil && p.base.Err() != nil:
@@ -272,11 +288,10 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 	default:
 		end.Words = endings[end.Finish]
 	}
-	if text != "" {
+	if text != "" && (text != of.Text || end.Finish == string(engine.Stopped)) {
 		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
-		_, err := h.Append(context.WithoutCancel(ctx), a.id, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
-			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer})
-		if err != nil {
+		if err := keep(context.WithoutCancel(ctx), h, a, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
+			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer + of.AnswerTokens}); err != nil {
 			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
 		}
 	}
@@ -287,6 +302,16 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h *history.History, 
 		return
 	}
 	time.AfterFunc(late, func() { p.strike(a) })
+}
+
+// keep puts an answer behind its question, or in the place of its own beginning.
+func keep(ctx context.Context, h book, a *answer, t history.Turn) (err error) {
+	if of := a.from().ID; of == (vault.ID{}) {
+		_, err = h.Append(ctx, a.id, t)
+	} else {
+		_, err = h.Replace(ctx, a.id, of, t)
+	}
+	return err
 }
 
 // halt stops the answer of a conversation. What there is of it is kept.

@@ -63,9 +63,18 @@ func (p *Pages) askFirst(v visit) {
 		return
 	}
 	start := history.Start{Model: field(v.r, "model"), Instruction: strings.TrimSpace(typed(v.r, "instruction"))}
-	c, err := h.New(v.r.Context(), start, history.Turn{Role: history.User, Text: text})
+	question := history.Turn{Role: history.User, Text: text}
+	var in book = h
+	var c history.Conversation
+	if field(v.r, "fleeting") != "" {
+		b := p.brief(v.s)
+		c, err = b.begin(start, question)
+		in = b
+	} else {
+		c, err = h.New(v.r.Context(), start, question)
+	}
 	if err == nil {
-		err = p.answer(v, h, c.ID, start.Model, false)
+		err = p.answer(v, in, c.ID, start.Model, false)
 	}
 	p.asked(v, c.ID, err)
 }
@@ -80,13 +89,14 @@ func (p *Pages) askNext(v visit) {
 	if err == nil && p.writing(v.s, id) != nil {
 		err = errWriting
 	}
+	var question []history.Turn
 	if err == nil {
-		_, err = h.Append(v.r.Context(), id, history.Turn{Role: history.User, Text: text})
+		question, err = h.Append(v.r.Context(), id, history.Turn{Role: history.User, Text: text})
 	}
 	if err == nil {
 		err = p.answer(v, h, id, field(v.r, "model"), false)
 	}
-	p.asked(v, id, err)
+	p.asked(v, id, err, question...)
 }
 
 // again has the last question answered anew.
@@ -99,7 +109,7 @@ func (p *Pages) again(v visit) {
 }
 
 // asked leads to the conversation, or tells a script that it goes on.
-func (p *Pages) asked(v visit, id vault.ID, err error) {
+func (p *Pages) asked(v visit, id vault.ID, err error, question ...history.Turn) {
 	switch {
 	case err != nil && id == vault.ID{}:
 		p.fail(v, err)
@@ -108,7 +118,11 @@ func (p *Pages) asked(v visit, id vault.ID, err error) {
 	case script(v.r):
 		harden(v.w.Header())
 		v.w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(v.w).Encode(map[string]string{"conversation": id.String()}) // an error is the client's hanging up
+		said := map[string]string{"conversation": id.String()}
+		for _, t := range question {
+			said["question"] = t.ID.String()
+		}
+		_ = json.NewEncoder(v.w).Encode(said) // an error is the client's hanging up
 	case err != nil && !errors.Is(err, errWriting):
 		p.fail(v, err)
 	default:
@@ -123,10 +137,16 @@ const (
 	mostTokens = 1 << 20
 )
 
-// askOf makes the question to a model of a conversation: its newest question, and
-// before it the questions that were answered, with their answers.
+// askOf makes the question to a model of a conversation: its newest question, with
+// what there is of an answer that broke off, and before it the questions that were
+// answered, with their answers.
 func (p *Pages) askOf(c history.Conversation, turns []history.Turn, model string) (chat.Ask, error) {
 	n := len(turns)
+	var list []engine.Message // the newest first
+	if n > 1 && broken(turns[n-1]) && turns[n-2].Role == history.User {
+		n--
+		list = append(list, engine.Message{Role: engine.Assistant, Content: turns[n].Text})
+	}
 	if n == 0 || turns[n-1].Role != history.User {
 		return chat.Ask{}, errNothing
 	}
@@ -144,7 +164,7 @@ func (p *Pages) askOf(c history.Conversation, turns []history.Turn, model string
 	if c.Instruction != "" {
 		instruction = c.Instruction
 	}
-	list := []engine.Message{{Role: engine.User, Content: turns[n-1].Text}}
+	list = append(list, engine.Message{Role: engine.User, Content: turns[n-1].Text})
 	room := max(int(min(passport.ContextLength, mostTokens)), 16384) * tokenBytes
 	for i := n - 2; i > 0; i-- {
 		if turns[i].Role != history.Assistant || turns[i-1].Role != history.User {

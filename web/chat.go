@@ -38,6 +38,8 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 		return x, err
 	}
 	x.Name = me.Name
+	role, ok := p.People.RoleOf(v.s)
+	x.Owner = ok && role == vault.RoleOwner
 	h, err := p.History(v.r.Context(), v.s)
 	if err != nil {
 		return x, err
@@ -50,6 +52,9 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 		list, x.More = list[:atTheSide], len(list)-atTheSide
 	}
 	x.List = grouped(list, p.Now())
+	if list := p.brief(v.s).list(); len(list) > 0 {
+		x.List = append([]group{{Name: "Temporary", List: list}}, x.List...)
+	}
 	return x, nil
 }
 
@@ -82,6 +87,7 @@ type conversation struct {
 	ID          string
 	Title       string
 	Instruction string
+	Fleeting    bool // nothing of it is kept
 	Turns       []turn
 	Damaged     bool
 	Busy        bool // an answer is being written
@@ -98,6 +104,7 @@ type turn struct {
 	Said   any    // HTML of an answer, the words of a question
 	Ending string // why it ended, where that is worth a word
 	Last   bool
+	Broken bool // it can be gone on with
 }
 
 // endings say why an answer ended that did not end by itself.
@@ -156,9 +163,10 @@ func (p *Pages) show(v visit) {
 		p.fail(v, err)
 		return
 	}
-	c := conversation{ID: id.String(), Title: known.Title, Instruction: known.Instruction, Model: known.Model, Most: history.MaxText, Damaged: err != nil || known.Damaged}
+	_, fleeting := h.(briefly)
+	c := conversation{Fleeting: fleeting, ID: id.String(), Title: known.Title, Instruction: known.Instruction, Model: known.Model, Most: history.MaxText, Damaged: err != nil || known.Damaged}
 	for _, t := range turns {
-		shown := turn{Turn: t, Said: markup.Clean(t.Text), Ending: endings[t.Finish]}
+		shown := turn{Turn: t, Said: markup.Clean(t.Text), Ending: endings[t.Finish], Broken: broken(t)}
 		if t.Role == history.Assistant {
 			shown.Said = markup.HTML(t.Text)
 		}
@@ -167,6 +175,9 @@ func (p *Pages) show(v visit) {
 	if n := len(c.Turns); n > 0 {
 		c.Turns[n-1].Last = true
 		c.Waits = c.Turns[n-1].Role == history.User
+	}
+	if n := len(c.Turns); writing != nil && n > 0 && writing.from().ID != (vault.ID{}) && c.Turns[n-1].ID == writing.from().ID {
+		c.Turns, c.Waits = c.Turns[:n-1], true // it is being written on
 	}
 	if writing != nil && c.Waits {
 		text, _, _, _ := writing.seen(0)
@@ -179,11 +190,14 @@ func (p *Pages) show(v visit) {
 
 // named gives the conversation that a path names, in the person's own vault: no
 // other can be named.
-func (p *Pages) named(v visit) (*history.History, vault.ID, bool) {
+func (p *Pages) named(v visit) (book, vault.ID, bool) {
 	id, err := vault.ParseID(v.rest)
 	if err != nil {
 		p.problem(v, http.StatusNotFound, "There is no such conversation.")
 		return nil, id, false
+	}
+	if b := p.brief(v.s); b.has(id) {
+		return b, id, true
 	}
 	h, err := p.History(v.r.Context(), v.s)
 	if err != nil {
@@ -334,8 +348,13 @@ func placeOf(f history.Found) place {
 }
 
 func (p *Pages) rename(v visit) {
-	h, id, ok := p.named(v)
+	b, id, ok := p.named(v)
 	if !ok {
+		return
+	}
+	h, ok := b.(*history.History)
+	if !ok {
+		p.problem(v, http.StatusConflict, "A temporary conversation is not kept, so it needs no title.")
 		return
 	}
 	if _, err := h.Rename(v.r.Context(), id, field(v.r, "title")); err != nil {
@@ -352,13 +371,13 @@ func (p *Pages) remove(v visit) {
 		return
 	}
 	p.quit(v.s, id)
-	err := p.Unread(v.r.Context(), v.s)
+	err := p.unread(v, h)
 	if err == nil {
 		err = h.Delete(v.r.Context(), id)
 	}
 	// Another page may have had it answered meanwhile.
 	if err == nil && p.quit(v.s, id) {
-		err = p.Unread(v.r.Context(), v.s)
+		err = p.unread(v, h)
 	}
 	if err != nil {
 		p.fail(v, err)

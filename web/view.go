@@ -24,15 +24,20 @@ func openViews() (views, error) {
 	funcs := template.FuncMap{
 		"markup": markup.HTML,
 		"clean":  markup.Clean,
-		"day":    func(t time.Time) string { return t.Local().Format("2 Jan 2006, 15:04") },
-		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"bytes":  bytesOf,
+		"count":  countOf,
+		"roles": func() []string {
+			return []string{vault.RoleMember.String(), vault.RoleAuditor.String(), vault.RoleOwner.String()}
+		},
+		"day": func(t time.Time) string { return t.Local().Format("2 Jan 2006, 15:04") },
+		"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}
 	frame, err := template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "all", "found", "keys", "security", "acts", "entrance", "welcome", "problem"} {
+	for _, name := range []string{"chat", "edit", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")
@@ -49,6 +54,7 @@ func openViews() (views, error) {
 type page struct {
 	Person  vault.PersonID
 	Where   string // which of the pages this is, for what leads there
+	Owner   bool   // who decides who is here
 	In      bool   // of somebody whose vault is open
 	Name    string
 	List    []group // the conversations at the side

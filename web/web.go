@@ -44,6 +44,10 @@ type Config struct {
 	// Manner is how a model is asked where the person says nothing else.
 	Manner func(models.Passport) (instruction string, options engine.Options)
 
+	Weigh  func(models.Passport) (Weight, error) // what a model would need here; nil: not known
+	Pulls  func() ([]models.Pull, error)         // that are at work; nil: not known
+	Budget int64                                 // bytes of memory that engines may take
+
 	Machine Machine
 	Shape   shaper.Policy
 	Words   func(error) string // puts an error into words for the person
@@ -70,6 +74,7 @@ type Pages struct {
 	views views
 
 	parcels parcels
+	briefs  briefs
 	mu      sync.Mutex
 	answers map[vault.ID]*answer // that are being written, by conversation; guarded by mu
 	working sync.WaitGroup
@@ -91,6 +96,7 @@ func New(c Config) (*Pages, error) {
 	if p.views, err = openViews(); err != nil {
 		return nil, err
 	}
+	p.briefs.gone, p.briefs.every = p.dropAnswer, 2*time.Second
 	p.base, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -100,6 +106,7 @@ func New(c Config) (*Pages, error) {
 func (p *Pages) Close() {
 	p.stop()
 	p.working.Wait()
+	p.briefs.clear()
 }
 
 // visit is one request of a person.
@@ -127,10 +134,20 @@ var routes = []route{
 	{http.MethodGet, "c/", (*Pages).show},
 	{http.MethodPost, "ask/", (*Pages).askNext},
 	{http.MethodPost, "again/", (*Pages).again},
+	{http.MethodGet, "edit/", (*Pages).edit},
+	{http.MethodPost, "edit/", (*Pages).edited},
+	{http.MethodPost, "on/", (*Pages).goOn},
+	{http.MethodPost, "export/", (*Pages).export},
 	{http.MethodPost, "stop/", (*Pages).halt},
 	{http.MethodGet, "live/", (*Pages).live},
 	{http.MethodPost, "rename/", (*Pages).rename},
 	{http.MethodPost, "delete/", (*Pages).remove},
+	{http.MethodGet, "models", (*Pages).models},
+	{http.MethodGet, "people", (*Pages).people},
+	{http.MethodGet, "people/", (*Pages).invited},
+	{http.MethodPost, "invite", (*Pages).invite},
+	{http.MethodPost, "withdraw", (*Pages).withdraw},
+	{http.MethodPost, "person", (*Pages).changePerson},
 	{http.MethodGet, "keys", (*Pages).keys},
 	{http.MethodGet, "keys/", (*Pages).madeKey},
 	{http.MethodPost, "keys", (*Pages).makeKey},

@@ -44,10 +44,30 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 			Version: s.Version, Address: s.Address, LAN: p.cfg.LAN, Walls: fmt.Sprintf("Each runs behind walls: %s", s.Tier),
 			Store: h.places.Store(), Device: h.places.Device(),
 		},
+		Weigh: func(m models.Passport) (web.Weight, error) { return weigh(r, m) },
+		Pulls: r.shelf.Pulls, Budget: r.engine.Budget(),
 		Shape: shapes,
 		Words: func(err error) string { said, _ := words(tell(err), p.log); return sentence(said) },
 		Now:   time.Now, Log: p.log,
 	})
+}
+
+// weigh is what a model would need on this machine, by its header alone.
+func weigh(r *rooms, m models.Passport) (w web.Weight, err error) {
+	shape, err := r.shelf.Outline(m)
+	if err != nil {
+		return w, err
+	}
+	var sees int64
+	if !m.Projector.IsZero() {
+		eyes, err := r.shelf.Find(m.Projector.String())
+		if err != nil {
+			return w, err
+		}
+		sees = eyes.Size
+	}
+	w.Need, w.Context, w.Fits = r.engine.Weigh(m, shape, sees)
+	return w, nil
 }
 
 // atDoor is the pages as the door asks for them. The door is bound before they

@@ -62,21 +62,24 @@ function finish(article, said, end, status) {
     foot.before(p);
   }
   const count = document.createElement("span");
-  count.textContent = `${end.prompt ?? 0} + ${end.answer ?? 0} tokens`;
+  if (end.answer) count.textContent = `${end.prompt ?? 0} + ${end.answer} tokens`;
   count.title = "tokens read and written";
-  foot.append(count, retry(article.dataset.live.split("/").pop()));
+  const id = article.dataset.live.split("/").pop();
+  foot.append(count);
+  if (["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id));
+  foot.append(asking("again", "Try again", id));
   dress(article);
   status.textContent = end.finish === "interrupted" ? "Stopped." : "The answer is complete.";
 }
 
-// The form that asks for another answer, as the server writes it.
-function retry(id) {
+// The form that asks for another answer, or for more of it, as the server writes it.
+function asking(what, label, id) {
   const form = document.createElement("form");
   form.method = "post";
-  form.action = "/page/again/" + id;
+  form.action = "/page/" + what + "/" + id;
   const button = document.createElement("button");
   button.className = "plain";
-  button.textContent = "Try again";
+  button.textContent = label;
   form.append(button);
   return form;
 }

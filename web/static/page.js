@@ -9,6 +9,8 @@ const status = document.getElementById("status");
 
 dress(document);
 if (form) compose();
+const anew = document.querySelector("form[data-pads]");
+anew?.addEventListener("submit", () => pad(anew));
 for (const article of document.querySelectorAll(".turn.live")) follow(article, status);
 document.addEventListener("submit", stopping);
 document.addEventListener("keydown", shortcuts);
@@ -32,7 +34,7 @@ function compose() {
     if (text.value.trim() !== "") form.requestSubmit();
   });
   form.addEventListener("submit", (e) => {
-    pad();
+    pad(form);
     if (!form.dataset.next) return; // the next page shows the answer
     e.preventDefault();
     ask(fit);
@@ -41,7 +43,7 @@ function compose() {
 }
 
 // The size of a question tells how long it is. It is sent in one of few sizes.
-function pad() {
+function pad(form) {
   let field = form.elements.namedItem("pad");
   if (!field) {
     field = document.createElement("input");
@@ -64,8 +66,9 @@ async function ask(fit) {
     return;
   }
   status.textContent = "Sending…";
+  let response;
   try {
-    const response = await fetch(form.action, { method: "POST", body, headers: { "Accept": "application/json" } });
+    response = await fetch(form.action, { method: "POST", body, headers: { "Accept": "application/json" } });
     if (response.status === 401) {
       status.textContent = "Your vault has locked. What you typed is still here: unlock in another tab, then send it again.";
       return;
@@ -78,11 +81,12 @@ async function ask(fit) {
     status.textContent = "The server does not answer. Your question is still here: send it again.";
     return;
   }
+  const question = (await response.json()).question;
   text.value = "";
   fit();
   const thread = document.getElementById("thread");
   for (const old of thread.querySelectorAll("footer form")) old.remove();
-  thread.append(turn("you", words));
+  thread.append(turn("you", words, question));
   const answer = turn("it", "");
   answer.classList.add("live");
   answer.dataset.live = "/page/live/" + form.dataset.next;
@@ -94,7 +98,7 @@ async function ask(fit) {
 }
 
 // A question or an answer, as the server writes it.
-function turn(whose, words) {
+function turn(whose, words, question) {
   const article = document.createElement("article");
   article.className = "turn " + whose;
   const head = document.createElement("h2");
@@ -106,7 +110,12 @@ function turn(whose, words) {
     said.className = "said plain";
     said.dir = "auto";
     said.textContent = words;
-    article.append(head, said);
+    const foot = document.createElement("footer");
+    const edit = document.createElement("a");
+    edit.href = "/page/edit/" + form.dataset.next + "/" + question;
+    edit.textContent = "Edit";
+    foot.append(edit);
+    article.append(head, said, foot);
     return article;
   }
   head.textContent = document.getElementById("model")?.value ?? "";
