@@ -85,7 +85,7 @@ func openStage(p *program, g chat.Generator, shelf api.Shelf, found chat.Shelf, 
 	limit := 2*atOnce + 64
 	s.door, err = gateway.Listen(gateway.Config{
 		TLS:         &gateway.TLS{Address: "127.0.0.1:0", Dir: filepath.Join(s.dir, "tls")},
-		MaxRequests: limit, MaxPerSource: limit, MaxConnections: 4 * limit, // everybody here is one source
+		MaxRequests: limit, MaxPerSource: limit, MaxPerPerson: limit, MaxConnections: 4 * limit, // everybody here is one source and one person
 		Words: inWords, Log: p.log,
 	})
 	if err != nil {
