@@ -76,8 +76,9 @@ def padded(ask):
 def break_off(pieces):
     """Takes the engine's process away after the first piece with text, and reads on."""
     pieces = iter(pieces)
-    while not worded(next(pieces)):
-        pass
+    first = next(pieces)
+    while SHAPED and not worded(first):
+        first = next(pieces)
     urllib.request.urlopen(os.environ["BREAKER"]).read()
     for _ in pieces:
         pass
