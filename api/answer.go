@@ -207,7 +207,7 @@ func (a *API) send(x exchange, media string, body []byte) {
 	}
 	x.w.Header().Set("Content-Type", media)
 	if x.words == anthropics {
-		x.w.Header().Set("Request-Id", x.id())
+		x.w.Header().Set("Request-Id", x.id)
 	}
 	if media == "application/json" {
 		body = x.bucketed(body)

@@ -105,6 +105,7 @@ type exchange struct {
 	r       *http.Request
 	session vault.Session
 	words   dialect
+	id      string // as the door named it; read once, for headers are one goroutine's
 	name    string // what follows a path that ends in "/"
 
 	shape        shaper.Mode
@@ -112,11 +113,9 @@ type exchange struct {
 	asked, begin time.Time // when the question had arrived; when the response begins, where it is paced
 }
 
-func (x exchange) id() string { return x.w.Header().Get("X-Request-Id") }
-
 // ServeSession answers one request of a person whom the door knows.
 func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
-	x := exchange{w: w, r: r, session: s, words: dialectOf(r)}
+	x := exchange{w: w, r: r, session: s, words: dialectOf(r), id: w.Header().Get("X-Request-Id")}
 	x.shape = a.floor(x)
 	var allowed []string
 	for _, rt := range routes {

@@ -72,8 +72,8 @@ func (a *API) say(x exchange, p wire.Problem) {
 		h.Set("X-Should-Retry", "false") // the official client libraries obey
 	}
 	if x.words == anthropics {
-		h.Set("Request-Id", x.id())
+		h.Set("Request-Id", x.id)
 	}
 	x.w.WriteHeader(p.Status)
-	x.w.Write(x.bucketed(x.words.body(p, x.id())))
+	x.w.Write(x.bucketed(x.words.body(p, x.id)))
 }

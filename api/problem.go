@@ -60,7 +60,7 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 				p.Param = f.Detail
 			}
 			if p.Status >= 500 && f.Kind != engine.Busy && f.Kind != engine.OverShare { // what a person did wrong, and how much, is theirs
-				a.Log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", x.id())
+				a.Log.Warn("the engine failed", "kind", string(f.Kind), "detail", f.Detail, "id", x.id)
 			}
 			return p
 		}
@@ -92,7 +92,7 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	case errors.Is(err, chat.ErrCutShort):
 		return wire.Problem{Status: 500, Code: "cut_short", Retry: true, Message: "The answer broke off before its end. Ask again."}
 	}
-	id := x.id()
+	id := x.id
 	a.Log.Error("a request failed for a reason that has no words yet", "type", typesOf(err), "id", id)
 	return wire.Problem{Status: 500, Code: "internal_error", Message: "Internal error. Abaton's log has more under " + id + "."}
 }

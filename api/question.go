@@ -122,7 +122,7 @@ func messages(_ *API, x exchange, body []byte) (question, error) {
 	if err != nil {
 		return question{}, err
 	}
-	head := anthropic.Answer{ID: "msg_" + rand.Text(), RequestID: x.id()}
+	head := anthropic.Answer{ID: "msg_" + rand.Text(), RequestID: x.id}
 	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged}
 	if req.Stream {
 		q.stream = anthropic.NewStream(head, req.Thoughts)

@@ -125,7 +125,7 @@ func (a *API) tell(x exchange, body []byte, err error) {
 	status := http.StatusOK
 	if err != nil {
 		p := a.problem(x, err)
-		status, body = plainStatus(p.Status), x.words.body(p, x.id())
+		status, body = plainStatus(p.Status), x.words.body(p, x.id)
 	}
 	size := shaper.Bucket(len(body))
 	if x.shape > shaper.Pad {
@@ -143,7 +143,7 @@ func (a *API) tell(x exchange, body []byte, err error) {
 	h.Set("X-Should-Retry", "false") // a library that asks again would tell that something failed
 	h.Set("X-Abaton-Pad", evened(x.r.ProtoMajor, status))
 	if x.words == anthropics {
-		h.Set("Request-Id", x.id())
+		h.Set("Request-Id", x.id)
 	}
 	x.w.WriteHeader(status)
 	x.w.Write(shaper.PadTo(body, size))
