@@ -175,7 +175,7 @@ func goAnthropic(t *testing.T, d door) []check {
 		p := params(long + "anthropic go " + d.base())
 		p.MaxTokens = 900
 		_, _, err := stream(c, p, breakOnce())
-		return says(err, "out of memory")
+		return says(err, "was killed")
 	})
 	r.refused("batches", func() error {
 		_, err := c.Messages.Batches.List(t.Context(), anthropic.MessageBatchListParams{})

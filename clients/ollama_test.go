@@ -205,7 +205,7 @@ func goOllama(t *testing.T, d door) []check {
 		q := request(long + "ollama go " + d.base())
 		q.Stream, q.Options["num_predict"] = nil, 900
 		_, err := ask(c, q, breakOnce())
-		return says(err, "out of memory")
+		return says(err, "was killed")
 	})
 	r.refused("pull", func() error {
 		return says(c.Pull(t.Context(), &api.PullRequest{Model: "llama3"}, func(api.ProgressResponse) error { return nil }), "abaton pull")

@@ -237,7 +237,7 @@ func goOpenAI(t *testing.T, d door) []check {
 				once()
 			}
 		})
-		return says(err, "out_of_memory")
+		return says(err, "engine_killed")
 	})
 	r.refused("a model removed", func() error { _, err := c.Models.Delete(t.Context(), model); return explains(err, "abaton models rm") })
 	r.refused("a parameter not served", func() error {
