@@ -24,6 +24,9 @@ var allNamespaces = []struct {
 // start builds a jail of tier t and starts the program in it.
 func (j *Jail) start(ctx context.Context, s Spec, t Tier) (_ *Process, err error) {
 	fail := func(err error) (*Process, error) { return nil, fmt.Errorf("jail for %s: %w", s.Name, err) }
+	if err := ctx.Err(); err != nil {
+		return fail(err) // a fast child is up before anybody sees that it was called off
+	}
 	var folder *heldFolder
 	if !t.namespaces() || j.without[mountns] {
 		if folder, err = j.newRunFolder(); err != nil {
