@@ -299,6 +299,7 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 	a.change(func() { a.end = &end })
 	if !s.Unlocked() {
 		p.strike(a)
+		a.forget() // Forget finds it no more, and somebody may still be told it
 		return
 	}
 	time.AfterFunc(late, func() { p.strike(a) })

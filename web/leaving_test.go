@@ -78,6 +78,26 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// An answer that ends after the lock and before anybody is told of the lock is
+// taken off the list, where it is not found any more: its words go with that.
+func TestEndsBetweenLockAndForget(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	id := h.begun(h.ada, "Say it")
+	a := h.newest(h.ada, id)
+	h.pieces <- "a secret"
+	for text := ""; text == ""; text, _, _, _ = a.seen(0) {
+	}
+	h.ada.Lock()
+	h.finish(h.ada, id)
+	for h.newest(h.ada, id) != nil {
+	}
+	h.working.Wait()
+	h.Pages.Forget(h.ada.Person)
+	if text, _, _, _ := a.seen(0); text != "" || a.text.Len() != 0 {
+		t.Error("its words are still there")
+	}
+}
+
 // A second page has a conversation answered while the first deletes it: what an
 // engine read of it then must go as well.
 func TestDeleteWhileAsking(t *testing.T) {
