@@ -8,19 +8,5 @@ func (s *Shelf) Outline(p Passport) (Shape, error) {
 		return Shape{}, err
 	}
 	defer f.Close()
-	at, _, err := stampOf(f)
-	if err != nil {
-		return Shape{}, err
-	}
-	s.mu.Lock()
-	shape, ok := s.shapes[at]
-	s.mu.Unlock()
-	if ok {
-		return shape, nil
-	}
-	h, err := checkModel("model "+p.Name, f, at.Size)
-	if err != nil {
-		return Shape{}, err
-	}
-	return s.shape(at, h), nil
+	return s.shapeIn(f, p)
 }

@@ -216,6 +216,11 @@ func (s *Shelf) Shape(p Passport) (Shape, error) {
 		return Shape{}, err
 	}
 	defer f.Close()
+	return s.shapeIn(f, p)
+}
+
+// shapeIn reads the header of a model's file, or remembers it.
+func (s *Shelf) shapeIn(f *os.File, p Passport) (Shape, error) {
 	at, _, err := stampOf(f)
 	if err != nil {
 		return Shape{}, err

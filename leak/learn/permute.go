@@ -9,25 +9,31 @@ import (
 // Shuffle gives the labels of prompts to other prompts. Traces of one prompt
 // keep one label: mixing them would make chance look narrower than it is.
 func Shuffle(s Set, seed uint64) Set {
-	label := make(map[int]int)
+	s.Y = dealt(s.Y, s.Group, seed)
+	return s
+}
+
+// dealt gives what each group has to another group. All of a group have the same.
+func dealt[T any](have []T, group []int, seed uint64) []T {
+	of := make(map[int]T)
 	var groups []int
-	for i, g := range s.Group {
-		if _, known := label[g]; !known {
+	for i, g := range group {
+		if _, known := of[g]; !known {
 			groups = append(groups, g)
 		}
-		label[g] = s.Y[i]
+		of[g] = have[i]
 	}
 	to := slices.Clone(groups)
 	random(seed, 4).Shuffle(len(to), func(a, b int) { to[a], to[b] = to[b], to[a] })
-	given := make(map[int]int)
+	given := make(map[int]T)
 	for i, g := range groups {
-		given[g] = label[to[i]]
+		given[g] = of[to[i]]
 	}
-	s.Y = slices.Clone(s.Y)
-	for i, g := range s.Group {
-		s.Y[i] = given[g]
+	out := make([]T, len(have))
+	for i, g := range group {
+		out[i] = given[g]
 	}
-	return s
+	return out
 }
 
 // Null is what the pipeline says where there is nothing to find: it is redone

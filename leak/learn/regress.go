@@ -2,7 +2,6 @@ package learn
 
 import (
 	"math"
-	"slices"
 )
 
 // Amounts is data whose truth is a number instead of a label.
@@ -158,23 +157,6 @@ func (g Guessed) Explained(weight []float64) float64 {
 
 // Mix gives the amounts of prompts to other prompts, as Shuffle does labels.
 func (a Amounts) Mix(seed uint64) Amounts {
-	amount := make(map[int]float64)
-	var groups []int
-	for i, g := range a.Group {
-		if _, known := amount[g]; !known {
-			groups = append(groups, g)
-		}
-		amount[g] = a.Y[i]
-	}
-	to := slices.Clone(groups)
-	random(seed, 4).Shuffle(len(to), func(i, j int) { to[i], to[j] = to[j], to[i] })
-	given := make(map[int]float64)
-	for i, g := range groups {
-		given[g] = amount[to[i]]
-	}
-	a.Y = slices.Clone(a.Y)
-	for i, g := range a.Group {
-		a.Y[i] = given[g]
-	}
+	a.Y = dealt(a.Y, a.Group, seed)
 	return a
 }
