@@ -27,7 +27,7 @@ func leakVerb() verb {
 			"cores, with a shorter window and one topic; the full one takes hours, keeps what it has in a folder and goes on from there. Nothing of anybody's is asked, read or kept.",
 		examples: []string{
 			"abaton leak",
-			"abaton leak --quick --topics law --modes off,sealed",
+			"abaton leak --quick --topics laundering --modes off,sealed",
 			"abaton leak --full --out leak-run",
 			"abaton leak --traces captured.json --pack prompts.json",
 			"abaton leak --through https://box.example/",
