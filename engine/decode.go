@@ -55,6 +55,7 @@ type stream struct {
 	kept   func() (step, error) // what came right behind a piece
 	known  *int                 // tokens that the engine may know before it reads; nil where that is of no matter, and when it said so
 	told   bool                 // it said how many it knew
+	reads  func()               // called when it did, and so reads this prompt; nil for nothing
 }
 
 // newStream reads from r at most what a context of so many tokens can make: an
@@ -212,6 +213,9 @@ func (s *stream) event(data []byte) (step, error) {
 	if s.known != nil && c.Progress != nil {
 		if n := c.Progress.Known; n == nil || *n < 0 || *n > *s.known {
 			return step{}, &badReply{"a slot that knows what its owner did not say"}
+		}
+		if !s.told && s.reads != nil {
+			s.reads()
 		}
 		s.told = true
 	}

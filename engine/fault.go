@@ -27,7 +27,7 @@ const (
 	BadReply   Kind = "bad-reply"   // the worker said something that is not its protocol
 	Unjailed   Kind = "unjailed"    // no jail to be had, and none was waived
 	OverShare  Kind = "over-share"  // its person had more than their share of memory, and others waited
-	Unread     Kind = "unread"      // the answer was not read, while others waited for memory
+	Unread     Kind = "unread"      // the answer was not read, while others waited
 )
 
 // Fault is an engine's failure in words for people: what happened and what to
@@ -132,7 +132,7 @@ func overShare() *Fault {
 }
 
 func unread(waited time.Duration) *Fault {
-	return &Fault{Kind: Unread, What: fmt.Sprintf("The answer was broken off: it was not read for %s while somebody else waited for memory.", waited.Round(time.Second)),
+	return &Fault{Kind: Unread, What: fmt.Sprintf("The answer was broken off: it was not read for %s while somebody else waited.", waited.Round(time.Second)),
 		Do: "Ask again, and read the answer as it comes.", Detail: "not read"}
 }
 

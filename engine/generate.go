@@ -211,7 +211,7 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 		return nil, nil, 0, err
 	}
 	events := newStream(reply, w.context, p)
-	events.known = w.mayKnow()
+	events.known, events.reads = w.mayKnow(), func() { e.lentReads(w) }
 	if generic != nil {
 		generic.from = events
 		return reply, generic, tokens, nil
@@ -315,7 +315,7 @@ func (e *Engine) Workers() []WorkerInfo {
 	for _, s := range e.seats {
 		if w := s.worker; w != nil && w.up() {
 			info := WorkerInfo{w.proc.PID(), w.key.model, w.key.person, w.context, s.inside > 0, w.need.Private() + w.need.Weights, until(s)}
-			infos = append(infos, w.slots.asOwned(info)...)
+			infos = append(infos, w.slots.asOwned(info, func(p slot) time.Time { return e.slotUntil(s, p) })...)
 		}
 	}
 	return infos

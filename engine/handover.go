@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -15,12 +16,14 @@ import (
 // How a slot becomes somebody else's. It is erased; the engine must say that it
 // erased at least what is known to have been there. Then the beginning of what was
 // there is asked for, of which the engine must know nothing, and that is erased as
-// well. Whatever else happens, the worker is ended: nobody is served from a slot
+// well; of everything that may be there, where a question did not come so far that
+// the engine said it reads it. Whatever else happens, the worker is ended: nobody is served from a slot
 // that was not seen to be empty.
 
 const (
 	emptyWithin = 10 * time.Second // for each who shares the processor
 	headBytes   = 64               // of a prompt: several tokens of any vocabulary
+	mostHeads   = 8                // that may be in one slot
 )
 
 // begins remembers how a prompt begins.
@@ -86,7 +89,7 @@ func (e *Engine) empty(ctx context.Context, w *worker, at int) error {
 	defer leave()
 	within, cancel := context.WithTimeout(ctx, emptyWithin*time.Duration(e.turns.share()))
 	defer cancel()
-	err := w.client.empty(within, at, p.head, p.holds)
+	err := w.client.empty(within, at, p.heads, p.holds)
 	e.mu.Lock()
 	if err == nil {
 		w.slots.slots[at] = slot{busy: true, used: p.used}
@@ -149,8 +152,29 @@ func (e *Engine) lentBegins(w *worker) steering {
 	defer e.mu.Unlock()
 	at := &w.slots.slots[w.loan.slot]
 	w.loan.anew = !at.asked
-	at.asked, at.head, at.holds = true, head, 0
+	at.holds = 0 // from here on what was there goes, or does not
+	if !slices.Contains(at.heads, head) {
+		if len(at.heads) == mostHeads {
+			at.heads = slices.Delete(at.heads, 1, 2)
+		}
+		at.heads = append(at.heads, head)
+	}
 	return steering{w.loan.slot, w.loan.anew}
+}
+
+// lentReads notes that the engine reads a question in a lent slot: what it did not
+// know of it is no more. One that is broken off before is as if it was never asked.
+func (e *Engine) lentReads(w *worker) {
+	if w.loan == nil {
+		return
+	}
+	w.scrub.mu.Lock()
+	head := w.scrub.head
+	w.scrub.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := &w.slots.slots[w.loan.slot]
+	at.asked, at.heads = true, []string{head}
 }
 
 // lentHeard notes what a lent slot holds after an answer: the last token of it
@@ -182,12 +206,23 @@ type uncleanSlot struct{ why string }
 func (u *uncleanSlot) Error() string { return u.why }
 
 // empty empties a slot that holds so many tokens at least, of which the first
-// are those of head.
-func (c *client) empty(ctx context.Context, slot int, head string, holds int) error {
-	if err := c.erase(ctx, slot, holds); err != nil || head == "" {
+// are those of one of heads.
+func (c *client) empty(ctx context.Context, slot int, heads []string, holds int) error {
+	if err := c.erase(ctx, slot, holds); err != nil {
 		return err
 	}
-	body, err := json.Marshal(canary{Prompt: head, Slot: slot, CachePrompt: true})
+	for _, head := range heads {
+		if err := c.forgot(ctx, slot, head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgot asks an empty slot for what was there, and leaves it empty.
+func (c *client) forgot(ctx context.Context, slot int, head string) error {
+	// The engine always reads the last token anew, so one more follows.
+	body, err := json.Marshal(canary{Prompt: head + " 0", Slot: slot, CachePrompt: true})
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"time"
+
+	"abaton.local/models"
 )
 
 // mostBehind bounds what one answer may have waiting for its reader, in bytes. It
@@ -21,6 +24,7 @@ const mostBehind = 512 << 10
 type relay struct {
 	e      *Engine
 	person Person
+	model  models.Digest
 	ctx    context.Context // of the making
 	cancel context.CancelCauseFunc
 	next   func() (Delta, error, bool) // goes on with the making; by one goroutine at a time
@@ -35,6 +39,7 @@ type relay struct {
 	waiting []spoken // read ahead
 	size    int      // of them, in bytes
 	ended   bool     // nothing is added to them any more
+	struck  bool     // its person may not hear it any more: nothing is added either
 	broke   any      // a panic of the making
 	news    chan struct{}
 	room    chan struct{}
@@ -47,7 +52,7 @@ type spoken struct {
 }
 
 func (e *Engine) relay(ctx context.Context, p Prompt) *relay {
-	r := &relay{e: e, person: p.Person, news: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	r := &relay{e: e, person: p.Person, model: p.Model, news: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	// A coroutine, which can be gone on with from any goroutine.
 	r.next, r.stop = iter.Pull2(func(yield func(Delta, error) bool) {
@@ -108,21 +113,21 @@ func (r *relay) ahead() {
 	if r == nil {
 		return
 	}
+	r.e.mu.Lock() // no lock of a vault comes between
+	defer r.e.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.making || r.done != nil || r.rest == nil {
 		return
 	}
 	r.done = make(chan struct{})
+	r.e.relays[r] = struct{}{}
 	go r.read()
 }
 
 // read takes what the engine says, until its end.
 func (r *relay) read() {
 	defer close(r.done)
-	r.e.mu.Lock()
-	r.e.relays[r] = struct{}{}
-	r.e.mu.Unlock()
 	defer func() {
 		broke := recover()
 		r.mu.Lock()
@@ -136,12 +141,20 @@ func (r *relay) read() {
 		if !ok {
 			return
 		}
-		r.mu.Lock()
-		r.waiting = append(r.waiting, spoken{d, err})
-		r.size += d.size()
-		r.mu.Unlock()
+		r.add(spoken{d, err})
 		ring(r.news)
 	}
+}
+
+// add keeps a piece for its reader.
+func (r *relay) add(s spoken) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.struck {
+		return // it was said before the lock, and taken after it
+	}
+	r.waiting = append(r.waiting, s)
+	r.size += s.size()
 }
 
 // roomy returns once there is room for one piece more. Meanwhile the engine takes
@@ -163,7 +176,7 @@ func (r *relay) roomy() {
 			return
 		case <-r.room:
 		case <-tick.C:
-			if !r.e.hungryBeside(r.person) {
+			if !r.e.hungryBeside(r.person, r.model) {
 				continue
 			}
 			if waited += look; waited >= p.Unread {
@@ -214,7 +227,7 @@ func (r *relay) forget() {
 		return // all was heard
 	}
 	r.cancel(closing())
-	r.waiting, r.size = []spoken{{err: closing()}}, 0
+	r.struck, r.waiting, r.size = true, []spoken{{err: closing()}}, 0
 	ring(r.news)
 	ring(r.room)
 }
@@ -234,16 +247,16 @@ func (r *relay) close() {
 	r.stop()
 }
 
-// hungryBeside tells whether somebody else waits for memory.
-func (e *Engine) hungryBeside(p Person) bool {
+// hungryBeside tells whether somebody else waits for memory, or for a slot of a
+// model's worker that people share.
+func (e *Engine) hungryBeside(p Person, model models.Digest) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.hungry {
-		if s.key.person != p {
-			return true
-		}
+	another := func(s *seat) bool { return s.key.person != p }
+	if all := e.seats[key{model: model, person: commons}]; all != nil && slices.ContainsFunc(all.line, another) {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(e.hungry, another)
 }
 
 func ring(bell chan struct{}) {

@@ -33,12 +33,12 @@ type table struct {
 
 type slot struct {
 	owner Person // commons for nobody
-	asked bool   // by its owner
+	asked bool   // by its owner, and heard to know nothing of anybody's before
 	busy  bool   // a question has it, or it is being emptied
 	dirty bool   // somebody's words may be in it
 	used  time.Time
-	head  string // how the last prompt in it began
-	holds int    // tokens that are in it at least
+	heads []string // how what may be in it began: first the prompt that the engine last said it reads, then those that it may have read since
+	holds int      // tokens that are in it at least
 
 	client *client   // the owner's
 	scrub  *scrubber // likewise: what it remembers of prompts is theirs
@@ -71,14 +71,14 @@ func (t *table) idle() bool {
 }
 
 // asOwned gives info for each of those who have a slot.
-func (t *table) asOwned(info WorkerInfo) []WorkerInfo {
+func (t *table) asOwned(info WorkerInfo, until func(slot) time.Time) []WorkerInfo {
 	if t == nil {
 		return []WorkerInfo{info}
 	}
 	var list []WorkerInfo
 	for _, p := range t.slots {
 		if p.owner != commons {
-			info.Person, info.Busy = p.owner, p.busy
+			info.Person, info.Busy, info.Until = p.owner, p.busy, until(p)
 			list = append(list, info)
 		}
 	}
@@ -324,15 +324,21 @@ func (e *Engine) vacateIdle(all *seat, now time.Time) {
 		if p.owner == commons || p.busy {
 			continue
 		}
-		kept := e.cfg.KeepAlive
-		if s := e.seats[key{model: all.key.model, person: p.owner, kind: all.key.kind}]; s != nil && s.kept > 0 {
-			kept = min(s.kept, kept)
-		}
-		if now.Sub(p.used) >= kept {
+		if !now.Before(e.slotUntil(all, *p)) {
 			p.owner = commons
 			e.emptySoon(all.worker, i)
 		}
 	}
+}
+
+// slotUntil is when a slot is emptied if its owner does not ask: when others asked
+// is none of their business. The caller holds mu.
+func (e *Engine) slotUntil(all *seat, p slot) time.Time {
+	kept := e.cfg.KeepAlive
+	if s := e.seats[key{model: all.key.model, person: p.owner, kind: all.key.kind}]; s != nil && s.kept > 0 {
+		kept = min(s.kept, kept)
+	}
+	return p.used.Add(kept)
 }
 
 // leaveShared is Leave for the worker that people share. It cannot be ended under

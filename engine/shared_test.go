@@ -437,3 +437,13 @@ func TestSlotsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// forbids tells whether a question may use nothing that its slot knows.
+func forbids(t *testing.T, r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte(`"cache_prompt":false`))
+}
