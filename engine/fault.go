@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"abaton.local/sandbox"
@@ -78,7 +80,7 @@ func badModel(last, detail string) *Fault {
 }
 
 func noModel(err error) *Fault {
-	return &Fault{Kind: BadModel, What: fmt.Sprintf("The model cannot be opened: %v.", err), Do: "See `abaton models`; pull the model again if it is damaged.", err: err}
+	return &Fault{Kind: BadModel, What: fmt.Sprintf("The model cannot be opened: %s.", reason(err)), Do: "See `abaton models`; pull the model again if it is damaged.", Detail: err.Error(), err: err}
 }
 
 // unstarted is a worker that could not be started at all.
@@ -86,7 +88,19 @@ func unstarted(err error) *Fault {
 	if _, ok := errors.AsType[*sandbox.NoJail](err); ok {
 		return &Fault{Kind: Unjailed, What: "This system gives no jail to run the engine in.", Do: "See `abaton audit` for what is missing.", Detail: err.Error(), err: err}
 	}
-	return &Fault{Kind: Crashed, What: fmt.Sprintf("The engine could not be started: %v.", err), Do: "Run `abaton audit`, which says what is missing.", err: err}
+	return &Fault{Kind: Crashed, What: fmt.Sprintf("The engine could not be started: %s.", reason(err)), Do: "Run `abaton audit`, which says what is missing.", Detail: err.Error(), err: err}
+}
+
+// reason is what an error says to whoever may ask: where things lie on this machine,
+// and in whose folder, is for its log.
+func reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Op + ": " + e.Err.Error()
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.Op + ": " + e.Err.Error()
+	}
+	return err.Error()
 }
 
 func crashed(detail string) *Fault {

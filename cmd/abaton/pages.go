@@ -1,9 +1,17 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"time"
 
 	"abaton.local/chat"
@@ -11,6 +19,8 @@ import (
 	"abaton.local/gateway"
 	"abaton.local/models"
 	"abaton.local/shaper"
+	"abaton.local/vault"
+	"abaton.local/vault/sqlite"
 	"abaton.local/web"
 )
 
@@ -47,9 +57,47 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 		Weigh: func(m models.Passport) (web.Weight, error) { return weigh(r, m) },
 		Pulls: r.shelf.Pulls, Budget: r.engine.Budget(),
 		Shape: shapes,
-		Words: func(err error) string { said, _ := words(tell(err), p.log); return sentence(said) },
+		Words: func(err error) string { return pageWords(err, p.log) },
 		Now:   time.Now, Log: p.log,
 	})
+}
+
+// pageWords puts an error into words for whoever reads a page, who need not be the
+// one who runs Abaton: where things lie on this machine is for its log.
+func pageWords(err error, log *slog.Logger) string {
+	inner := insides(err)
+	if inner == nil {
+		said, _ := words(tell(err), log)
+		return sentence(said)
+	}
+	id := make([]byte, 4)
+	rand.Read(id) // never fails
+	log.Error("a page told of an internal error", "id", hex.EncodeToString(id), "type", fmt.Sprintf("%T", inner), "error", inner.Error())
+	return fmt.Sprintf("Something went wrong on the machine that runs Abaton. Tell whoever runs it: the log has more under %s.", hex.EncodeToString(id))
+}
+
+// insides is the part of an error that names files, sockets or records; nil where
+// there is none, or where better words are known.
+func insides(err error) error {
+	if _, ok := errors.AsType[*engine.Fault](err); ok || errors.Is(err, syscall.ENOSPC) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	if e, ok := errors.AsType[*sqlite.Trouble](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*vault.Damage](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e
+	}
+	return nil
 }
 
 // weigh is what a model would need on this machine, by its header alone.
