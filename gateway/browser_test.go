@@ -152,6 +152,31 @@ func TestAPersonComesInByThePlainDoor(t *testing.T) {
 	}
 }
 
+// Who comes in once more in the same browser has one session there and not two: the
+// first one, which no cookie names any more, would keep their vault open after they
+// locked it. One in another browser stays.
+func TestComingInAgainLeavesNoSessionBehind(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Log("this system does not tell whose a connection is: nobody comes in")
+		return
+	}
+	w := settle(t, Config{Pages: signs{}}, hello)
+	b := w.browser(ownName)
+	_, other := cookieIn(b.send(t, pathUnlock, w.webForm(mia), b.origin()))
+	_, first := cookieIn(b.send(t, pathUnlock, w.webForm(mia), b.origin()))
+	_, second := cookieIn(b.send(t, pathUnlock, w.webForm(mia), b.origin(), first))
+	for worn, want := range map[string]int{other: 200, first: 303, second: 200} {
+		if a := b.get(t, "/page/x", worn); a.StatusCode != want {
+			t.Errorf("%s, not %d", a.Status, want)
+		}
+	}
+	w.wearers.mu.Lock()
+	defer w.wearers.mu.Unlock()
+	if n := len(w.wearers.of); n != 2 {
+		t.Errorf("%d cookies are remembered", n)
+	}
+}
+
 // At a name that other programs have too, a browser is told of the one that is
 // Abaton's alone, and no secret is taken.
 func TestNoCookieAtASharedName(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-
-	"abaton.local/vault"
 )
 
 // gate shows where secrets are typed, and takes them. Who is let in gets a
@@ -52,7 +50,7 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	}
 	defer in.Secret.Clear()
 	defer in.Recovery.Clear()
-	if err := d.relieve(from, r, in.Session); err != nil {
+	if err := d.relieve(from, r); err != nil {
 		return d.broken(err)
 	}
 	secret := sessionPrefix + string(in.Secret.Reveal())
@@ -69,19 +67,20 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	return nil
 }
 
-// relieve ends the session that this browser has as another person: its cookie is
-// about to be replaced, and then nobody could lock it.
-func (d *desk) relieve(from peer, r *http.Request, now vault.Session) error {
+// relieve ends the session that this browser has: its cookie is about to be
+// replaced, and then nobody could lock it. It would hold a vault open, their own too,
+// after its person locked what they see.
+func (d *desk) relieve(from peer, r *http.Request) error {
 	given, sent, no := d.worn(from, r)
 	if no != nil || !sent || given == "" {
 		return nil
 	}
+	defer d.wearers.drop(r)
 	old, err := d.config.People.Who(r.Context(), given)
-	if err != nil || old.Person == "" || old.Person == now.Person {
-		return nil // it has ended, or is theirs
+	if err != nil || old.Person == "" {
+		return nil // it has ended
 	}
 	_, err = d.config.People.Lock(old, false)
-	d.wearers.drop(r)
 	return err
 }
 

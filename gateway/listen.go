@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"syscall"
 )
@@ -41,8 +42,10 @@ func listenHere(address string) (l, twin net.Listener, err error) {
 		switch {
 		case err == nil:
 			return l, twin, nil
-		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		case nobodyHas(err, other.Addr().Is6(), speaksSix()):
 			return l, nil, nil
+		case !errors.Is(err, syscall.EADDRINUSE):
+			err = fmt.Errorf("%w; let this program listen there (a systemd unit: RestrictAddressFamilies with AF_INET and AF_INET6), or set `address` to 127.0.0.5:%d, where no browser comes in", err, max(at.Port(), 8226))
 		}
 		err = errors.Join(fmt.Errorf("whoever calls this machine by a name may come out at %s: %w", other, err), l.Close())
 		if at.Port() != 0 {
@@ -50,6 +53,18 @@ func listenHere(address string) (l, twin net.Listener, err error) {
 		}
 	}
 	return nil, nil, err
+}
+
+// nobodyHas tells whether an address that could not be bound is one that nobody on
+// this machine has. Where only this program may not speak IPv6, others can.
+func nobodyHas(err error, six, speaksSix bool) bool {
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) && !(six && speaksSix)
+}
+
+// speaksSix tells whether the kernel has IPv6 at all, whatever this program may do.
+func speaksSix() bool {
+	_, err := os.Stat("/proc/self/net/if_inet6")
+	return err == nil
 }
 
 // twinOf is where the names of this machine lead beside an address; false for one

@@ -78,6 +78,22 @@ func TestTheLookKnowsTheTwin(t *testing.T) {
 	}
 }
 
+// Where this program alone may not have the twin, another one can: no start then.
+func TestWhoMayNotIsNotNobody(t *testing.T) {
+	for _, x := range []struct {
+		err           error
+		six, speaking bool
+		nobody        bool
+	}{
+		{syscall.EADDRNOTAVAIL, true, true, true}, {syscall.EAFNOSUPPORT, true, false, true}, {syscall.EAFNOSUPPORT, true, true, false},
+		{syscall.EPERM, true, false, false}, {syscall.EADDRINUSE, true, true, false},
+	} {
+		if got := nobodyHas(fmt.Errorf("listening: %w", x.err), x.six, x.speaking); got != x.nobody {
+			t.Errorf("%+v: %v", x, got)
+		}
+	}
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
