@@ -204,8 +204,9 @@ func TestOrderTellsNothing(t *testing.T) {
 		}
 	}
 	leaks := sharedHouse(t, false, -1, "-np", "4", "--cache-ram", "8192", "--cache-idle-slots", "-sps", "0.1", "-c", "4096", "-b", "64", "-ub", "64")
-	first := 0
-	for range 4 {
+	const rounds = 24
+	places := 0
+	for range rounds {
 		order, all, err := guesses(t.Context(), leaks, x, 4, 3, func(int) {})
 		if err != nil {
 			t.Fatal(err)
@@ -213,12 +214,11 @@ func TestOrderTellsNothing(t *testing.T) {
 		if all[3].cached < 400 {
 			t.Errorf("control: a shared engine knew %d tokens of the right guess", all[3].cached)
 		}
-		if order[0] == 3 {
-			first++
-		}
+		places += slices.Index(order, 3)
 	}
-	if first < 3 {
-		t.Errorf("control: in a shared engine the right guess came home first %d of 4 times", first)
+	// By chance the mean place of four is 1.5, with a deviation of 0.23 over all rounds.
+	if mean := float64(places) / rounds; mean > 0.9 {
+		t.Errorf("control: in a shared engine the right guess came home at place %.2f in the mean", mean)
 	}
 }
 

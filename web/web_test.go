@@ -346,14 +346,18 @@ func TestLocked(t *testing.T) {
 	found := strings.TrimPrefix(h.post(h.ada, "search", "words", "secret").Header().Get("Location"), "/page/")
 	id := h.begun(h.ada, "x")
 	h.pieces <- "a word"
+	written := h.newest(h.ada, id)
 	h.ada.Lock()
 	for _, path := range []string{"", "all", "c/" + id.String(), "live/" + id.String(), "keys", "security", found} {
 		if w := h.get(h.ada, path); w.Code != 403 || strings.Contains(w.Body.String(), "a word") {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	h.pieces <- "another"
-	<-h.newest(h.ada, id).ended // the lock ended it
+	select {
+	case h.pieces <- "another":
+	case <-written.ended:
+	}
+	<-written.ended // by the lock, seen at the next word at the latest
 	h.parcels.put(h.bob, "x", time.Now())
 	if n := len(h.parcels.of); n != 1 {
 		t.Errorf("%d parcels are left", n)

@@ -116,6 +116,14 @@ func (y *tally) run(argv []string) error {
 				fmt.Print(strings.Join(said[key], ""))
 			}
 			delete(said, key)
+			if e.Test == "" && e.Action == "fail" { // these never ended: the place where they hang is in what they said
+				for unfinished, lines := range said {
+					if strings.HasPrefix(unfinished, key) {
+						fmt.Print(strings.Join(lines, ""))
+						delete(said, unfinished)
+					}
+				}
+			}
 		}
 	}
 	if err := lines.Err(); err != nil {
