@@ -42,8 +42,9 @@ type Fault struct {
 
 	Tokens, Window int // of TooLong: what the prompt has, with room for the answer, and what the model can look at
 
-	err   error // of another room, where one is the reason
-	retry bool  // the question has nothing to do with it: it may be asked once more
+	why   string // of BadRequest: What without its field
+	err   error  // of another room, where one is the reason
+	retry bool   // the question has nothing to do with it: it may be asked once more
 }
 
 func (f *Fault) Error() string { return f.What + " " + f.Do }
@@ -68,7 +69,7 @@ func (f *Fault) failed() bool {
 // outOfRange is a BadRequest: field as the wire formats call it, and why in
 // words that hold nothing of its value.
 func outOfRange(field, why string) *Fault {
-	return &Fault{Kind: BadRequest, What: "The request's " + field + " cannot be used: " + why + ".", Do: "Change it and ask again.", Detail: field}
+	return &Fault{Kind: BadRequest, What: "The request's " + field + " cannot be used: " + why + ".", Do: "Change it and ask again.", Detail: field, why: why}
 }
 
 func badModel(last, detail string) *Fault {

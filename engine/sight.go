@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -48,6 +49,9 @@ func (e *Engine) look(ctx context.Context, p Prompt) (Prompt, error) {
 		m.Images = slices.Clone(m.Images)
 		for j := range m.Images {
 			again, err := e.redrawn(ctx, m.Images[j].PNG)
+			if f, is := errors.AsType[*Fault](err); is && f.Kind == BadRequest {
+				return Prompt{}, outOfRange(field, f.why) // say which of them
+			}
 			if err != nil {
 				return Prompt{}, err
 			}

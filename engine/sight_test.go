@@ -103,7 +103,7 @@ func TestAModelWithEyesSees(t *testing.T) {
 func TestPicturesAreRefusedByName(t *testing.T) {
 	png := encoded(t, "png", scene(20, 20))
 	e, about, _ := seeing(t, nil)
-	if f := faultOf(t, errOf(collect(t.Context(), e, about("anna", []byte("RIFFxxxxWEBPVP8 ")))), BadRequest); f.Detail != "image" {
+	if f := faultOf(t, errOf(collect(t.Context(), e, about("anna", []byte("RIFFxxxxWEBPVP8 ")))), BadRequest); f.Detail != "messages[0].images" || !strings.Contains(f.What, "messages[0].images cannot be used: it could not be decoded") {
 		t.Errorf("%+v", f)
 	}
 	p := about("anna", png)

@@ -89,7 +89,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "tiny-model": tinyModel, "stocked": stocked, "wanting": wanting,
-			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas,
+			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built,
 		},
 	})
 }
@@ -102,6 +102,8 @@ func TestStoriesAsOrdinaryAccount(t *testing.T) {
 	root := storyRoot(t)
 	copied := filepath.Join(root, "stories.test")
 	copyFile(t, "/proc/self/exe", copied, 0o755)
+	program := filepath.Join(root, "abaton")
+	copyFile(t, os.Getenv("ABATON_BIN"), program, 0o755)
 	account := &syscall.Credential{Uid: 65534, Gid: 65534}
 	home := copyHome(t, root, 65534, 65534)
 	temp := filepath.Join(root, "t")
@@ -118,7 +120,7 @@ func TestStoriesAsOrdinaryAccount(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), copied, "-test.run", "^TestStories$", "-test.v=false")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "HOME="+temp, "ABATON_CHECK_HOME="+home, "ABATON_USER=abaton")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "HOME="+temp, "ABATON_CHECK_HOME="+home, "ABATON_BIN="+program, "ABATON_USER=abaton")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Pdeathsig: syscall.SIGKILL}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
