@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"abaton.local/api/anthropic"
@@ -67,7 +68,7 @@ func (a *API) say(x exchange, p wire.Problem) {
 	h.Set("Content-Type", "application/json")
 	switch {
 	case p.Retry:
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", strconv.Itoa(max(1, p.After)))
 	case p.Status >= 500:
 		h.Set("X-Should-Retry", "false") // the official client libraries obey
 	}

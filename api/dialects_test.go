@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"abaton.local/api/openai"
 	"abaton.local/engine"
@@ -154,6 +155,23 @@ func TestDialectsFail(t *testing.T) {
 		resp, body := c.h.ask(t, "POST", c.path, c.body)
 		if resp.StatusCode != c.status || !strings.HasPrefix(body, c.begins) || !strings.Contains(body, c.contains) {
 			t.Errorf("%s %s: %s\n%s", c.path, c.body, resp.Status, body)
+		}
+	}
+	// One that crashed too often to be started is like one that has too much to do: it says when to ask again.
+	wait := &engine.Fault{Kind: engine.Paused, What: "It crashed 5 times.", Do: "Ask again in 42s.", After: 42 * time.Second}
+	paused := open(t, fails(wait), Config{Shelf: twoModels, Meaning: numbers{}}, gateway.Config{})
+	for path, want := range map[string]string{
+		"/v1/chat/completions": `{"error":{"message":"It crashed 5 times. Ask again in 42s.","type":"server_error","param":null,"code":"engine_paused"}}`,
+		"/v1/messages":         `{"type":"error","error":{"type":"overloaded_error","message":"It crashed 5 times. Ask again in 42s."},"request_id":"req_`,
+		"/api/chat":            `{"error":"It crashed 5 times. Ask again in 42s."}`,
+	} {
+		most := `"max_tokens":9,`
+		if path == "/api/chat" {
+			most = ""
+		}
+		resp, body := paused.ask(t, "POST", path, `{"model":"tiny",`+most+hi+`}`)
+		if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "42" || !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %s, after %q: %s", path, resp.Status, resp.Header.Get("Retry-After"), body)
 		}
 	}
 	for _, path := range []string{"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs/sha256:aa"} {

@@ -34,6 +34,7 @@ var faults = map[engine.Kind]wire.Problem{
 	engine.BadRequest: {Status: 400, Code: "invalid_value"},
 	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
 	engine.OverShare:  {Status: 503, Code: "memory_shared", Retry: true},
+	engine.Paused:     {Status: 503, Code: "engine_paused", Retry: true},
 	engine.Unread:     {Status: 408, Code: "answer_not_read", Retry: true},
 }
 
@@ -52,7 +53,7 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	}
 	if f, is := errors.AsType[*engine.Fault](err); is {
 		if p, known := faults[f.Kind]; known {
-			p.Message = strings.TrimSpace(f.Error())
+			p.Message, p.After = strings.TrimSpace(f.Error()), int(f.After.Seconds())
 			if f.Kind == engine.TooLong {
 				p.Param = longField(x.r.URL.Path)
 			}

@@ -30,6 +30,7 @@ const (
 	Unjailed   Kind = "unjailed"    // no jail to be had, and none was waived
 	OverShare  Kind = "over-share"  // its person had more than their share of memory, and others waited
 	Unread     Kind = "unread"      // the answer was not read, while others waited
+	Paused     Kind = "paused"      // it crashed so often that it is not started for now; After says for how long
 )
 
 // Fault is an engine's failure in words for people: what happened and what to
@@ -41,6 +42,8 @@ type Fault struct {
 	Detail string // for the log: exit status, signal, field name; never content
 
 	Tokens, Window int // of TooLong: what the prompt has, with room for the answer, and what the model can look at
+
+	After time.Duration // of Paused: when it may be asked again
 
 	why   string // of BadRequest: What without its field
 	err   error  // of another room, where one is the reason
@@ -156,8 +159,9 @@ func closing() *Fault {
 }
 
 func circuitOpen(n int, wait time.Duration) *Fault {
-	return &Fault{Kind: Crashed, What: fmt.Sprintf("The engine crashed %d times in a short while, so it is not started for now.", n),
-		Do: fmt.Sprintf("Ask again in %s, or choose another model.", wait.Round(time.Second)), Detail: "circuit open"}
+	wait = (wait + time.Second - 1).Truncate(time.Second)
+	return &Fault{Kind: Paused, What: fmt.Sprintf("The engine crashed %d times in a short while, so it is not started for now.", n),
+		Do: fmt.Sprintf("Ask again in %s, or choose another model.", wait), Detail: "circuit open", After: wait}
 }
 
 func badly(why string) *Fault {

@@ -184,8 +184,8 @@ func TestCircuit(t *testing.T) {
 	_, _, err := collect(t.Context(), e, ask(deadly, 4))
 	faultOf(t, err, Poison)
 	_, _, err = collect(t.Context(), e, ask("bado", 4))
-	if f := faultOf(t, err, Crashed); f.Detail != "circuit open" {
-		t.Errorf("%q", f.Detail)
+	if f := faultOf(t, err, Paused); f.Detail != "circuit open" || f.After < time.Second || f.After > time.Minute {
+		t.Errorf("%q, after %v", f.Detail, f.After)
 	}
 	// Another person's worker is not concerned.
 	p := ask("bado", 4)

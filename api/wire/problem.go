@@ -35,4 +35,5 @@ type Problem struct {
 	Param   string // may be empty
 	Message string
 	Retry   bool // the same request may succeed later
+	After   int  // seconds until then, where that is known; 0 for soon
 }
