@@ -373,6 +373,7 @@ func TestFailures(t *testing.T) {
 		"bad reply":    {fault(engine.BadReply), 500, "server_error", "engine_protocol", both, "", true, false},
 		"unjailed":     {fault(engine.Unjailed), 503, "server_error", "protection_missing", both, "", false, true},
 		"not read":     {fault(engine.Unread), 408, "invalid_request_error", "answer_not_read", both, "", true, false},
+		"unshared":     {fault(engine.Unshared), 503, "server_error", "protection_missing", both, "", false, true},
 		"paused":       {fault(engine.Paused), 503, "server_error", "engine_paused", both, "", true, false},
 		"over share":   {fault(engine.OverShare), 503, "server_error", "memory_shared", both, "", true, false},
 		"unknown kind": {fault("new"), 500, "server_error", "internal_error", "Internal error.", "", false, true},

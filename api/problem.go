@@ -34,6 +34,7 @@ var faults = map[engine.Kind]wire.Problem{
 	engine.BadRequest: {Status: 400, Code: "invalid_value"},
 	engine.Unjailed:   {Status: 503, Code: "protection_missing"},
 	engine.OverShare:  {Status: 503, Code: "memory_shared", Retry: true},
+	engine.Unshared:   {Status: 503, Code: "protection_missing"},
 	engine.Paused:     {Status: 503, Code: "engine_paused", Retry: true},
 	engine.Unread:     {Status: 408, Code: "answer_not_read", Retry: true},
 }

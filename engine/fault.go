@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"abaton.local/models"
 	"abaton.local/sandbox"
 )
 
@@ -30,6 +31,7 @@ const (
 	Unjailed   Kind = "unjailed"    // no jail to be had, and none was waived
 	OverShare  Kind = "over-share"  // its person had more than their share of memory, and others waited
 	Unread     Kind = "unread"      // the answer was not read, while others waited
+	Unshared   Kind = "unshared"    // people share engines, and this model's could not be seen to forget
 	Paused     Kind = "paused"      // it crashed so often that it is not started for now; After says for how long
 )
 
@@ -162,6 +164,19 @@ func circuitOpen(n int, wait time.Duration) *Fault {
 	wait = (wait + time.Second - 1).Truncate(time.Second)
 	return &Fault{Kind: Paused, What: fmt.Sprintf("The engine crashed %d times in a short while, so it is not started for now.", n),
 		Do: fmt.Sprintf("Ask again in %s, or choose another model.", wait), Detail: "circuit open", After: wait}
+}
+
+// unshared refuses a model whose slots nobody can see to be empty.
+func unshared(r models.Recall) *Fault {
+	why := "its architecture is none that was looked at"
+	switch r {
+	case models.StateRecall:
+		why = "it keeps a state instead of what it read"
+	case models.WindowRecall:
+		why = "it looks at a sliding window of what it read"
+	}
+	return &Fault{Kind: Unshared, What: "People share engines here, and this model's is not shared: " + why + ", so that nobody could see whether it has forgotten who asked before.",
+		Do: "Choose another model, or have whoever runs abaton give each person an engine of their own (isolation = \"own-engine\").", Detail: "recall " + string(r)}
 }
 
 func badly(why string) *Fault {

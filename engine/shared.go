@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"abaton.local/models"
 )
 
 // Policy pinned-slot: the people of a model share one worker, and each question
@@ -117,16 +119,38 @@ func (e *Engine) shares(s *seat) bool { return e.cfg.Slots > 0 && s.key.kind == 
 // that people share. Release is called once it has answered.
 func (e *Engine) seated(ctx context.Context, s *seat, tokens int) (w *worker, release func(), err error) {
 	if e.shares(s) {
+		if err := e.sharable(s.key.model); err != nil {
+			return nil, nil, err
+		}
 		return e.lend(ctx, s, tokens)
 	}
 	w, err = e.worker(ctx, s, tokens)
 	return w, func() {}, err
 }
 
+// sharable refuses a model of which the look at an emptied slot would show nothing:
+// the engine cannot go back to the middle of a state, or to before a window, and so
+// knows nothing of a text that is still there.
+func (e *Engine) sharable(d models.Digest) error {
+	if err := e.know(d); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	recall := e.facts[d].shape.Recall
+	e.mu.Unlock()
+	if recall != models.WholeRecall {
+		return unshared(recall)
+	}
+	return nil
+}
+
 // load is seated without a question.
 func (e *Engine) load(ctx context.Context, s *seat, tokens int) error {
 	if !e.shares(s) {
 		_, err := e.worker(ctx, s, tokens)
+		return err
+	}
+	if err := e.sharable(s.key.model); err != nil {
 		return err
 	}
 	all := e.gather(s)

@@ -26,6 +26,7 @@ type Shape struct {
 	CacheElements uint64 // keys and values of one token over all layers
 	HasTemplate   bool
 	Pooling       Pooling
+	Recall        Recall
 }
 
 // Pooling says how a model makes one vector of a text, and so what it is for.
@@ -115,6 +116,6 @@ func shapeOf(h gguf.Header) Shape {
 	return Shape{
 		Architecture: h.Architecture, ContextLength: h.ContextLength, Layers: h.Blocks, Embedding: h.Embedding,
 		HeadsKV: h.HeadsKV, KeyLen: h.KeyLength, ValueLen: h.ValueLength, Vocab: h.Vocab,
-		CacheElements: h.CacheElements, HasTemplate: len(h.ChatTemplate) > 0, Pooling: Pooling(h.Pooling),
+		CacheElements: h.CacheElements, HasTemplate: len(h.ChatTemplate) > 0, Pooling: Pooling(h.Pooling), Recall: recallOf(h),
 	}
 }

@@ -52,7 +52,7 @@ func TestShelf(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	shape, err := s.Shape(p)
-	if want := (Shape{"llama", 2048, 2, 128, 2, 32, 32, shape.Vocab, shape.CacheElements, true, 0}); err != nil || shape != want || shape.Vocab < 256 {
+	if want := (Shape{"llama", 2048, 2, 128, 2, 32, 32, shape.Vocab, shape.CacheElements, true, 0, WholeRecall}); err != nil || shape != want || shape.Vocab < 256 {
 		t.Errorf("shape %+v, %v", shape, err)
 	}
 }

@@ -99,7 +99,7 @@ var errorTable = []func(error) (string, int, bool){
 	match(func(e checksFailed) (string, int) { return e.Error(), found }),
 	match(func(e exited) (string, int) { return e.Error(), e.code }),
 	match(func(e *engine.Fault) (string, int) {
-		if e.Kind == engine.Unjailed {
+		if e.Kind == engine.Unjailed || e.Kind == engine.Unshared {
 			return e.Error(), unprotected
 		}
 		return e.Error(), failed

@@ -39,6 +39,8 @@ type Header struct {
 	Pooling       uint64 // how one vector is made of a text's: the engine's number, 0 for not at all
 	CacheElements uint64 // keys and values of one token over all layers, in elements, windows ignored
 	SlidingWindow uint64 // tokens that windowed layers remember
+	Windowed      bool   // something speaks of a window, or of chunks
+	State         bool   // something speaks of layers that keep a state instead of keys and values
 	Vocab         uint64 // tokens in the vocabulary
 	ChatTemplate  []byte // Jinja source; it is a program for the engine, not for us
 

@@ -132,6 +132,8 @@ func (c *checker) judgeShape() error {
 	h.ContextLength, h.Blocks, h.Embedding = one("context_length"), one("block_count"), one("embedding_length")
 	h.Pooling = one("pooling_type")
 	h.SlidingWindow = one("attention.sliding_window")
+	h.Windowed = h.SlidingWindow > 0 || c.speaksOf(prefix, windows)
+	h.State = c.speaksOf(prefix, states)
 	if err := c.judgeLayers(prefix); err != nil {
 		return err
 	}
@@ -147,6 +149,23 @@ func (c *checker) judgeShape() error {
 		return err
 	}
 	return c.judgeRequired(prefix)
+}
+
+// Beginnings of keys, less the architecture, that only models have of which some
+// layers look at the newest tokens alone, or keep a state.
+var (
+	windows = []string{"attention.sliding_window_pattern", "attention.chunk", "attention_chunk"}
+	states  = []string{"ssm.", "wkv.", "kda.", "token_shift_count", "shortconv.", "attention.recurrent_layers", "full_attention_interval"}
+)
+
+func (c *checker) speaksOf(prefix string, beginnings []string) bool {
+	for key := range c.meta.types {
+		name, ok := strings.CutPrefix(key, prefix)
+		if ok && slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(name, b) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // judgeQuantity checks type and bounds of one number, or of one per layer. The

@@ -74,7 +74,7 @@ func TestSoundHeader(t *testing.T) {
 	want := Header{
 		Version: 3, Kind: "model", Architecture: "llama", Name: "sound", License: "mit", FileType: 7, Quantisation: "Q8_0",
 		Parameters: 384 + 64 + 3 + 384, ContextLength: 512, Blocks: 2, Embedding: 64, Heads: 4, HeadsKV: 2,
-		KeyLength: 16, ValueLength: 16, CacheElements: (2 + 1) * 32, SlidingWindow: 128, Vocab: 6,
+		KeyLength: 16, ValueLength: 16, CacheElements: (2 + 1) * 32, SlidingWindow: 128, Windowed: true, Vocab: 6,
 		ChatTemplate: []byte("{{ messages }}"), TensorCount: 4,
 		HeaderBytes: int64(len(header)), DataOffset: int64(len(header)+31) &^ 31,
 	}
