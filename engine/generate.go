@@ -70,6 +70,7 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 	}
 	defer e.rise(s)
 	e.keepAlive(s, keep)
+	e.setsOut(s, id)
 	e.expects(s, talk)
 	defer e.expects(s, nil)
 	staying, cancel := context.WithCancel(stay)
@@ -96,7 +97,9 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 		if !ok {
 			return err
 		}
-		if asked && fault.suspicious() && e.crashed(id) >= maxCrashes {
+		if asked && fault.suspicious() && !w.guilty() {
+			e.setApart(s, id)
+		} else if asked && fault.suspicious() && e.crashed(id) >= maxCrashes {
 			e.cfg.Log.Warn("a question crashed the engine twice and is not asked again", "question", hex.EncodeToString(id[:8]))
 			return poison(id)
 		}

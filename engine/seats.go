@@ -21,6 +21,7 @@ type seat struct {
 	hungry  time.Time // since when it waits for memory
 	next    *talk     // that the question at hand is of; nil where nothing is kept of it
 
+	apart bool    // the question at hand is asked alone of what people share
 	slots int     // of its worker: more than 0 where people share that
 	line  []*seat // of people who wait for a slot of its worker, the first first
 
@@ -232,7 +233,7 @@ func (e *Engine) ended(s *seat, w *worker, fault *Fault) {
 	}
 	if fault != nil {
 		if fault.failed() {
-			s.circuit.crashed(time.Now())
+			e.blame(s, w, fault).crashed(time.Now())
 		}
 		switch fault.Kind {
 		case PolicyHit:

@@ -25,6 +25,7 @@ const maxSlots = 64
 // table says whose the slots of a shared worker are. Engine.mu guards it.
 type table struct {
 	slots []slot
+	apart bool            // a question is at work that must be alone
 	over  bool            // nobody is let in any more: it ends once it is at work for nobody
 	been  map[Person]bool // who had a slot: their words may lie in its memory wherever they were
 
@@ -48,9 +49,10 @@ type slot struct {
 
 // loan is a slot for one question of its owner.
 type loan struct {
-	of   *worker // the process
-	slot int
-	anew bool // it is the first one since the slot was emptied
+	of    *worker // the process
+	slot  int
+	anew  bool // it is the first one since the slot was emptied
+	apart bool // nobody else is answered meanwhile
 }
 
 func newTable(slots int) *table {
@@ -120,6 +122,9 @@ func (e *Engine) shares(s *seat) bool { return e.cfg.Slots > 0 && s.key.kind == 
 func (e *Engine) seated(ctx context.Context, s *seat, tokens int) (w *worker, release func(), err error) {
 	if e.shares(s) {
 		if err := e.sharable(s.key.model); err != nil {
+			return nil, nil, err
+		}
+		if err := e.calm(ctx, s); err != nil {
 			return nil, nil, err
 		}
 		return e.lend(ctx, s, tokens)
@@ -263,7 +268,7 @@ func (e *Engine) take(all, s *seat, w *worker) (*loan, func(context.Context) err
 	if !slices.Contains(all.line, s) {
 		all.line = append(all.line, s)
 	}
-	if all.line[0] != s || w.slots.over || w.life.Err() != nil {
+	if all.line[0] != s || w.slots.over || w.slots.apart || s.apart && !w.slots.idle() || w.life.Err() != nil {
 		return nil, e.waitFor(e.change)
 	}
 	at := w.slots.choose(s.key.person)
@@ -275,9 +280,9 @@ func (e *Engine) take(all, s *seat, w *worker) (*loan, func(context.Context) err
 	if p.owner != s.key.person {
 		p.owner = commons // until it is empty
 	}
-	p.busy, p.used = true, time.Now()
+	p.busy, p.used, w.slots.apart = true, time.Now(), s.apart
 	e.changed() // the next in line may look
-	return &loan{of: w, slot: at}, nil
+	return &loan{of: w, slot: at, apart: s.apart}, nil
 }
 
 // choose gives the idle slot that is best for somebody, or -1.
@@ -311,6 +316,9 @@ func (e *Engine) giveBack(l *loan, s *seat) {
 	defer e.mu.Unlock()
 	p := &l.of.slots.slots[l.slot]
 	p.busy, p.used = false, time.Now()
+	if l.apart {
+		l.of.slots.apart = false
+	}
 	if s.kept == 0 && s.inside <= 1 {
 		p.owner = commons
 	}

@@ -79,6 +79,7 @@ type Engine struct {
 	asking  int                 // questions at work or waiting
 	held    map[hits]int        // policy hits
 	suspect map[[32]byte]int    // crashes by question
+	apart   map[[32]byte]bool   // questions that are asked alone of what people share
 	relays  map[*relay]struct{} // that read for somebody slow
 	change  chan struct{}       // closed and made anew when a worker ends or gets idle
 	hashKey [32]byte            // of suspect, so that no question can be guessed from a log
@@ -131,6 +132,7 @@ func New(c Config) (*Engine, error) {
 		facts:    map[models.Digest]*facts{},
 		held:     map[hits]int{},
 		suspect:  map[[32]byte]int{},
+		apart:    map[[32]byte]bool{},
 		relays:   map[*relay]struct{}{},
 		behind:   mostBehind,
 		change:   make(chan struct{}),

@@ -51,8 +51,9 @@ type worker struct {
 	shares  bool             // it must not, though the engine would make one; set before it starts
 	need    models.Need      // in memory; guarded by Engine.mu
 
-	slots *table // of a worker that people share, else nil; never changes
-	loan  *loan  // of one of its slots, as which somebody sees it; nil for the worker itself
+	blamed Person // of a worker that people share: who was at work alone when it failed; set before gone
+	slots  *table // of a worker that people share, else nil; never changes
+	loan   *loan  // of one of its slots, as which somebody sees it; nil for the worker itself
 
 	snapshot  int64     // bytes set aside for one; never changes
 	next      *talk     // that it will be asked about first; never changes
