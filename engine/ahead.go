@@ -85,29 +85,23 @@ func (e *Engine) expects(s *seat, t *talk) {
 	}
 }
 
-// unsealAhead begins, for a worker that was just started, with what its first
-// question will want; nil where that is not known or nothing is kept of it.
-func (e *Engine) unsealAhead(w *worker) *unsealed {
+// goesOnFrom chooses, for a worker that is about to start, what its first question
+// will want; not ok where that is not known or nothing is kept of it.
+func (e *Engine) goesOnFrom(w *worker) (best Snapshot, ok bool) {
 	if w.next == nil || w.snapshot == 0 || e.cfg.Keeper == nil {
-		return nil
+		return Snapshot{}, false
 	}
 	kept, err := e.cfg.Keeper.Kept(w.life, w.key.person)
 	if err != nil {
-		return nil
+		return Snapshot{}, false
 	}
-	best, ok := choose(kept, e.setting(w), w.next.links, 0)
-	if !ok || best.Tokens >= w.context {
-		return nil
-	}
-	return e.unseal(w.life, w, best)
+	best, ok = choose(kept, e.setting(w), w.next.links, 0)
+	return best, ok && best.Tokens < w.context
 }
 
 // keepAhead holds what was begun for w until its question takes it, if somebody
 // still waits for that.
 func (e *Engine) keepAhead(w *worker, u *unsealed) {
-	if u == nil {
-		return
-	}
 	e.mu.Lock()
 	if s := e.seats[w.key]; s != nil && s.next != nil {
 		w.ahead, u = u, nil

@@ -26,6 +26,7 @@ type flags struct {
 	Kind        kind          // --embedding or --reranking, or an answering one
 	Shares      bool          // --no-repack: weights are read where the file is mapped, not copied into another order
 	Sees        bool          // --mmproj
+	GoesOn      bool          // --no-warmup: somebody waits, and what they wait for is read, not computed
 	extra       []string      // for tests of faults: no caller can reach it
 }
 
@@ -49,9 +50,13 @@ func (f flags) args(at func(string) string) []string {
 		"--timeout", strconv.Itoa(int(f.Timeout.Seconds())),
 		"--log-verbosity", "1", "--log-colors", "off", // errors alone, for the reason why a model was refused
 		"--load-mode", "mmap",
+		"--fit", "off", // nothing is left unset that it could make fit, and for that it reads the model twice
 	}
 	if f.Sees {
 		list = append(list, "--mmproj", at(projectorInside))
+	}
+	if f.GoesOn {
+		list = append(list, "--no-warmup")
 	}
 	if f.Shares {
 		list = append(list, "--no-repack")

@@ -136,10 +136,12 @@ func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx cont
 // ask puts p to w. sent tells whether text reached the caller.
 func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, r *relay, yield func(Delta) bool) (sent bool, err error) {
 	err = e.work(ctx, w, r, func(ctx context.Context, pulse *pulse) error {
+		ready := make(chan prepared, 1)
+		go func() { ready <- w.prepare(ctx, p) }() // the engine's tokenizer is free while it reads a snapshot
 		pulse.rest()
 		forgotten := e.resume(ctx, w, talk)
 		pulse.wait(0)
-		reply, events, tokens, err := e.put(ctx, w, p, pulse)
+		reply, events, tokens, err := e.put(ctx, w, <-ready, pulse)
 		if err != nil {
 			return err
 		}
@@ -178,21 +180,37 @@ func (e *Engine) ask(ctx context.Context, w *worker, p Prompt, talk *talk, r *re
 // steps is what a stream of events comes to.
 type steps interface{ next() (step, error) }
 
-// put sends p to w, and gives what comes back and how many tokens p has, about.
-func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*reply, steps, int, error) {
-	p, generic, err := w.fit(p)
-	if err != nil {
-		return nil, nil, 0, err
+// prepared is a question that an engine may be asked.
+type prepared struct {
+	prompt  Prompt
+	generic *generic
+	tokens  int
+	err     error
+}
+
+// prepare makes p fit for w, and counts its tokens, about.
+func (w *worker) prepare(ctx context.Context, p Prompt) (r prepared) {
+	if r.prompt, r.generic, r.err = w.fit(p); r.err != nil {
+		return r
 	}
-	p, tokens, err := w.scrub.clean(ctx, p)
-	if err != nil {
-		return nil, nil, 0, err
+	if r.prompt, r.tokens, r.err = w.scrub.clean(ctx, r.prompt); r.err != nil {
+		return r
 	}
-	if need := tokens + p.room(w.context); need >= w.context {
-		return nil, nil, 0, tooLong(int64(need), int64(w.context))
+	if need := r.tokens + r.prompt.room(w.context); need >= w.context {
+		r.err = tooLong(int64(need), int64(w.context))
 	}
+	return r
+}
+
+// put sends a question to w, and gives what comes back and how many tokens it has.
+func (e *Engine) put(ctx context.Context, w *worker, r prepared, pulse *pulse) (*reply, steps, int, error) {
+	if r.err != nil {
+		return nil, nil, 0, r.err
+	}
+	p, tokens := r.prompt, r.tokens
 	to := e.lentBegins(w)
 	var body []byte
+	var err error
 	send := w.client.chat
 	if p.Text != "" {
 		send = w.client.text
@@ -215,9 +233,9 @@ func (e *Engine) put(ctx context.Context, w *worker, p Prompt, pulse *pulse) (*r
 	}
 	events := newStream(reply, w.context, p)
 	events.known, events.reads = w.mayKnow(), func() { e.lentReads(w) }
-	if generic != nil {
-		generic.from = events
-		return reply, generic, tokens, nil
+	if r.generic != nil {
+		r.generic.from = events
+		return reply, r.generic, tokens, nil
 	}
 	return reply, events, tokens, nil
 }

@@ -47,6 +47,7 @@ type worker struct {
 	said    *tail            // set before ready
 	context int              // tokens; set before ready
 	copied  bool             // it may have a copy of the weights; set before it starts
+	goesOn  bool             // its first question waits for a snapshot; set before it starts
 	sees    bool             // it has a projector; set before it runs
 	shares  bool             // it must not, though the engine would make one; set before it starts
 	need    models.Need      // in memory; guarded by Engine.mu
@@ -97,6 +98,8 @@ func (w *worker) up() bool {
 // ended, nil when that was wanted.
 func (w *worker) run(e *Engine) *Fault {
 	ctx := w.life
+	from, goesOn := e.goesOnFrom(w)
+	w.goesOn = goesOn
 	if fault := w.start(ctx, e); fault != nil {
 		switch {
 		case context.Cause(ctx) == errShare:
@@ -106,7 +109,9 @@ func (w *worker) run(e *Engine) *Fault {
 		}
 		return fault
 	}
-	e.keepAhead(w, e.unsealAhead(w))
+	if goesOn {
+		e.keepAhead(w, e.unseal(w.life, w, from))
+	}
 	err := w.load(ctx, e.cfg.Patience)
 	if err == nil {
 		w.said.seal()
@@ -161,7 +166,7 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		return noModel(err)
 	}
 	w.sees = eyes != nil && w.key.kind == speaks
-	f := flags{Context: w.tokens(), Slots: w.slots.count(), Threads: e.cfg.Threads, HTTPThreads: 1 + 3*w.slots.count(), Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, Sees: w.sees, extra: e.extra}
+	f := flags{Context: w.tokens(), Slots: w.slots.count(), Threads: e.cfg.Threads, HTTPThreads: 1 + 3*w.slots.count(), Timeout: 10 * time.Minute, Batch: batch, Kind: w.key.kind, Shares: w.shares, Sees: w.sees, GoesOn: w.goesOn, extra: e.extra}
 	if fault := w.key.kind.fits(shape.Pooling); fault != nil {
 		return fault
 	}

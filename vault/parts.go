@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 
 	"abaton.local/vault/internal/seal"
@@ -68,27 +69,43 @@ func (s stream) seal(plain []byte) []Row {
 	return rows
 }
 
+// sealed is a stream as it lies in rows: each has partSize bytes but the last.
+type sealed [][]byte
+
 // join puts the sealed stream together again; false when a part is missing or
 // has not its size.
-func (s stream) join(rows map[ID][]byte) ([]byte, bool) {
-	size := seal.StreamSize(s.size)
-	var sealed []byte
+func (s stream) join(rows map[ID][]byte) (sealed, bool) {
+	var parts sealed
+	left := seal.StreamSize(s.size)
 	for _, id := range s.rows() {
 		part := rows[id]
-		if int64(len(part)) != min(size-int64(len(sealed)), partSize) {
+		if int64(len(part)) != min(left, partSize) {
 			return nil, false
 		}
-		if sealed == nil {
-			sealed = make([]byte, 0, size) // only now: the store proved to have some of it
-		}
-		sealed = append(sealed, part...)
+		parts, left = append(parts, part), left-int64(len(part))
 	}
-	return sealed, true
+	return parts, true
+}
+
+// ReadAt implements io.ReaderAt, so that a large stream is not copied before it is
+// opened.
+func (s sealed) ReadAt(b []byte, off int64) (n int, err error) {
+	for i := off / partSize; n < len(b); i++ {
+		if i >= int64(len(s)) || off%partSize > int64(len(s[i])) {
+			return n, io.EOF
+		}
+		some := copy(b[n:], s[i][off%partSize:])
+		n, off = n+some, off+int64(some)
+		if off%partSize != 0 && n < len(b) {
+			return n, io.EOF
+		}
+	}
+	return n, nil
 }
 
 // open opens what join gave.
-func (s stream) open(sealed []byte) ([]byte, error) {
-	r, err := seal.OpenStream(bytes.NewReader(sealed), int64(len(sealed)), s.key, s.place)
+func (s stream) open(parts sealed) ([]byte, error) {
+	r, err := seal.OpenStream(parts, seal.StreamSize(s.size), s.key, s.place)
 	if err != nil {
 		return nil, err
 	}

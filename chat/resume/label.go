@@ -19,12 +19,12 @@ import (
 type label struct {
 	engine.Label
 	size  int64      // of the snapshot, without padding
-	sum   [32]byte   // SHA-256 of it
 	parts []vault.ID // that hold it, one after the other
 	at    time.Time
 }
 
-// labelForm is a label on disk: JSON of version 1.
+// labelForm is a label on disk: JSON of version 2, or 1, which had a sum of the whole
+// beside the proofs of its parts.
 type labelForm struct {
 	Version int        `json:"v"`
 	Model   string     `json:"model"`
@@ -36,7 +36,7 @@ type labelForm struct {
 	Turns   int        `json:"turns"`
 	Last    string     `json:"last"`
 	Size    int64      `json:"size"`
-	Sum     string     `json:"sha256"`
+	Sum     string     `json:"sha256,omitempty"` // of version 1, and of no use
 	Parts   []vault.ID `json:"parts"`
 	At      int64      `json:"at"` // milliseconds since 1970
 }
@@ -46,9 +46,9 @@ var errLabel = errors.New("the label of a snapshot cannot be read")
 
 func (l label) encode() ([]byte, error) {
 	return json.Marshal(labelForm{
-		Version: 1, Model: l.Model.String(), Engine: hex.EncodeToString(l.Engine[:]), Context: l.Context, Cache: l.Cache, Format: l.Format,
+		Version: 2, Model: l.Model.String(), Engine: hex.EncodeToString(l.Engine[:]), Context: l.Context, Cache: l.Cache, Format: l.Format,
 		Tokens: l.Tokens, Turns: l.Turns, Last: hex.EncodeToString(l.Last[:]),
-		Size: l.size, Sum: hex.EncodeToString(l.sum[:]), Parts: l.parts, At: l.at.UnixMilli(),
+		Size: l.size, Parts: l.parts, At: l.at.UnixMilli(),
 	})
 }
 
@@ -56,14 +56,14 @@ func parseLabel(b []byte) (label, error) {
 	var f labelForm
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil || d.More() || f.Version != 1 {
+	if err := d.Decode(&f); err != nil || d.More() || f.Version < 1 || f.Version > 2 || (f.Version == 1) != (f.Sum != "") {
 		return label{}, errLabel
 	}
 	l := label{size: f.Size, parts: f.Parts, at: time.UnixMilli(f.At)}
 	l.Context, l.Cache, l.Format, l.Tokens, l.Turns = f.Context, f.Cache, f.Format, f.Tokens, f.Turns
 	var err error
 	l.Model, err = models.ParseDigest(f.Model)
-	ok := err == nil && fill(l.Engine[:], f.Engine) && fill(l.Last[:], f.Last) && fill(l.sum[:], f.Sum)
+	ok := err == nil && fill(l.Engine[:], f.Engine) && fill(l.Last[:], f.Last)
 	if !ok || l.size <= 0 || l.Tokens <= 0 || l.Turns <= 0 || int64(len(l.parts)) != (padded(l.size)+partSize-1)/partSize {
 		return label{}, errLabel
 	}

@@ -410,14 +410,14 @@ func (r *then) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestFixture holds the label of version 1.
+// TestFixture holds the labels of both versions.
 func TestFixture(t *testing.T) {
-	l := label{Label: of(7), size: 1000, sum: [32]byte{3}, parts: []vault.ID{{1}}, at: time.UnixMilli(1700000000000)}
+	l := label{Label: of(7), size: 1000, parts: []vault.ID{{1}}, at: time.UnixMilli(1700000000000)}
 	got, err := l.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const path = "testdata/label1.json"
+	const path = "testdata/label2.json"
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -425,13 +425,22 @@ func TestFixture(t *testing.T) {
 	}
 	want, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("a label is %s, version 1 is %s, %v", got, want, err)
+		t.Fatalf("a label is %s, version 2 is %s, %v", got, want, err)
 	}
-	back, err := parseLabel(want)
-	if err != nil || back.Label != l.Label || back.size != l.size || back.sum != l.sum || !slices.Equal(back.parts, l.parts) || !back.at.Equal(l.at) {
-		t.Errorf("%+v, %v", back, err)
+	older, err := os.ReadFile("testdata/label1.json")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, spoil := range [][2]string{{`"v":1`, `"v":2`}, {`"tokens":200`, `"tokens":0`}, {`"turns":3`, `"turns":-1`}, {`"size":1000`, `"size":99999999`},
+	for _, b := range [][]byte{want, older} {
+		back, err := parseLabel(b)
+		if err != nil || back.Label != l.Label || back.size != l.size || !slices.Equal(back.parts, l.parts) || !back.at.Equal(l.at) {
+			t.Errorf("%+v, %v", back, err)
+		}
+	}
+	if _, err := parseLabel(bytes.Replace(older, []byte(`"v":1`), []byte(`"v":2`), 1)); !errors.Is(err, errLabel) {
+		t.Errorf("a label of two versions: %v", err)
+	}
+	for _, spoil := range [][2]string{{`"v":2`, `"v":1`}, {`"v":2`, `"v":3`}, {`"tokens":200`, `"tokens":0`}, {`"turns":3`, `"turns":-1`}, {`"size":1000`, `"size":99999999`},
 		{`"size":1000`, `"size":-1`}, {`"model":"07`, `"model":"7`}, {`"last":"07`, `"last":"`}, {`"parts":[`, `"parts":[null,`}, {`"at":`, `"when":`}} {
 		bad := bytes.Replace(want, []byte(spoil[0]), []byte(spoil[1]), 1)
 		if bytes.Equal(bad, want) {
