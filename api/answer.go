@@ -37,6 +37,9 @@ func questions(decode func(*API, exchange, []byte) (question, error)) func(*API,
 			a.fail(x, err)
 			return
 		}
+		if q.clock != nil {
+			q.clock.shaped = x.shape > shaper.Off
+		}
 		if q.forged {
 			a.Forged(x.session)
 		}
@@ -57,10 +60,11 @@ func questions(decode func(*API, exchange, []byte) (question, error)) func(*API,
 }
 
 // events are those of all asks of a question, one after the other.
-func (a *API) events(x exchange, asks []chat.Ask) iter.Seq2[chat.Event, error] {
+func (a *API) events(x exchange, q question) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
-		for _, ask := range asks {
+		for _, ask := range q.asks {
 			for e, err := range a.Chat.Answer(x.r.Context(), x.session, ask) {
+				q.clock.hears()
 				if !yield(e, err) || err != nil {
 					return
 				}
@@ -122,7 +126,7 @@ func (a *API) stream(x exchange, q question) {
 		}
 		return out.send(pad(frames, words)) == nil
 	}
-	for e, err := range a.events(x, q.asks) {
+	for e, err := range a.events(x, q) {
 		if !tell(e, err) {
 			return
 		}
@@ -152,7 +156,7 @@ func (a *API) whole(x exchange, q question) {
 }
 
 func (a *API) collect(x exchange, q question) ([]byte, error) {
-	for e, err := range a.events(x, q.asks) {
+	for e, err := range a.events(x, q) {
 		if err == nil && q.whole.Len() > mostText {
 			err = errTooMuch
 		}

@@ -9,6 +9,7 @@ import (
 	"abaton.local/api/wire"
 	"abaton.local/engine"
 	"abaton.local/models"
+	"abaton.local/shaper"
 )
 
 // embeddings serves POST /v1/embeddings.
@@ -35,7 +36,8 @@ func (a *API) ollamaEmbeddings(x exchange) { a.ollamaMeant(x, ollama.DecodeEmbed
 
 func (a *API) ollamaMeant(x exchange, decode func([]byte) (ollama.Embed, error)) {
 	a.meant(x, func(body []byte) ([]byte, error) {
-		times := a.times()
+		clock := a.clock()
+		clock.shaped = x.shape > shaper.Off
 		req, err := decode(body)
 		if err != nil {
 			return nil, err
@@ -43,13 +45,13 @@ func (a *API) ollamaMeant(x exchange, decode func([]byte) (ollama.Embed, error))
 		a.stripped(x, req.Forged)
 		if req.Load {
 			passport, err := a.meaner(ollama.ShelfName(req.Model))
-			return req.Encode(passport.Name, engine.Vectors{}, times()), err
+			return req.Encode(passport.Name, engine.Vectors{}, clock.times()), err
 		}
 		passport, v, err := a.embed(x, ollama.ShelfName(req.Model), req.Texts, !req.Whole)
 		if err != nil {
 			return nil, err
 		}
-		return req.Encode(passport.Name, v, times()), nil
+		return req.Encode(passport.Name, v, clock.times()), nil
 	})
 }
 

@@ -50,7 +50,7 @@ func (a *API) paced(x exchange, q question) {
 func (a *API) write(x exchange, q question, s *script) {
 	size := 0
 	var end chat.Event // the newest one that ends an answer: the last of them ends the stream
-	for e, err := range a.events(x, q.asks) {
+	for e, err := range a.events(x, q) {
 		if size += len(e.Text) + len(e.Reasoning); err == nil && q.keep != nil && size > mostText {
 			err = errTooMuch
 		}

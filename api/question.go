@@ -19,6 +19,7 @@ type question struct {
 	whole  collector
 	media  string // of the stream
 	forged bool
+	clock  *clock // of an answer that tells times; nil for the others
 
 	shape     string // that the stream was asked to have; empty: none
 	obfuscate bool   // sizes were asked to be hidden
@@ -55,7 +56,7 @@ func chatCompletion(a *API, x exchange, body []byte) (question, error) {
 		return question{}, &wire.BadRequest{Param: "store", Code: wire.Unsupported,
 			Message: "store is not supported here: send it to /v1/responses, whose answers can be asked for again. Leave store out."}
 	}
-	head := openai.Answer{ID: "chatcmpl-" + rand.Text(), Created: a.now()}
+	head := openai.Answer{ID: "chatcmpl-" + rand.Text(), Created: a.now(), System: a.system}
 	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		q.stream = openai.NewChatStream(head, req)
@@ -70,7 +71,7 @@ func completion(a *API, x exchange, body []byte) (question, error) {
 	if err != nil {
 		return question{}, err
 	}
-	head := openai.Answer{ID: "cmpl-" + rand.Text(), Created: a.now()}
+	head := openai.Answer{ID: "cmpl-" + rand.Text(), Created: a.now(), System: a.system}
 	q := question{asks: req.Asks(), media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		q.stream = openai.NewCompletionStream(head, req)
@@ -146,30 +147,20 @@ func (a *API) ollamaQuestion(x exchange, req ollama.Request, err error) (questio
 	if err != nil {
 		return question{}, err
 	}
-	times := a.times()
-	q := question{asks: []chat.Ask{req.Ask}, media: jsonLines, forged: req.Forged}
+	clock := a.clock()
+	q := question{asks: []chat.Ask{req.Ask}, media: jsonLines, forged: req.Forged, clock: clock}
 	switch {
 	case req.Load || req.Unload:
 		q.load = func() ([]byte, error) {
 			name, err := a.loadOrLeave(x, req)
-			return req.Done(name, times()), err
+			return req.Done(name, clock.times()), err
 		}
 	case req.Stream:
-		q.stream = req.NewStream(times)
+		q.stream = req.NewStream(clock.times)
 	default:
-		q.whole = req.NewWhole(times)
+		q.whole = req.NewWhole(clock.times)
 	}
 	return q, nil
-}
-
-// times are the clock of one answer, from now on: that of the wall, and nothing
-// of what the engine took for its parts.
-func (a *API) times() func() ollama.Times {
-	begun := a.now()
-	return func() ollama.Times {
-		now := a.now()
-		return ollama.Times{Created: now, Total: now.Sub(begun)}
-	}
 }
 
 // pictured puts pictures where they belong. The engine has them decoded and

@@ -26,9 +26,9 @@ func EncodeVersion() []byte {
 }
 
 // Times are what an answer says about time. A duration of zero is left out, which
-// every client that we looked at takes. They are meant to be the wall clock of
-// the whole answer: how long an engine took to load or to read a prompt tells
-// what it had read before, and is nobody's business.
+// every client that we looked at takes. They are meant to be the wall clock as the
+// client of a stream has it too: until the first piece, and from then on. How long an
+// engine took to load, or to read a prompt, is not told.
 type Times struct {
 	Created                       time.Time
 	Total, Load, PromptEval, Eval time.Duration

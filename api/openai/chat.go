@@ -11,6 +11,7 @@ type completion struct {
 	Object  string   `json:"object"`
 	Created int64    `json:"created"`
 	Model   string   `json:"model"`
+	System  string   `json:"system_fingerprint,omitempty"`
 	Choices []choice `json:"choices"`
 	Usage   *usage   `json:"usage"`
 	Cut     int      `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit
@@ -69,7 +70,7 @@ func (w *ChatWhole) Encode() []byte {
 		choices[i] = choice{i, w.message(t), logProbsOf(t.logProbs), finishOf(t.finish, w.legacy)}
 	}
 	return wire.Encode(completion{
-		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut,
+		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, System: w.answer.fingerprint(w.turns.model), Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut,
 	})
 }
 

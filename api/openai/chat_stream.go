@@ -53,6 +53,7 @@ type chunk struct {
 	Object  string        `json:"object"`
 	Created int64         `json:"created"`
 	Model   string        `json:"model"`
+	System  string        `json:"system_fingerprint,omitempty"`
 	Choices []chunkChoice `json:"choices"`
 	Cut     int           `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit; on the first
 }
@@ -143,7 +144,7 @@ func (s *ChatStream) Empty(model string) []byte {
 func (s *ChatStream) Failure(p wire.Problem) []byte { return appendFrame(nil, Body(p)) }
 
 func (s *ChatStream) chunk(model string) chunk {
-	return chunk{ID: s.answer.ID, Object: "chat.completion.chunk", Created: s.answer.Created.Unix(), Model: model, Choices: []chunkChoice{}}
+	return chunk{ID: s.answer.ID, Object: "chat.completion.chunk", Created: s.answer.Created.Unix(), Model: model, System: s.answer.fingerprint(model), Choices: []chunkChoice{}}
 }
 
 func (s *ChatStream) frame(out []byte, model string, cut int, choice chunkChoice) []byte {

@@ -12,6 +12,7 @@ type olderCompletion struct {
 	Object  string        `json:"object"`
 	Created int64         `json:"created"`
 	Model   string        `json:"model"`
+	System  string        `json:"system_fingerprint,omitempty"`
 	Choices []olderChoice `json:"choices"`
 	Usage   *usage        `json:"usage,omitempty"`
 }
@@ -23,8 +24,8 @@ type olderChoice struct {
 	FinishReason *string        `json:"finish_reason"`
 }
 
-func (a Answer) older(model string, choices []olderChoice) olderCompletion {
-	return olderCompletion{ID: a.ID, Object: "text_completion", Created: a.Created.Unix(), Model: model, Choices: choices}
+func (a *Answer) older(model string, choices []olderChoice) olderCompletion {
+	return olderCompletion{ID: a.ID, Object: "text_completion", Created: a.Created.Unix(), Model: model, System: a.fingerprint(model), Choices: choices}
 }
 
 // echoed is the prompt that comes before an answer.

@@ -18,6 +18,17 @@ import (
 type Answer struct {
 	ID      string // "chatcmpl-…", "cmpl-…" or "resp_…"
 	Created time.Time
+	System  func(model string) string // names what answers; nil, or empty, for nothing
+
+	model, system string // the name that was asked for last
+}
+
+// fingerprint names program, engine and model, in completions.
+func (a *Answer) fingerprint(model string) string {
+	if a.System != nil && a.model != model {
+		a.model, a.system = model, a.System(model)
+	}
+	return a.system
 }
 
 // Request is what all requests for text have in common.

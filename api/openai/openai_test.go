@@ -16,7 +16,9 @@ import (
 
 var outs = []string{"ask.json", "problem.json", "response.json", "response.sse", "stored.json", "items.json"}
 
-func head(id string) Answer { return Answer{ID: id, Created: time.Unix(1764000000, 0)} }
+func head(id string) Answer {
+	return Answer{ID: id, Created: time.Unix(1764000000, 0), System: func(model string) string { return "fp_of_" + model }}
+}
 
 // encoders are those of one request: of a stream, or of a whole answer.
 type encoders struct {

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+
+	"abaton.local/models/enginepack"
 )
 
 // self is this very program, started once more with other arguments, whatever
@@ -59,6 +63,21 @@ func ownDigest() (digest [sha256.Size]byte, err error) {
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return digest, err
+	}
+	h.Sum(digest[:0])
+	return digest, nil
+}
+
+// systemDigest names this program and its engine, by all their files.
+func systemDigest(pack *enginepack.Pack) (digest [sha256.Size]byte, err error) {
+	own, err := ownDigest()
+	if err != nil {
+		return digest, err
+	}
+	h := sha256.New()
+	h.Write(own[:])
+	for _, name := range slices.Sorted(maps.Keys(pack.Files)) {
+		fmt.Fprintf(h, "%s %s\n", pack.Files[name], name)
 	}
 	h.Sum(digest[:0])
 	return digest, nil

@@ -76,6 +76,10 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return err
 	}
 	h.own = shapes.People
+	system, err := systemDigest(r.pack)
+	if err != nil {
+		return tell(err)
+	}
 	most := p.cfg.MaxRequests
 	if err := enoughFiles(most); err != nil {
 		return err
@@ -149,7 +153,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h, int64(p.cfg.ResponseSpace) << 20}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, Log: p.log,
+				Responses: keptResponses{h, int64(p.cfg.ResponseSpace) << 20}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, System: system, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,
