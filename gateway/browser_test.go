@@ -31,7 +31,7 @@ func (signs) Entrance(w http.ResponseWriter, _ *http.Request, at Doorway) {
 	fmt.Fprintf(w, "entrance join=%v claim=%v name=%q ticket=%q elsewhere=%q message=%q", at.Join, at.Claim, at.Name, at.Ticket, at.Elsewhere, at.Message)
 }
 
-func (signs) Welcome(w http.ResponseWriter, _ *http.Request, recovery []byte) {
+func (signs) Welcome(w http.ResponseWriter, _ *http.Request, _ vault.Session, recovery []byte) {
 	fmt.Fprintf(w, "welcome %d", len(recovery))
 }
 
