@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -130,9 +131,20 @@ type openPage struct {
 	browser
 	t       testing.TB
 	cookies map[string]string
+	send    func(request string) answer
+	from    string // header
 }
 
-func (b browser) page(t testing.TB) *openPage { return &openPage{b, t, map[string]string{}} }
+func (b browser) page(t testing.TB) *openPage {
+	return &openPage{b, t, map[string]string{}, func(r string) answer { return raw(t, "tcp", b.address, r) }, b.origin()}
+}
+
+// secretPage is one by TLS.
+func (w *town) secretPage(t testing.TB, name string) *openPage {
+	_, port, _ := net.SplitHostPort(w.TLSAddr().String())
+	host := name + ":" + port
+	return &openPage{browser{host: host}, t, map[string]string{}, func(r string) answer { return w.secretly(t, r) }, "Origin: https://" + host}
+}
 
 // tell sends what a page's script sends.
 func (p *openPage) tell(path string, body map[string]string) answer {
@@ -148,7 +160,7 @@ func (p *openPage) tell(path string, body map[string]string) answer {
 	for name, value := range p.cookies {
 		worn = append(worn, name+"="+value)
 	}
-	a := raw(p.t, "tcp", p.address, posted(path, p.host, string(b), p.origin(), "Accept: application/json", "Cookie: "+strings.Join(worn, "; ")))
+	a := p.send(posted(path, p.host, string(b), p.from, "Accept: application/json", "Cookie: "+strings.Join(worn, "; ")))
 	p.keep(a)
 	return a
 }
@@ -168,7 +180,7 @@ func (p *openPage) read(path string) answer {
 	for name, value := range p.cookies {
 		worn = append(worn, name+"="+value)
 	}
-	a := raw(p.t, "tcp", p.address, request("GET", path, p.host, "Cookie: "+strings.Join(worn, "; "), "Sec-Fetch-Mode: navigate"))
+	a := p.send(request("GET", path, p.host, "Cookie: "+strings.Join(worn, "; "), "Sec-Fetch-Mode: navigate"))
 	p.keep(a)
 	return a
 }

@@ -27,7 +27,7 @@ func atPasskeys(t *testing.T) (*town, *openPage) {
 
 func (w *town) enter(t testing.TB, p *openPage, name string) {
 	t.Helper()
-	a := raw(t, "tcp", p.address, request("POST", pathUnlock, p.host, p.origin(), "Content-Type: application/x-www-form-urlencoded", "Content-Length: "+strconv.Itoa(len(w.webForm(name))))+w.webForm(name))
+	a := p.send(request("POST", pathUnlock, p.host, p.from, "Content-Type: application/x-www-form-urlencoded", "Content-Length: "+strconv.Itoa(len(w.webForm(name)))) + w.webForm(name))
 	p.keep(a)
 	if a.StatusCode != 303 {
 		t.Fatalf("%s %s", a.Status, a.body)
@@ -180,6 +180,16 @@ func TestChallengesAreBound(t *testing.T) {
 	w.clock.advance(ceremonyLife + time.Second)
 	stale("too late", in.tell(withPasskey, used(q)))
 
+	// By another account of this machine, which was sent the cookie.
+	q = in.begin(withPasskey, nil)
+	w.ceremonies.mu.Lock()
+	for key, c := range w.ceremonies.of {
+		c.uid++
+		w.ceremonies.of[key] = c
+	}
+	w.ceremonies.mu.Unlock()
+	stale("by another account", in.tell(withPasskey, used(q)))
+
 	// As another session of the same browser.
 	w.enter(t, p, mia)
 	q = p.begin(morePasskeys, nil)
@@ -299,6 +309,51 @@ func TestNoPasskeysByABareAddress(t *testing.T) {
 		if why := NoPasskeys(asks(c.host, c.tls)); why != "" != (c.want != "") || !strings.Contains(why, c.want) {
 			t.Errorf("%q, %v: %q", c.host, c.tls, why)
 		}
+	}
+}
+
+// By TLS a passkey belongs to the name of this machine on the network, and its
+// ceremony's cookie to TLS; what the plain door's was made for is nothing there.
+func TestPasskeyByTLS(t *testing.T) {
+	w := settle(t, Config{Pages: signs{}, TLS: lan(t)}, hello)
+	p := w.secretPage(t, "abaton.example")
+	w.enter(t, p, mia)
+	a := newAuthenticator(t, "https://"+p.host, "abaton.example")
+	q := p.begin(morePasskeys, nil)
+	if _, ok := p.cookies[ceremonyCookie]; !ok || q.PublicKey.RP.ID != "abaton.example" {
+		t.Errorf("%v %+v", p.cookies, q)
+	}
+	if r := p.tell(morePasskeys, map[string]string{"credential": a.create(q), "secret": a.secret}); r.StatusCode != 200 {
+		t.Fatalf("%s %s", r.Status, r.body)
+	}
+	in := w.secretPage(t, "abaton.example")
+	if r := in.tell(withPasskey, map[string]string{"credential": a.get(in.begin(withPasskey, nil)), "secret": a.secret}); r.StatusCode != 200 {
+		t.Errorf("%s %s", r.Status, r.body)
+	}
+	if r := in.read("/page/x"); r.Header.Get("Reached") == "" {
+		t.Errorf("%s %s", r.Status, r.body)
+	}
+	remembered := 0
+	for name := range in.cookies {
+		if strings.HasPrefix(name, seenName) {
+			remembered++
+		}
+	}
+	if remembered != 1 {
+		t.Errorf("%v", in.cookies)
+	}
+	other := w.secretPage(t, "box.local")
+	other.cookies = in.cookies
+	a.origin = "https://" + other.host
+	if r := other.tell(withPasskey, map[string]string{"credential": a.get(other.begin(withPasskey, nil)), "secret": a.secret}); r.StatusCode != 401 {
+		t.Errorf("at another name of ours: %s %s", r.Status, r.body)
+	}
+	bare := w.secretPage(t, "127.0.0.1")
+	if r := bare.tell(withPasskey+begins, nil); r.StatusCode != 409 || !strings.Contains(r.body, "no_passkeys_here") {
+		t.Errorf("by a bare address: %s %s", r.Status, r.body)
+	}
+	if r := bare.read(pathUnlock); r.StatusCode != 200 || !strings.Contains(r.body, "bare address") {
+		t.Errorf("the page does not say why: %s %s", r.Status, r.body)
 	}
 }
 

@@ -77,14 +77,14 @@ func (d *Directory) JoinByPasskey(ctx context.Context, n Newcomer) (s Session, c
 	k.Way, k.Day = NewID(), d.today()
 	n.Passkey = &k
 	code = newRecoveryCode()
-	if s, err = d.join(ctx, n, code.Reveal()); err == nil {
-		err = d.drafted(s, code) // for them to type it back
-	}
-	if err != nil && s.own() == nil {
+	if s, err = d.join(ctx, n, code.Reveal()); err != nil {
 		code.Clear()
-		return Session{}, Once{}, err
+		return s, Once{}, err
 	}
-	return s, code, err
+	// It opens the vault already. That it could not be typed back is no reason to
+	// keep it from them.
+	_ = d.drafted(s, code)
+	return s, code, nil
 }
 
 // ErrPasskeyAlone says that a passkey was to be the way into a vault that has one.

@@ -3,8 +3,11 @@
 // is kept nowhere. Without this script the passphrase does the same.
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
-  if (!globalThis.PublicKeyCredential || !isSecureContext) continue;
   form.hidden = false;
+  if (!globalThis.PublicKeyCredential || !isSecureContext) {
+    form.replaceChildren("This browser has no passkeys.");
+    continue;
+  }
   form.addEventListener("submit", (e) => {
     e.preventDefault();
     use(form);
