@@ -19,7 +19,7 @@ func TestPasskeysAreListed(t *testing.T) {
 	k := vault.Passkey{Credential: []byte("c"), Key: []byte("k"), Handle: []byte("h"), Place: "box.<local>", Synced: true}
 	must(t, h.people.AddPasskey(t.Context(), h.ada, k, make([]byte, 32)))
 	page := h.get(h.ada, "security").Body.String()
-	for _, want := range []string{"box.&lt;local&gt;", "may be on several devices", "not yet", `data-passkey="add" hidden`, "passkey.js", "Whoever has a passkey of yours"} {
+	for _, want := range []string{"box.&lt;local&gt;", "may be on several devices", "none noted", `data-passkey="add" hidden`, "passkey.js", "Whoever has a passkey of yours"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
