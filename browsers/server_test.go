@@ -136,6 +136,16 @@ func (s *server) kill() {
 	<-s.done
 }
 
+// stop ends it as an operator does: what it remembers is written.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	must(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	<-s.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said.Reset() // the next start prints its address anew
+}
+
 func (s *server) output() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

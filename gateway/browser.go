@@ -20,7 +20,7 @@ type Pages interface {
 
 	// Welcome tells somebody who has just joined their recovery code, which may be
 	// empty. It is wiped when Welcome returns.
-	Welcome(w http.ResponseWriter, r *http.Request, recovery []byte)
+	Welcome(w http.ResponseWriter, r *http.Request, s vault.Session, recovery []byte)
 
 	// Refuse says why a request does not pass.
 	Refuse(w http.ResponseWriter, r *http.Request, no Refusal)
@@ -39,6 +39,8 @@ type Doorway struct {
 	Accept    string // what the person may accept to come in, as the form sends it back
 	Status    int    // of the response
 	Elsewhere string // the address to come in at; empty: this one
+
+	NoPasskeys string // why none can be used here; empty: they can
 }
 
 // Paths of pages that the door itself serves. What else lies below pathPages is
@@ -55,7 +57,7 @@ const (
 func isPage(path string) bool { return path == "/page" || strings.HasPrefix(path, pathPages) }
 
 // isGate names the pages where somebody shows a secret.
-func isGate(path string) bool { return path == pathUnlock || path == pathEnter }
+func isGate(path string) bool { return path == pathUnlock || path == pathEnter || isKeyhole(path) }
 
 // browses reports whether pages are served where a request came in.
 func (d *desk) browses(from peer) bool {
@@ -81,6 +83,8 @@ func (d *desk) page(w http.ResponseWriter, r *http.Request, from peer, among fun
 			return nothingHere()
 		}
 		return nil
+	case isKeyhole(r.URL.Path):
+		return tellAccept(w, d.keyhole(w, r, from))
 	case isGate(r.URL.Path):
 		return d.gate(w, r, from)
 	case !d.settled():
@@ -101,6 +105,10 @@ func (d *desk) page(w http.ResponseWriter, r *http.Request, from peer, among fun
 	}
 	if no := among(s); no != nil {
 		return no
+	}
+	d.remind(w, r, from, s)
+	if strings.HasPrefix(r.URL.Path, pathPasskeys) {
+		return d.addPasskey(w, r, from, s)
 	}
 	d.config.Pages.ServeSession(w, r, s)
 	return nil

@@ -28,10 +28,10 @@ func (signs) Static(w http.ResponseWriter, r *http.Request) bool {
 
 func (signs) Entrance(w http.ResponseWriter, _ *http.Request, at Doorway) {
 	w.WriteHeader(at.Status)
-	fmt.Fprintf(w, "entrance join=%v claim=%v name=%q ticket=%q elsewhere=%q message=%q", at.Join, at.Claim, at.Name, at.Ticket, at.Elsewhere, at.Message)
+	fmt.Fprintf(w, "entrance join=%v claim=%v name=%q ticket=%q elsewhere=%q message=%q none=%q", at.Join, at.Claim, at.Name, at.Ticket, at.Elsewhere, at.Message, at.NoPasskeys)
 }
 
-func (signs) Welcome(w http.ResponseWriter, _ *http.Request, recovery []byte) {
+func (signs) Welcome(w http.ResponseWriter, _ *http.Request, _ vault.Session, recovery []byte) {
 	fmt.Fprintf(w, "welcome %d", len(recovery))
 }
 

@@ -51,8 +51,12 @@ func (d directory) Enter(ctx context.Context, e Entry) (in Entered, err error) {
 	if len(e.Ticket) > 0 {
 		return d.joined(ctx, e)
 	}
-	a := vault.Attempt{Name: e.Name, Way: vault.SlotPassphrase, Secret: e.Passphrase, Judged: true}
-	if len(e.Recovery) > 0 {
+	a := vault.Attempt{Name: e.Name, Way: vault.SlotPassphrase, Secret: e.Passphrase, Judged: true, Seen: e.Seen}
+	switch {
+	case e.Passkey != nil:
+		a.Name, a.Way, a.Secret = d.shownBy(e.Passkey), vault.SlotPasskey, e.PasskeySecret
+		a.Passkey = vault.CredentialDigest(e.Passkey.Credential)
+	case len(e.Recovery) > 0:
 		a.Way, a.Secret = vault.SlotRecovery, e.Recovery
 	}
 	if a.Accept, err = parseAccept(e.Accept); err != nil {
@@ -64,10 +68,40 @@ func (d directory) Enter(ctx context.Context, e Entry) (in Entered, err error) {
 	return in, d.issued(&in)
 }
 
+// shownBy gives the name of the person whose passkey answered; empty, which is
+// nobody's, where it is not known here or did not answer.
+func (d directory) shownBy(p *PasskeyProof) string {
+	name, k, ok := d.FindPasskey(p.Credential)
+	if !ok || !p.Holds(k) {
+		return ""
+	}
+	return name
+}
+
+func (d directory) Admits(ticket []byte, name string) error {
+	return mistaken(d.Directory.Admits(ticket, name))
+}
+
+func (d directory) Passkeys(s vault.Session) (name string, keys []vault.Passkey, err error) {
+	me, err := d.Me(context.Background(), s)
+	return me.Name, d.PasskeysOf(s), err
+}
+
+func (d directory) AddPasskey(ctx context.Context, s vault.Session, k vault.Passkey, secret []byte) error {
+	return mistaken(d.Directory.AddPasskey(ctx, s, k, secret))
+}
+
 func (d directory) joined(ctx context.Context, e Entry) (in Entered, err error) {
 	n := vault.Newcomer{Ticket: e.Ticket, Name: e.Name, Passphrase: e.Passphrase, Recovery: e.Recovery}
 	if n.Accept, err = parseAccept(e.Accept); err != nil {
 		return Entered{}, err
+	}
+	if e.NewPasskey != nil {
+		n.Passkey, n.PasskeySecret = e.NewPasskey, e.PasskeySecret
+		if in.Session, in.Recovery, err = d.JoinByPasskey(ctx, n); err != nil {
+			return Entered{}, mistaken(err)
+		}
+		return in, d.issued(&in)
 	}
 	if in.Session, err = d.Join(ctx, n); err != nil {
 		return Entered{}, mistaken(err)
@@ -109,6 +143,7 @@ func mistaken(err error) error {
 	}
 	for known, code := range map[error]string{
 		vault.ErrName: "invalid_name", vault.ErrNameTaken: "name_taken", vault.ErrDisabled: "disabled",
+		vault.ErrPasskeyKnown: "passkey_known", vault.ErrPasskeys: "too_many_passkeys", vault.ErrPasskeyAlone: "passphrase_needed", vault.ErrLocked: "locked",
 		vault.ErrTicket: "invalid_invitation", vault.ErrClaimed: "already_claimed", vault.ErrNewer: "newer_vault", vault.ErrSlots: "damaged_vault",
 		vault.ErrShortPassphrase: "weak_passphrase", vault.ErrPlainPassphrase: "weak_passphrase", vault.ErrBadPassphrase: "weak_passphrase",
 	} {

@@ -10,7 +10,7 @@ import (
 // gate shows where secrets are typed, and takes them. Who is let in gets a
 // cookie; whoever is not is shown the same page again, with the reason.
 func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal {
-	at := Doorway{Join: r.URL.Path == pathEnter, Claim: !d.settled(), Status: http.StatusOK}
+	at := Doorway{Join: r.URL.Path == pathEnter, Claim: !d.settled(), Status: http.StatusOK, NoPasskeys: NoPasskeys(r)}
 	switch {
 	case d.config.People == nil || at.Claim && from.tls && d.tls.exposed:
 		return notSetUp()
@@ -50,6 +50,19 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 	}
 	defer in.Secret.Clear()
 	defer in.Recovery.Clear()
+	if no := d.letIn(w, r, from, uid, in); no != nil {
+		return no
+	}
+	if at.Join {
+		d.config.Pages.Welcome(w, r, in.Session, in.Recovery.Reveal())
+	} else {
+		seeOther(w, pathPages)
+	}
+	return nil
+}
+
+// letIn gives a browser the cookie of a session.
+func (d *desk) letIn(w http.ResponseWriter, r *http.Request, from peer, uid int, in Entered) *refusal {
 	if err := d.relieve(from, r); err != nil {
 		return d.broken(err)
 	}
@@ -58,11 +71,6 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 		http.SetCookie(w, sessionCookie(secret, 0))
 	} else {
 		http.SetCookie(w, plainCookie(d.wearers.give(secret, uid, in.Session.Until(), d.config.Now()), 0))
-	}
-	if at.Join {
-		d.config.Pages.Welcome(w, r, in.Recovery.Reveal())
-	} else {
-		seeOther(w, pathPages)
 	}
 	return nil
 }

@@ -116,8 +116,10 @@ type Gateway struct {
 	logins  crowd        // of those, the ones whose secrets are tried
 	tries   *tries
 	wearers wearers
-	wrong   bucket // refusals of tokens
-	notable bucket // lines of the log about refusals
+
+	ceremonies ceremonies // with passkeys
+	wrong      bucket     // refusals of tokens
+	notable    bucket     // lines of the log about refusals
 }
 
 // Listen binds, and does nothing else, so that the process can be locked down

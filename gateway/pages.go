@@ -97,9 +97,13 @@ func (d *desk) tryEntry(r *http.Request, from peer, e Entry) (Entered, *refusal)
 	// Who joins has no account yet. Their ticket cannot be guessed, and a wrong
 	// one counts as noise of its source.
 	g := guess{source: from.from}
-	if len(e.Ticket) == 0 {
+	switch {
+	case e.Passkey != nil:
+		g.account = passkeyAccount(e.Passkey.Credential)
+	case len(e.Ticket) == 0:
 		g.account = accountKey([]byte(e.Name))
 	}
+	e.Seen = seenBy(from, r)
 	attempt, wait := d.tries.enter(g)
 	if wait > 0 {
 		return Entered{}, tooSoon(wait)

@@ -30,6 +30,22 @@ type People interface {
 	// Lock lets go of a session's keys and ends it, or all of that person's. Others
 	// is how many sessions keep their vault open all the same.
 	Lock(s vault.Session, all bool) (others int, err error)
+
+	// PasskeySalt is what a passkey's PRF is evaluated at: the same for everybody.
+	PasskeySalt() [32]byte
+
+	// Admits tells whether somebody could join with this ticket under this name now.
+	Admits(ticket []byte, name string) error
+
+	// Passkeys gives the name of a session's person, and their passkeys.
+	Passkeys(vault.Session) (name string, keys []vault.Passkey, err error)
+
+	// AddPasskey lets a passkey open the vault of a session's person.
+	AddPasskey(ctx context.Context, s vault.Session, k vault.Passkey, secret []byte) error
+
+	// Seen is what a browser is to remember of a session's vault, and under which
+	// label; empty where what it has says the same.
+	Seen(s vault.Session, have []string) (label, text string)
 }
 
 // Standing is what somebody may do. The zero Standing may do nothing.
@@ -60,6 +76,11 @@ type Entry struct {
 	Recovery   []byte // a recovery code, instead of a passphrase
 	Ticket     []byte // who joins: the claim or an invitation, beside a name and a passphrase
 	Accept     string // what Mistake.Accept said, where the person accepts it
+
+	Passkey       *PasskeyProof  // of who has a passkey, instead of a name and a passphrase
+	NewPasskey    *vault.Passkey // of who joins, instead of a passphrase
+	PasskeySecret []byte         // what the browser derived from its PRF output, for both
+	Seen          []string       // what the browser remembers of vaults
 }
 
 // Entered is who came in.

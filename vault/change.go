@@ -159,31 +159,6 @@ func (d *Directory) confirm(ctx context.Context, s Session, passphrase []byte) e
 	return err
 }
 
-// AddPasskey lets a passkey open the vault. Credential is the SHA-256 of its
-// identifier, secret what the browser derived from its PRF output at
-// PasskeySalt.
-func (d *Directory) AddPasskey(ctx context.Context, s Session, credential [32]byte, secret []byte) error {
-	p, ok := d.who(s.Person)
-	if !ok {
-		return ErrLocked
-	}
-	salt := d.PasskeySalt(p.Name)
-	return d.reslot(ctx, s, Event{What: SlotAdded, Detail: uint32(SlotPasskey)}, Deed{What: DeedSlotAdded, Way: SlotPasskey.String()},
-		func(next *slotSet, root *seal.Key) error {
-			x, err := next.newPasskeySlot(&d.smith, root, passkey{credential: credential, salt: salt}, secret)
-			if err == nil {
-				next.put(x, false)
-			}
-			return err
-		})
-}
-
-// PasskeySalt is what a browser evaluates a passkey's PRF at. It follows from
-// the name alone, whether or not somebody has it.
-func (d *Directory) PasskeySalt(name string) [32]byte {
-	return d.config.Device.key.MAC("passkey-salt", []byte(folded(name)))
-}
-
 // AddEscrow lets an organisation's recipient open the vault. It is the person's
 // own act, after they were told what it means.
 func (d *Directory) AddEscrow(ctx context.Context, s Session, recipient string) error {
@@ -218,10 +193,14 @@ func (d *Directory) RemoveWay(ctx context.Context, s Session, id ID) error {
 			}
 			return nil
 		})
-	if err == nil {
-		d.lobby.lockAll(s.Person, s.seat)
+	if err != nil {
+		return err
 	}
-	return err
+	d.lobby.lockAll(s.Person, s.seat)
+	if x.kind == SlotPasskey {
+		return d.forgetPasskeys(ctx, s)
+	}
+	return nil
 }
 
 // Rotate gives the vault a new root key, after a suspicion that somebody has
@@ -278,7 +257,7 @@ func (d *Directory) Rotate(ctx context.Context, s Session, passphrase, recovery 
 	d.lobby.lockAll(s.Person, s.seat)
 	d.noteEntry(ctx, s, Deed{What: DeedRotated})
 	d.fasten()
-	return gone, d.dropTokens(ctx, s.Person)
+	return gone, errors.Join(d.dropTokens(ctx, s.Person), d.forgetPasskeys(ctx, s))
 }
 
 // renewed makes the slots of a new root key.

@@ -12,8 +12,9 @@ import (
 type Deed struct {
 	At   time.Time `json:"at"`
 	What string    `json:"what"`
-	Way  string    `json:"way,omitempty"` // with which kind of slot, or which was changed
-	N    int       `json:"n,omitempty"`   // how many; what of is said by What
+	Way  string    `json:"way,omitempty"`  // with which kind of slot, or which was changed
+	N    int       `json:"n,omitempty"`    // how many; what of is said by What
+	Slot string    `json:"slot,omitempty"` // which passkey it was, as Way.ID has it
 }
 
 // What deeds say.

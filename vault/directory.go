@@ -65,7 +65,8 @@ type Directory struct {
 	decoy  *slotSet // what a name that does not exist is tried against
 	decoyB []byte   // the decoy, encoded
 
-	change sync.Mutex // held while records of the directory change
+	passkeys sync.Mutex // held while somebody's passkeys change, here and in their vault; taken before change
+	change   sync.Mutex // held while records of the directory change
 
 	mu     sync.RWMutex // guards what follows
 	people map[PersonID]*person
@@ -234,7 +235,7 @@ func (d *Directory) load(ctx context.Context, root *seal.Key) (err error) {
 	mark.doubt = mark.doubt || d.stale
 	accepted := false
 	open := func(m Head) (*Vault, error) { return Open(ctx, d.config.Store, d.id, root, Opening{Remembered: m}) }
-	if d.vault, accepted, err = d.openChecked(mark, known, d.config.Accept, open); err != nil {
+	if d.vault, accepted, err = d.openChecked(ctx, mark, known, Head{}, d.config.Accept, open); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
 	if accepted {

@@ -52,7 +52,7 @@ func TestWhatWasTakenAwayStaysAwayAfterAKill(t *testing.T) {
 			d := p.open()
 			olga := p.owner(d)
 			mira := p.member(d, olga, "Mira")
-			if err := d.AddPasskey(t.Context(), mira, [32]byte{1}, make([]byte, 32)); err != nil {
+			if err := d.AddPasskey(t.Context(), mira, testPasskey(), make([]byte, 32)); err != nil {
 				t.Fatal(err)
 			}
 			if _, _, err := d.MakeToken(t.Context(), mira, "editor", ScopeAsk, p.clock.Add(time.Hour)); err != nil {

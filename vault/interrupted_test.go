@@ -137,7 +137,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 		"Rename":           d.Rename(t.Context(), mira, mira.Person, "Nina"),
 		"Remove":           d.Remove(t.Context(), olga, mira.Person),
 		"ChangePassphrase": d.ChangePassphrase(t.Context(), mira, []byte(memberPass), []byte(ownerPass)),
-		"AddPasskey":       d.AddPasskey(t.Context(), mira, [32]byte{1}, make([]byte, 32)),
+		"AddPasskey":       d.AddPasskey(t.Context(), mira, testPasskey(), make([]byte, 32)),
 	} {
 		if !errors.Is(err, p.record.err) {
 			t.Errorf("%s: %v", name, err)

@@ -41,6 +41,10 @@ type Newcomer struct {
 	Recovery []byte
 	// Accept is the rollback of that vault that the person was told of and accepts.
 	Accept *RolledBack
+	// Passkey and PasskeySecret are what the vault is opened by in the place of a
+	// passphrase: JoinByPasskey.
+	Passkey       *Passkey
+	PasskeySecret []byte
 	// Escrow is the organisation's recipient, where the person was shown what
 	// that means and agreed. Empty: nobody else can ever open the vault.
 	Escrow string
@@ -49,11 +53,63 @@ type Newcomer struct {
 // Join makes a person and gives their unlocked session. The ticket is used up
 // by it, and only by success.
 func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
-	name, err := ParseName(n.Name)
-	if err != nil {
+	if err := CheckPassphrase(n.Passphrase); err != nil {
 		return Session{}, err
 	}
-	if err := CheckPassphrase(n.Passphrase); err != nil {
+	n.Passkey = nil
+	return d.join(ctx, n, nil)
+}
+
+// JoinByPasskey is Join for somebody who has a passkey in the place of a
+// passphrase. A passkey is deleted by people who do not know that it holds data,
+// so there is a recovery code from the start, to be shown once.
+func (d *Directory) JoinByPasskey(ctx context.Context, n Newcomer) (s Session, code Once, err error) {
+	switch {
+	case n.Passkey == nil || len(n.PasskeySecret) != passkeySecret:
+		return Session{}, Once{}, errPasskeySecret
+	case len(n.Passphrase) > 0 || len(n.Recovery) > 0:
+		return Session{}, Once{}, ErrPasskeyAlone
+	}
+	if err := n.Passkey.check(); err != nil {
+		return Session{}, Once{}, err
+	}
+	k := *n.Passkey
+	k.Way, k.Day = NewID(), d.today()
+	n.Passkey = &k
+	code = newRecoveryCode()
+	if s, err = d.join(ctx, n, code.Reveal()); err != nil {
+		code.Clear()
+		return s, Once{}, err
+	}
+	// It opens the vault already. That it could not be typed back is no reason to
+	// keep it from them.
+	_ = d.drafted(s, code)
+	return s, code, nil
+}
+
+// ErrPasskeyAlone says that a passkey was to be the way into a vault that has one.
+var ErrPasskeyAlone = errors.New("a vault that came from another machine is taken up with its recovery code and a new passphrase: a passkey can be added afterwards")
+
+// Admits tells whether somebody with this ticket could join under this name now,
+// for who is about to make a passkey for it.
+func (d *Directory) Admits(ticket []byte, name string) error {
+	name, err := ParseName(name)
+	if err != nil {
+		return err
+	}
+	if _, _, err := d.admitted(ticket); err != nil {
+		return err
+	}
+	if _, taken := d.find(name); taken {
+		return ErrNameTaken
+	}
+	return nil
+}
+
+// join is Join by whatever way; code is the recovery code of who has no passphrase.
+func (d *Directory) join(ctx context.Context, n Newcomer, code []byte) (Session, error) {
+	name, err := ParseName(n.Name)
+	if err != nil {
 		return Session{}, err
 	}
 	if n.Escrow != "" {
@@ -77,7 +133,7 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 			d.config.Device.arena.release(root)
 		}
 	}()
-	w, err := d.welcome(ctx, n, root)
+	w, err := d.welcome(ctx, n, code, root)
 	if err != nil {
 		return Session{}, err
 	}
@@ -90,6 +146,11 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 	}
 	if _, taken := d.find(name); taken {
 		return Session{}, ErrNameTaken
+	}
+	if n.Passkey != nil {
+		if _, _, known := d.FindPasskey(n.Passkey.Credential); known {
+			return Session{}, ErrPasskeyKnown
+		}
 	}
 	if w.adopted != nil {
 		if err := d.recognised(ctx, &w, n.Accept, seal.KeyAt(root)); err != nil {
@@ -111,11 +172,16 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 		}
 	}
 	p := person{id: PersonID(w.set.vault.String()), Name: name, Role: role, State: joining, Day: d.today(), Adopts: w.adopted != nil, order: d.orders + 1}
+	way, slot := SlotPassphrase, ""
+	if n.Passkey != nil {
+		p.Passkeys = []Passkey{*n.Passkey}
+		way, slot = SlotPasskey, n.Passkey.Way.String()
+	}
 	if err := d.save(ctx, p); err != nil {
 		return Session{}, err
 	}
 	kept = true // enter releases root, whatever happens
-	s, err := d.lobby.enter(p.id, SlotPassphrase, root, func() (*Vault, error) { return w.open(ctx, d, root) })
+	s, err := d.lobby.enter(p.id, way, root, func() (*Vault, error) { return w.open(ctx, d, root) })
 	if err == nil && w.adopted != nil {
 		err = d.Remember() // before they are one of us, for the same reason
 	}
@@ -126,7 +192,7 @@ func (d *Directory) Join(ctx context.Context, n Newcomer) (Session, error) {
 		s.End()
 		return Session{}, errors.Join(err, d.unseat(ctx, p))
 	}
-	d.noteEntry(ctx, s, Deed{What: DeedUnlocked, Way: SlotPassphrase.String()})
+	d.noteEntry(ctx, s, Deed{What: DeedUnlocked, Way: way.String(), Slot: slot})
 	if err := d.bindNow(); err != nil {
 		return s, err
 	}
@@ -194,7 +260,7 @@ func (d *Directory) recognised(ctx context.Context, w *welcome, accept *RolledBa
 	var accepted bool
 	var err error
 	if known {
-		v, accepted, err = d.openChecked(mark, known, accept, open)
+		v, accepted, err = d.openChecked(ctx, mark, known, Head{}, accept, open)
 	} else {
 		v, err = open(Head{})
 	}
@@ -210,7 +276,7 @@ func (d *Directory) recognised(ctx context.Context, w *welcome, accept *RolledBa
 }
 
 // welcome prepares a newcomer's slots, with the root key in root.
-func (d *Directory) welcome(ctx context.Context, n Newcomer, root *[cellSize]byte) (w welcome, err error) {
+func (d *Directory) welcome(ctx context.Context, n Newcomer, code []byte, root *[cellSize]byte) (w welcome, err error) {
 	if len(n.Recovery) > 0 {
 		if w, err = d.recognise(ctx, n.Recovery, root); err != nil {
 			return w, err
@@ -221,18 +287,38 @@ func (d *Directory) welcome(ctx context.Context, n Newcomer, root *[cellSize]byt
 		w.set = &slotSet{vault: NewID(), version: 1, generation: firstGeneration}
 	}
 	key := seal.KeyAt(root)
-	x, err := w.set.newPassphraseSlot(ctx, &d.smith, key, n.Passphrase)
-	if err != nil {
+	if err := d.waysOf(ctx, n, code, w.set, key); err != nil {
 		return w, err
 	}
-	w.set.put(x, true)
 	if n.Escrow != "" {
-		if x, err = w.set.newEscrowSlot(key, n.Escrow); err != nil {
+		x, err := w.set.newEscrowSlot(key, n.Escrow)
+		if err != nil {
 			return w, err
 		}
 		w.set.put(x, false)
 	}
 	return w, w.set.check()
+}
+
+// waysOf puts a newcomer's own ways in: a passphrase, or a passkey and a recovery
+// code.
+func (d *Directory) waysOf(ctx context.Context, n Newcomer, code []byte, set *slotSet, root *seal.Key) error {
+	if n.Passkey == nil {
+		x, err := set.newPassphraseSlot(ctx, &d.smith, root, n.Passphrase)
+		if err == nil {
+			set.put(x, true)
+		}
+		return err
+	}
+	x, err := set.newPasskeySlot(&d.smith, root, n.Passkey.Way, passkey{credential: n.Passkey.digest(), salt: d.PasskeySalt()}, n.PasskeySecret)
+	if err != nil {
+		return err
+	}
+	set.put(x, false)
+	if x, err = set.newRecoverySlot(root, code); err == nil {
+		set.put(x, true)
+	}
+	return err
 }
 
 // open makes the newcomer's vault, or takes over the one that was there.

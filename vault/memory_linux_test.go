@@ -200,7 +200,7 @@ func TestNothingIsLeftInMemoryAfterLocking(t *testing.T) {
 	}
 	prf := make([]byte, 32)
 	rand.Read(prf)
-	if err := d.AddPasskey(t.Context(), olga, [32]byte{1}, prf); err != nil {
+	if err := d.AddPasskey(t.Context(), olga, testPasskey(), prf); err != nil {
 		t.Fatal(err)
 	}
 	code, err := d.NewRecovery(olga)
@@ -217,7 +217,7 @@ func TestNothingIsLeftInMemoryAfterLocking(t *testing.T) {
 	olga.Lock()
 	for _, a := range []Attempt{
 		{Name: "Olga", Way: SlotPassphrase, Secret: phrase},
-		{Name: "Olga", Way: SlotPasskey, Passkey: [32]byte{1}, Secret: prf},
+		{Name: "Olga", Way: SlotPasskey, Passkey: testCredential(), Secret: prf},
 		{Name: "Olga", Way: SlotRecovery, Secret: code.Reveal()},
 	} {
 		x, err := d.Unlock(t.Context(), a)

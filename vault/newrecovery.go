@@ -24,7 +24,16 @@ func (d *Directory) NewRecovery(s Session) (Once, error) {
 		return Once{}, ErrNotByToken
 	}
 	code := newRecoveryCode()
-	err := d.lobby.with(s.seat, func(o *home) error {
+	if err := d.drafted(s, code); err != nil {
+		code.Clear()
+		return Once{}, err
+	}
+	return code, nil
+}
+
+// drafted has a session know a recovery code again that is to be typed back.
+func (d *Directory) drafted(s Session, code Once) error {
+	return d.lobby.with(s.seat, func(o *home) error {
 		var plain [recoveryGroups * groupData]byte
 		defer clear(plain[:])
 		if err := parseRecoveryCode(&plain, code.Reveal()); err != nil {
@@ -36,11 +45,6 @@ func (d *Directory) NewRecovery(s Session) (Once, error) {
 		s.seat.draft = x
 		return nil
 	})
-	if err != nil {
-		code.Clear()
-		return Once{}, err
-	}
-	return code, nil
 }
 
 // ErrOtherCode says that what was typed back is a recovery code, but not the

@@ -15,3 +15,10 @@ func passkeySecretOf(t testing.TB, prf []byte) []byte {
 	}
 	return b
 }
+
+// testPasskey is one as a browser made it.
+func testPasskey() Passkey {
+	return Passkey{Credential: []byte("the identifier of a credential"), Key: []byte("a public key"), Handle: []byte("a handle"), Place: "abaton.localhost"}
+}
+
+func testCredential() [32]byte { p := testPasskey(); return p.digest() }

@@ -28,7 +28,9 @@ type person struct {
 	State  state  `json:"state"`
 	Day    string `json:"day"`              // of joining; not the hour
 	Adopts bool   `json:"adopts,omitempty"` // joining with a vault that was there before
-	order  uint64
+	// Passkeys by which their authenticators are known. Never changed in place.
+	Passkeys []Passkey `json:"passkeys,omitempty"`
+	order    uint64
 }
 
 // Person is what an owner sees of somebody: nothing about when they work.

@@ -162,7 +162,7 @@ func TestRotationListsWhatHasToBeMadeAnew(t *testing.T) {
 	if err := d.ConfirmRecovery(t.Context(), olga, code.Reveal()); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.AddPasskey(t.Context(), olga, [32]byte{1}, make([]byte, 32)); err != nil {
+	if err := d.AddPasskey(t.Context(), olga, testPasskey(), make([]byte, 32)); err != nil {
 		t.Fatal(err)
 	}
 	token, _, err := d.MakeToken(t.Context(), olga, "editor", ScopeAll, p.clock.Add(24*time.Hour))
@@ -192,7 +192,7 @@ func TestRotationListsWhatHasToBeMadeAnew(t *testing.T) {
 	if _, err := d.UnlockToken(t.Context(), token.Reveal()); err != ErrToken {
 		t.Errorf("the token: %v", err)
 	}
-	if err := p.try(d, Attempt{Name: "Olga", Way: SlotPasskey, Passkey: [32]byte{1}, Secret: make([]byte, 32)}); err != ErrWrong {
+	if err := p.try(d, Attempt{Name: "Olga", Way: SlotPasskey, Passkey: testCredential(), Secret: make([]byte, 32)}); err != ErrWrong {
 		t.Errorf("the passkey: %v", err)
 	}
 	if err := p.try(d, Attempt{Name: "Olga", Way: SlotRecovery, Secret: code.Reveal()}); err != nil {

@@ -33,7 +33,7 @@ func TestOldSlotsShownToAnOpenVaultAreNotTakenUp(t *testing.T) {
 		}
 		return k
 	}
-	if err := d.AddPasskey(t.Context(), olga, [32]byte{1}, make([]byte, 32)); err != nil {
+	if err := d.AddPasskey(t.Context(), olga, testPasskey(), make([]byte, 32)); err != nil {
 		t.Fatal(err)
 	}
 	old := p.store.copyOf(id).shell.Slots

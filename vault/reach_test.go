@@ -21,7 +21,7 @@ func TestNobodyReachesAnotherPersonsThings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.AddPasskey(t.Context(), anna, [32]byte{1}, make([]byte, 32)); err != nil {
+	if err := d.AddPasskey(t.Context(), anna, testPasskey(), make([]byte, 32)); err != nil {
 		t.Fatal(err)
 	}
 	ways, err := d.Ways(t.Context(), anna)

@@ -20,11 +20,11 @@ type passkey struct{ credential, salt [32]byte }
 
 var errPasskeySecret = errors.New("a passkey gives 32 bytes, derived in the browser from its PRF output")
 
-func (s *slotSet) newPasskeySlot(k *smith, root *seal.Key, p passkey, secret []byte) (slot, error) {
+func (s *slotSet) newPasskeySlot(k *smith, root *seal.Key, id ID, p passkey, secret []byte) (slot, error) {
 	if len(secret) != passkeySecret {
 		return slot{}, errPasskeySecret
 	}
-	x := slot{kind: SlotPasskey, id: NewID(), since: s.version, params: append(append([]byte(nil), p.credential[:]...), p.salt[:]...)}
+	x := slot{kind: SlotPasskey, id: id, since: s.version, params: append(append([]byte(nil), p.credential[:]...), p.salt[:]...)}
 	s.wrap(&x, secret, k.device.key, root)
 	return x, nil
 }

@@ -77,7 +77,7 @@ func fullSet(t testing.TB, k *smith, version uint64, generation uint32) (s *slot
 	p := passkey{}
 	rand.Read(p.credential[:])
 	rand.Read(p.salt[:])
-	add(s.newPasskeySlot(k, root, p, passkeySecretOf(t, prf.Bytes())))
+	add(s.newPasskeySlot(k, root, NewID(), p, passkeySecretOf(t, prf.Bytes())))
 	b, _ := readToken(v.Token)
 	_, wrap := tokenKeys(b)
 	x = slot{kind: SlotToken, id: NewID(), since: version}

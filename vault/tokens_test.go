@@ -85,7 +85,7 @@ func TestTokensByScope(t *testing.T) {
 		"People": invited, "NewRecovery": drafted, "Rotate": rotated,
 		"RevokeToken":      d.RevokeToken(t.Context(), s, askInfo.ID),
 		"ChangePassphrase": d.ChangePassphrase(t.Context(), s, []byte(ownerPass), []byte(memberPass)),
-		"AddPasskey":       d.AddPasskey(t.Context(), s, [32]byte{}, make([]byte, 32)),
+		"AddPasskey":       d.AddPasskey(t.Context(), s, testPasskey(), make([]byte, 32)),
 		"Remove":           d.Remove(t.Context(), s, s.Person),
 	} {
 		if err == nil {

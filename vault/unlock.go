@@ -29,6 +29,9 @@ type Attempt struct {
 	Judged bool
 	// Accept is the rollback that the person was told of and accepts.
 	Accept *RolledBack
+	// Seen is what the person's browser kept of vaults, as Directory.Seen gave it.
+	// That of other vaults does not count.
+	Seen []string
 }
 
 // Unlock opens a person's vault and gives an unlocked session. ErrWrong, a
@@ -180,10 +183,12 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 			return Session{}, fmt.Errorf("the shared record: %w", err)
 		}
 	}
-	accepted := false
+	accepted, opened := false, false
+	seen := d.seenBefore(id, a.Seen)
 	s, err := d.lobby.enter(p.id, a.Way, root, func() (v *Vault, err error) {
+		opened = true
 		mark, known := d.heads.of(id)
-		v, accepted, err = d.openChecked(mark, known, a.Accept, func(m Head) (*Vault, error) {
+		v, accepted, err = d.openChecked(ctx, mark, known, seen, a.Accept, func(m Head) (*Vault, error) {
 			return Open(ctx, d.config.Store, id, seal.KeyAt(root), Opening{Remembered: m})
 		})
 		if err == nil && accepted {
@@ -198,6 +203,12 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 	}
 	if err != nil {
 		return Session{}, err
+	}
+	if !opened { // another session of theirs has
+		if accepted, err = d.agrees(ctx, s, seen, a.Accept); err != nil {
+			s.End()
+			return Session{}, err
+		}
 	}
 	// A store may show a slot that was taken away to whoever unlocks, and the
 	// newest state to Open: only what the vault's header proves counts.
@@ -214,6 +225,18 @@ func (d *Directory) admit(ctx context.Context, p person, a Attempt, b []byte, ro
 	}
 	d.lobby.crowd(p.id)
 	return s, d.welcomeBack(ctx, s, a, accepted, failed)
+}
+
+// agrees holds a vault that was open already against what a browser remembers.
+func (d *Directory) agrees(ctx context.Context, s Session, seen Head, accept *RolledBack) (accepted bool, err error) {
+	v, err := s.Vault()
+	if err != nil {
+		return false, err
+	}
+	if accepted, err = v.reachesSeen(ctx, seen, accept); err == nil && accepted {
+		err = d.onRecord(Event{What: RollbackAccepted, Actor: identity(s.Person), Object: identity(s.Person)})
+	}
+	return accepted, err
 }
 
 // welcomeBack writes into the person's own journal what they should know.
@@ -234,8 +257,26 @@ func (d *Directory) welcomeBack(ctx context.Context, s Session, a Attempt, accep
 	case SlotToken:
 		return nil // once an hour, by its use
 	}
-	d.noteEntry(ctx, s, Deed{What: what, Way: a.Way.String()})
+	d.noteEntry(ctx, s, Deed{What: what, Way: a.Way.String(), Slot: d.passkeyUsed(s, a)})
 	return nil
+}
+
+// passkeyUsed names the passkey that opened a vault, empty for all else.
+func (d *Directory) passkeyUsed(s Session, a Attempt) string {
+	if a.Way != SlotPasskey {
+		return ""
+	}
+	v, err := s.Vault()
+	if err != nil {
+		return ""
+	}
+	b, _ := v.Slots()
+	set, err := decodeSlots(b)
+	if err != nil {
+		return ""
+	}
+	x, _ := set.wayIn(a)
+	return x.id.String()
 }
 
 // noteEntry writes a deed into a session's vault. A full or broken disk shows

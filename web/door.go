@@ -18,6 +18,8 @@ type Doorway struct {
 	Accept    string
 	Status    int
 	Elsewhere string
+
+	NoPasskeys string
 }
 
 // entrance is a doorway with a passphrase that may be taken.
@@ -37,12 +39,33 @@ func (p *Pages) Entrance(w http.ResponseWriter, r *http.Request, at Doorway) {
 	p.render(w, r, at.Status, "entrance", page{Where: "entrance", Content: x})
 }
 
-// Welcome tells somebody who has just joined their recovery code.
-func (p *Pages) Welcome(w http.ResponseWriter, r *http.Request, recovery []byte) {
-	p.render(w, r, http.StatusOK, "welcome", page{Where: "entrance", Content: welcome{Code: string(recovery)}})
+// Welcome tells somebody who has just joined their recovery code. A page's script,
+// which is how somebody joins with a passkey, is told where to read it.
+func (p *Pages) Welcome(w http.ResponseWriter, r *http.Request, s vault.Session, recovery []byte) {
+	x := welcome{Code: string(recovery), Passkey: s.Way() == vault.SlotPasskey}
+	if !script(r) {
+		p.render(w, r, http.StatusOK, "welcome", page{Where: "entrance", Content: x})
+		return
+	}
+	harden(w.Header())
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]string{"to": "/page/recovery/" + p.parcels.put(s, x, p.Now())}) // an error is the client's hanging up
 }
 
-type welcome struct{ Code, Message string }
+// welcomed shows a recovery code to somebody who joined with a passkey, once.
+func (p *Pages) welcomed(v visit) {
+	x, ok := p.parcels.take(v.s, v.rest, v.r.Method == http.MethodGet, p.Now()).(welcome)
+	if !ok {
+		p.lead(v, "/page/recovery")
+		return
+	}
+	p.render(v.w, v.r, http.StatusOK, "welcome", page{Where: "entrance", Content: x})
+}
+
+type welcome struct {
+	Code, Message string
+	Passkey       bool // there is no passphrase: the code opens the vault already
+}
 
 // Refuse says why a request does not pass, on a page or to a script.
 func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, status int, words string) {
@@ -79,7 +102,7 @@ func (p *Pages) confirmRecovery(v visit) {
 // recovery asks for the code once more: what was typed is in no answer to a form,
 // for browsers keep those.
 func (p *Pages) recovery(v visit) {
-	p.render(v.w, v.r, http.StatusOK, "welcome", page{Where: "entrance", Content: welcome{Message: "This is not the code that was just shown. Type that one; if it is gone, `abaton vault recovery` makes another."}})
+	p.render(v.w, v.r, http.StatusOK, "welcome", page{Where: "entrance", Content: welcome{Passkey: v.s.Way() == vault.SlotPasskey, Message: "This is not the code that was just shown. Type that one; if it is gone, `abaton vault recovery` makes another."}})
 }
 
 // lead sends a browser on, within our own pages.

@@ -14,6 +14,8 @@ type guarded struct {
 	Me       vault.Person
 	Ways     []vault.Way
 	Unlocks  []vault.Deed
+	Passkeys []vault.PasskeyUse
+	None     string // why no passkey can be made here
 	Until    time.Time
 	Sessions int // that keep the vault open
 	Kept     int // conversations
@@ -42,6 +44,11 @@ func (p *Pages) security(v visit) {
 		p.fail(v, err)
 		return
 	}
+	if g.Passkeys, err = p.People.PasskeyUses(ctx, v.s); err != nil {
+		p.fail(v, err)
+		return
+	}
+	g.None = p.NoPasskeys(v.r)
 	deeds, err := p.People.Deeds(ctx, v.s)
 	if err != nil {
 		p.fail(v, err)
@@ -61,6 +68,28 @@ func (p *Pages) security(v visit) {
 	}
 	x.Content = g
 	p.render(v.w, v.r, http.StatusOK, "security", x)
+}
+
+// removePasskey takes a passkey's way into the vault away, at once.
+func (p *Pages) removePasskey(v visit) {
+	list, err := p.People.PasskeyUses(v.r.Context(), v.s)
+	if err != nil {
+		p.fail(v, err)
+		return
+	}
+	id := field(v.r, "id")
+	for _, k := range list {
+		if k.Way.String() != id {
+			continue
+		}
+		if err := p.People.RemoveWay(v.r.Context(), v.s, k.Way); err != nil {
+			p.fail(v, err)
+			return
+		}
+		p.lead(v, "/page/security")
+		return
+	}
+	p.problem(v, http.StatusNotFound, "You have no such passkey. It may have been removed before.")
 }
 
 // mostActs on their page, the newest.

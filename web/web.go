@@ -48,6 +48,9 @@ type Config struct {
 	Pulls  func() ([]models.Pull, error)         // that are at work; nil: not known
 	Budget int64                                 // bytes of memory that engines may take
 
+	// NoPasskeys says why none can be made where a request came in; empty: they can.
+	NoPasskeys func(*http.Request) string
+
 	Machine Machine
 	Shape   shaper.Policy
 	Words   func(error) string // puts an error into words for the person
@@ -155,7 +158,9 @@ var routes = []route{
 	{http.MethodGet, "security", (*Pages).security},
 	{http.MethodGet, "acts", (*Pages).acts},
 	{http.MethodGet, "recovery", (*Pages).recovery},
+	{http.MethodGet, "recovery/", (*Pages).welcomed},
 	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
+	{http.MethodPost, "passkeys/remove", (*Pages).removePasskey},
 }
 
 // ServeSession serves a page of somebody whose vault is open.

@@ -56,7 +56,7 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 		},
 		Weigh: func(m models.Passport) (web.Weight, error) { return weigh(r, m) },
 		Pulls: r.shelf.Pulls, Budget: r.engine.Budget(),
-		Shape: shapes,
+		Shape: shapes, NoPasskeys: gateway.NoPasskeys,
 		Words: func(err error) string { return pageWords(err, p.log) },
 		Now:   time.Now, Log: p.log,
 	})
