@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"abaton.local/shaper"
@@ -26,6 +27,9 @@ func openViews() (views, error) {
 		"clean":  markup.Clean,
 		"bytes":  bytesOf,
 		"count":  countOf,
+		"text":   digits,
+		"pair":   func(id string, t turn) versioned { return versioned{id, t} },
+		"asking": func(most int) asking { return asking{Most: most} },
 		"roles": func() []string {
 			return []string{vault.RoleMember.String(), vault.RoleAuditor.String(), vault.RoleOwner.String()}
 		},
@@ -37,7 +41,7 @@ func openViews() (views, error) {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "edit", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
+	for _, name := range []string{"chat", "edit", "manner", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")
@@ -48,6 +52,23 @@ func openViews() (views, error) {
 		all[name] = v
 	}
 	return all, nil
+}
+
+// versioned is a turn and its conversation.
+type versioned struct {
+	ID   string
+	Turn turn
+}
+
+// digits is a number as it was typed.
+func digits(x any) string {
+	switch x := x.(type) {
+	case *float64:
+		return strconv.FormatFloat(*x, 'f', -1, 64)
+	case *int64:
+		return strconv.FormatInt(*x, 10)
+	}
+	return ""
 }
 
 // page is what the frame around every page shows.

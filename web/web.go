@@ -76,7 +76,8 @@ type Pages struct {
 	parcels parcels
 	briefs  briefs
 	mu      sync.Mutex
-	answers map[vault.ID]*answer // that are being written, by conversation; guarded by mu
+	answers map[vault.ID]*answer  // that are being written, by conversation; guarded by mu
+	looks   map[models.Digest]int // tokens that models look at here; guarded by mu
 	working sync.WaitGroup
 }
 
@@ -88,7 +89,7 @@ func New(c Config) (*Pages, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &Pages{Config: c, answers: map[vault.ID]*answer{}}
+	p := &Pages{Config: c, answers: map[vault.ID]*answer{}, looks: map[models.Digest]int{}}
 	var err error
 	if p.files, err = openFiles(); err != nil {
 		return nil, err
@@ -137,6 +138,10 @@ var routes = []route{
 	{http.MethodGet, "edit/", (*Pages).edit},
 	{http.MethodPost, "edit/", (*Pages).edited},
 	{http.MethodPost, "on/", (*Pages).goOn},
+	{http.MethodPost, "drop/", (*Pages).drop},
+	{http.MethodGet, "manner/", (*Pages).manner},
+	{http.MethodPost, "manner/", (*Pages).mannerSaid},
+	{http.MethodPost, "pin/", (*Pages).pin},
 	{http.MethodPost, "export/", (*Pages).export},
 	{http.MethodPost, "stop/", (*Pages).halt},
 	{http.MethodGet, "live/", (*Pages).live},

@@ -40,7 +40,7 @@ func (h *History) Change(ctx context.Context, id vault.ID, to Change) (Conversat
 	switch {
 	case len(c.Instruction) > MaxText:
 		return Conversation{}, fmt.Errorf("changing a conversation: %w", ErrTooLong)
-	case !c.Manner.valid():
+	case !c.Manner.Valid():
 		return Conversation{}, fmt.Errorf("changing a conversation: %w", ErrManner)
 	}
 	e := vault.Edit{Put: []vault.Put{c.put()}}

@@ -60,9 +60,11 @@ type Turn struct {
 type Start struct {
 	Model       string
 	Instruction string
+	Manner      Manner
 }
 
-func (m Manner) valid() bool {
+// Valid tells whether all of it is within its bounds.
+func (m Manner) Valid() bool {
 	within := func(x *float64, most float64) bool { return x == nil || *x >= 0 && *x <= most }
 	return within(m.Temperature, 2) && within(m.TopP, 1) && m.MaxTokens >= 0 && m.MaxTokens <= MaxTokens &&
 		m.Context >= 0 && m.Context <= MaxTokens && (m.Seed == nil || *m.Seed >= 0 && *m.Seed <= math.MaxUint32)

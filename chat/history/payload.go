@@ -112,7 +112,7 @@ func parseConversation(b []byte) (c Conversation, err error) {
 	c.Instruction, err = decode(b, &head)
 	c.Title, c.Named, c.Model, c.Created = head.Title, head.Named, head.Model, moment(head.Created)
 	c.Pinned, c.Manner = head.Pinned, Manner(head.mannerHead)
-	if err == nil && (c.Title != oneLine(c.Title, MaxTitle) || head.Schema != c.schema() || !c.Manner.valid()) {
+	if err == nil && (c.Title != oneLine(c.Title, MaxTitle) || head.Schema != c.schema() || !c.Manner.Valid()) {
 		err = errPayload
 	}
 	return c, err

@@ -23,8 +23,11 @@ func (h *History) New(ctx context.Context, start Start, turns ...Turn) (Conversa
 	if len(start.Instruction) > MaxText {
 		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrTooLong)
 	}
+	if !start.Manner.Valid() {
+		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrManner)
+	}
 	now := moment(h.config.Now().UnixMilli())
-	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Created: now}
+	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Manner: start.Manner, Created: now}
 	if _, err := h.append(ctx, s, &c, true, vault.ID{}, turns); err != nil {
 		return Conversation{}, err
 	}
