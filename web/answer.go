@@ -55,6 +55,8 @@ type ending struct {
 	Prompt int    `json:"prompt,omitempty"` // tokens
 	Answer int    `json:"answer,omitempty"`
 	Turn   string `json:"turn,omitempty"` // as which it is kept
+	// Context is how many tokens its model looks at.
+	Context int `json:"context,omitempty"`
 }
 
 // seen is what there is of an answer from a byte on, and what to wait for.
@@ -237,6 +239,9 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 		end.Words = endings[end.Finish]
 	}
 	end.Answer += of.AnswerTokens
+	if m, err := p.Shelf.Find(ask.Model); err == nil {
+		end.Context = p.looksAt(ask.ContextTokens, m)
+	}
 	if of.PromptTokens > 0 { // what was written by then was read again as a part of the prompt
 		end.Prompt = of.PromptTokens
 	}

@@ -140,20 +140,21 @@ type fill struct{ Taken, Of int }
 func (p *Pages) filled(c history.Conversation, turns []history.Turn) fill {
 	for i := len(turns) - 1; i >= 0; i-- {
 		if t := turns[i]; t.Role == history.Assistant && t.PromptTokens > 0 {
-			return fill{t.PromptTokens + t.AnswerTokens, p.looksAt(c, t.Model)}
+			m, err := p.Shelf.Find(t.Model)
+			if err != nil {
+				return fill{} // its model is not here any more
+			}
+			return fill{t.PromptTokens + t.AnswerTokens, p.looksAt(c.Manner.Context, m)}
 		}
 	}
 	return fill{}
 }
 
-// looksAt is how many tokens a model looks at in a conversation; 0: not known.
-func (p *Pages) looksAt(c history.Conversation, model string) int {
-	m, err := p.Shelf.Find(model)
-	if err != nil {
-		return 0
-	}
+// looksAt is how many tokens a model looks at in a conversation that asks for so
+// many.
+func (p *Pages) looksAt(asked int, m models.Passport) int {
 	most := int(min(m.ContextLength, mostTokens))
-	return min(max(p.usual(m, most), c.Manner.Context), most)
+	return min(max(p.usual(m, most), asked), most)
 }
 
 // usual is how many tokens a model looks at here where nobody asks for more. The

@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"em": {""}, "strong": {""}, "del": {""},
 	"code": {"", "math"}, "pre": {"", "plain"},
 	"div":   {"code", "table"},
-	"span":  {"language", "link", "address", "image", "task"},
+	"span":  {"language", "link", "address", "image", "task", "keyword", "string", "comment", "number", "name", "added", "removed"},
 	"table": {""}, "thead": {""}, "tbody": {""}, "tr": {""},
 	"th": {"", "left", "center", "right"}, "td": {"", "left", "center", "right"},
 }

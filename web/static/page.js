@@ -15,7 +15,7 @@ for (const article of document.querySelectorAll(".turn.live")) follow(article, s
 document.addEventListener("submit", stopping);
 document.addEventListener("keydown", shortcuts);
 offer();
-if (form?.dataset.next) toEnd();
+if (form?.dataset.next && !location.hash) toEnd();
 // A claim or an invitation in the address is good once, and need not stay there.
 if (location.search) history.replaceState(null, "", location.pathname);
 // A page that the browser kept and brings back may be from before the lock.
@@ -82,6 +82,7 @@ async function ask(fit) {
     return;
   }
   const question = (await response.json()).question;
+  form.elements.namedItem("after").value = question; // until the answer has a name
   text.value = "";
   fit();
   const thread = document.getElementById("thread");
@@ -101,6 +102,7 @@ async function ask(fit) {
 function turn(whose, words, question) {
   const article = document.createElement("article");
   article.className = "turn " + whose;
+  if (question) article.id = "t-" + question;
   const head = document.createElement("h2");
   const said = document.createElement("div");
   said.className = "said";

@@ -8,7 +8,7 @@ const allowed = {
   "em": [""], "strong": [""], "del": [""],
   "code": ["", "math"], "pre": ["", "plain"],
   "div": ["code", "table"],
-  "span": ["language", "link", "address", "image", "task"],
+  "span": ["language", "link", "address", "image", "task", "keyword", "string", "comment", "number", "name", "added", "removed"],
   "table": [""], "thead": [""], "tbody": [""], "tr": [""],
   "th": ["", "left", "center", "right"], "td": ["", "left", "center", "right"]
 };
