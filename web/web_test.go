@@ -517,7 +517,8 @@ func TestScripts(t *testing.T) {
 		if filepath.Ext(entry.Name()) == ".svg" {
 			continue
 		}
-		if m := forbidden.Find(b); m != nil {
+		const name = "http://www.w3.org/1998/Math/MathML" // of a kind of elements, as browsers call it
+		if m := forbidden.Find(bytes.ReplaceAll(b, []byte(`"`+name+`"`), nil)); m != nil {
 			t.Errorf("%s has %s", entry.Name(), m)
 		}
 		if n := bytes.Count(b, []byte("\n")); n > 300 {

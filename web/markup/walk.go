@@ -21,6 +21,7 @@ type walker struct {
 	inline int             // elements of a line that are open
 	cell   bool            // within one of a table
 	spent  int             // bytes of code that were coloured
+	maths  int             // bytes of formulas
 }
 
 func walk(d document) []event {
@@ -137,9 +138,7 @@ func (w *walker) ofLine(n ast.Node) {
 		}
 		w.close()
 	case *formula:
-		w.open("code", "math")
-		w.say(n.text)
-		w.close()
+		w.formula(n.text)
 	case *ast.Link:
 		w.inLine("span", "link", n)
 		w.address(n.Destination)
@@ -161,6 +160,31 @@ func (w *walker) ofLine(n ast.Node) {
 	default:
 		w.children(n)
 	}
+}
+
+// formula draws one, or shows it as it was written.
+func (w *walker) formula(written []byte) {
+	w.maths += len(written)
+	var a *glyph
+	if w.maths <= mostMaths {
+		a = drawn(string(written))
+	}
+	if a == nil {
+		w.open("code", "math")
+		w.say(written)
+		w.close()
+		return
+	}
+	w.draw(a)
+}
+
+func (w *walker) draw(a *glyph) {
+	w.open(a.tag, a.class)
+	w.say([]byte(a.text))
+	for _, part := range a.parts {
+		w.draw(part)
+	}
+	w.close()
 }
 
 // address shows where a link would have led. All of it is seen, and none of it
