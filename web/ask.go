@@ -40,7 +40,7 @@ var (
 func (p *Pages) question(v visit) (string, error) {
 	text := typed(v.r, "text")
 	switch {
-	case p.Shape.Uploads && p.mode(v.r, v.s.Person) > shaper.Off && !shaper.Padded(int(v.r.ContentLength)):
+	case p.Shape.Uploads && p.hides(v) > shaper.Off && !shaper.Padded(int(v.r.ContentLength)):
 		return "", errUneven
 	case strings.TrimSpace(text) == "":
 		return "", errNothing

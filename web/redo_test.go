@@ -165,6 +165,9 @@ func TestVersions(t *testing.T) {
 			if q := <-h.heard; q.Messages[len(q.Messages)-1].Content != "q" {
 				t.Errorf("the model was asked %q", q.Messages)
 			}
+			if body := h.get(h.ada, "c/"+id.String()).Body.String(); !strings.Contains(body, "2 of 2") || !strings.Contains(body, "data-live") {
+				t.Errorf("while it is written:\n%s", body)
+			}
 			if w := h.post(h.ada, "drop/"+id.String()+"/"+first); w.Code != 409 && w.Code != 422 {
 				t.Errorf("removed while it is written: %d", w.Code)
 			}

@@ -24,6 +24,7 @@ type conversation struct {
 	Turns       []turn
 	Damaged     bool
 	Busy        bool // an answer is being written
+	Live        turn // the place of that answer among its versions
 	Partial     any  // HTML of what there is of it, for browsers without scripts
 	Waits       bool // the last question has no answer
 	Models      []string
@@ -56,13 +57,14 @@ func (p *Pages) begin(v visit) {
 		return
 	}
 	c := conversation{Most: history.MaxText}
-	p.choices(&c)
+	p.choices(&c, v.own.Model)
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
 }
 
-// choices are the models that can be asked.
-func (p *Pages) choices(c *conversation) {
+// choices are the models that can be asked, and the one that is where the
+// conversation names none: the person's own, or that of the installation.
+func (p *Pages) choices(c *conversation, own string) {
 	list, err := p.Shelf.List()
 	if err != nil {
 		return // the question will say what is wrong
@@ -71,6 +73,9 @@ func (p *Pages) choices(c *conversation) {
 		if chats(m) {
 			c.Models = append(c.Models, m.Name)
 		}
+	}
+	if c.Model == "" && slices.Contains(c.Models, own) {
+		c.Model = own
 	}
 	if m, err := p.Shelf.Default(); err == nil && c.Model == "" {
 		c.Model = m.Name
@@ -107,6 +112,10 @@ func (p *Pages) show(v visit) {
 		return
 	}
 	turns := tree.Branch(through)
+	busy := false
+	if writing != nil && through == (vault.ID{}) {
+		turns, busy = upTo(writing, tree, turns)
+	}
 	if through != (vault.ID{}) && len(turns) == 0 {
 		p.lead(v, "/page/c/"+id.String()) // it was removed meanwhile
 		return
@@ -117,29 +126,37 @@ func (p *Pages) show(v visit) {
 	c.Turns = shown(tree, turns)
 	if n := len(c.Turns); n > 0 {
 		c.Turns[n-1].Last = true
-		c.Waits = c.Turns[n-1].Role == history.User
+		c.Waits = !busy && c.Turns[n-1].Role == history.User
 		c.After = c.Turns[n-1].ID.String()
 	}
-	if writing != nil {
-		p.partly(&c, writing)
+	if busy {
+		partly(&c, writing, tree)
 	}
-	p.choices(&c)
+	p.choices(&c, "")
 	x.Open, x.Content = c.ID, c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
 }
 
-// partly adds what there is of an answer, where it is one to what is shown.
-func (p *Pages) partly(c *conversation, a *answer) {
-	to, of := a.place()
-	n := len(c.Turns)
-	if n > 0 && of.ID != (vault.ID{}) && c.Turns[n-1].ID == of.ID {
-		c.Turns, c.Waits = c.Turns[:n-1], true // it is being written on
-	} else if n > 0 && to != (vault.ID{}) && c.Turns[n-1].ID != to {
-		return
+// upTo is what was said up to the question that is being answered; false where that
+// is not to be seen yet.
+func upTo(a *answer, tree history.Tree, turns []history.Turn) ([]history.Turn, bool) {
+	to, _ := a.place()
+	branch := tree.Branch(to)
+	at := slices.IndexFunc(branch, func(t history.Turn) bool { return t.ID == to })
+	if at < 0 {
+		return turns, false
 	}
-	if c.Waits {
-		text, _, _, _ := a.seen(0)
-		c.Busy, c.Partial = true, markup.HTML(text)
+	return branch[:at+1], true
+}
+
+// partly adds what there is of the answer, and its place among those that there are.
+func partly(c *conversation, a *answer, tree history.Tree) {
+	to, of := a.place()
+	text, _, _, _ := a.seen(0)
+	c.Busy, c.Partial = true, markup.HTML(text)
+	others := slices.DeleteFunc(tree.Following(to), func(id vault.ID) bool { return id == of.ID })
+	if n := len(others); n > 0 {
+		c.Live.Version, c.Live.Versions, c.Live.Older = n+1, n+1, others[n-1].String()
 	}
 }
 

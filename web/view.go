@@ -41,7 +41,7 @@ func openViews() (views, error) {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "edit", "manner", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
+	for _, name := range []string{"chat", "edit", "manner", "settings", "keyboard", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")
@@ -80,9 +80,11 @@ type page struct {
 	Name    string
 	List    []group // the conversations at the side
 	More    int
-	Open    string // the identifier of the conversation that is shown
-	Sight   string // what an observer of the network sees now
-	Hidden  bool   // nothing of an answer
+	Open    string      // the identifier of the conversation that is shown
+	Sight   string      // what an observer of the network sees now
+	Theme   string      // light or dark; empty: as the device has it
+	Least   shaper.Mode // what the person wants hidden of it
+	Hidden  bool        // nothing of an answer
 	Content any
 }
 
@@ -99,7 +101,7 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name 
 	harden(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	body := b.Bytes()
-	if p.mode(r, x.Person) > shaper.Off { // the size of a page tells how much was said
+	if max(p.mode(r, x.Person), x.Least) > shaper.Off { // the size of a page tells how much was said
 		body = shaper.PadTo(body, shaper.Bucket(len(body)))
 	}
 	w.WriteHeader(status)

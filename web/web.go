@@ -116,6 +116,9 @@ type visit struct {
 	r    *http.Request
 	s    vault.Session
 	rest string // what follows a path that ends in "/"
+
+	own    settings
+	unread bool // they could not be read
 }
 
 // route is one line of the table. A path that ends in "/" covers what follows it.
@@ -159,6 +162,9 @@ var routes = []route{
 	{http.MethodPost, "revoke", (*Pages).revokeKey},
 	{http.MethodGet, "security", (*Pages).security},
 	{http.MethodGet, "acts", (*Pages).acts},
+	{http.MethodGet, "settings", (*Pages).settings},
+	{http.MethodPost, "settings", (*Pages).settingsSaid},
+	{http.MethodGet, "keyboard", (*Pages).keyboard},
 	{http.MethodGet, "recovery", (*Pages).recovery},
 	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
 }
@@ -170,6 +176,8 @@ func (p *Pages) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Ses
 		p.problem(v, http.StatusForbidden, "Your vault is locked. Open this page anew to unlock it.")
 		return
 	}
+	own, err := settingsOf(r.Context(), s)
+	v.own, v.unread = own, err != nil
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/page"), "/")
 	method := r.Method
 	if method == http.MethodHead {

@@ -432,7 +432,7 @@ func TestForgedForms(t *testing.T) {
 func TestWhatPagesCarry(t *testing.T) {
 	h := settle(t, shaper.Policy{})
 	id := h.begunWith(h.ada, history.Turn{Role: history.Assistant, Text: "[a](https://sink.example)"})
-	paths := []string{"", "all", "c/" + id.String(), "keys", "models", "people", "edit/" + id.String() + "/" + h.turns(h.ada, id)[0].ID.String(), "security", "acts", "recovery", "nowhere", "live/" + id.String()}
+	paths := []string{"", "all", "c/" + id.String(), "keys", "models", "people", "edit/" + id.String() + "/" + h.turns(h.ada, id)[0].ID.String(), "security", "acts", "recovery", "settings", "keyboard", "manner/" + id.String(), "nowhere", "live/" + id.String()}
 	for _, path := range paths {
 		w := h.get(h.ada, path)
 		header := w.Header()

@@ -86,8 +86,8 @@ func (p *Pages) prepare(v visit, h book, a *answer, w wish) (chat.Ask, error) {
 	}
 	a.change(func() {
 		a.to = last.ID
-		if broken(*last) {
-			a.of = *last
+		if broken(*last) { // askOf found its question before it
+			a.to, a.of = turns[len(turns)-2].ID, *last
 			a.text.WriteString(a.of.Text)
 		}
 	})

@@ -71,6 +71,17 @@ func (t Tree) Versions(of vault.ID) (ids []vault.ID) {
 	return ids
 }
 
+// Following gives the turns that follow one, the oldest first.
+func (t Tree) Following(id vault.ID) (ids []vault.ID) {
+	at := t.index(id)
+	for i, x := range t.turns {
+		if at >= 0 && t.from[i] == at && x.Role != "" {
+			ids = append(ids, x.ID)
+		}
+	}
+	return ids
+}
+
 // Before gives the turn that one follows; false where it begins the conversation
 // or is not there.
 func (t Tree) Before(id vault.ID) (Turn, bool) {

@@ -67,6 +67,9 @@ func TestVersions(t *testing.T) {
 		if got := tree.Versions(first[0].ID); !slices.Equal(got, []vault.ID{first[0].ID, other[0].ID}) {
 			t.Errorf("beginnings: %v", got)
 		}
+		if got := tree.Following(hail[0].ID); !slices.Equal(got, []vault.ID{hail[1].ID, again[0].ID}) || tree.Following(again[0].ID) != nil {
+			t.Errorf("answers: %v", got)
+		}
 		if got := o.finds(t, "snow hail fog"); len(got) != 3 {
 			t.Errorf("found %q", got)
 		}

@@ -48,8 +48,8 @@ func TestElements(t *testing.T) {
 		"```go\n\nx := <y>\n```":               `<div class="code"><span class="language">go</span><pre>` + "\n<code>\nx := &lt;y&gt;</code></pre></div>",
 		"```a\"b\nx\n```":                      `<div class="code"><pre>` + "\n<code>x</code></pre></div>",
 		"|a|b|\n|:-|-:|\n|1|`\\|`|":            `<div class="table"><table dir="auto"><thead><tr><th class="left">a</th><th class="right">b</th></tr></thead><tbody><tr><td class="left">1</td><td class="right"><code>|</code></td></tr></tbody></table></div>`,
-		`\(a_1*b*\) $$\x_1*a*$$ $5 and $6`:      `<p dir="auto"><math><mrow><msub><mi>a</mi><mn>1</mn></msub><mo>*</mo><mi>b</mi><mo>*</mo></mrow></math> <code class="math">$$\x_1*a*$$</code> $5 and $6</p>`,
-		"\\[\na_1\n= *b*\n\\]":                  `<p dir="auto"><math class="block"><mrow><msub><mi>a</mi><mn>1</mn></msub><mo>=</mo><mo>*</mo><mi>b</mi><mo>*</mo></mrow></math></p>`,
+		`\(a_1*b*\) $$\x_1*a*$$ $5 and $6`:     `<p dir="auto"><math><mrow><msub><mi>a</mi><mn>1</mn></msub><mo>*</mo><mi>b</mi><mo>*</mo></mrow></math> <code class="math">$$\x_1*a*$$</code> $5 and $6</p>`,
+		"\\[\na_1\n= *b*\n\\]":                 `<p dir="auto"><math class="block"><mrow><msub><mi>a</mi><mn>1</mn></msub><mo>=</mo><mo>*</mo><mi>b</mi><mo>*</mo></mrow></math></p>`,
 		"costs $5, `$x` and $y_1$ and \\(open": `<p dir="auto">costs $5, <code>$x</code> and <math><mrow><msub><mi>y</mi><mn>1</mn></msub></mrow></math> and (open</p>`,
 	} {
 		if got := string(HTML(text)); got != want {

@@ -54,6 +54,7 @@ function finish(article, said, end, status) {
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
   const foot = article.querySelector("footer");
+  const versions = foot.querySelector(".versions");
   foot.replaceChildren();
   if (end.words) {
     const p = document.createElement("p");
@@ -66,6 +67,7 @@ function finish(article, said, end, status) {
   count.title = "tokens read and written";
   const id = article.dataset.live.split("/").pop();
   foot.append(count);
+  if (versions) foot.append(versions);
   if (end.turn) {
     article.id = "t-" + end.turn;
     const after = document.querySelector("form.ask [name=after]");
