@@ -46,7 +46,7 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 	if err != nil {
 		return x, err
 	}
-	pinnedFirst(list)
+	list = pinnedFirst(list)
 	if len(list) > atTheSide {
 		list, x.More = list[:atTheSide], len(list)-atTheSide
 	}
@@ -57,17 +57,20 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 	return x, nil
 }
 
-// pinnedFirst puts those at the top that their person pinned there.
-func pinnedFirst(list []history.Conversation) {
-	slices.SortStableFunc(list, func(a, b history.Conversation) int {
-		switch {
-		case a.Pinned == b.Pinned:
-			return 0
-		case a.Pinned:
-			return -1
+// pinnedFirst gives those first that their person pinned, in their order.
+func pinnedFirst(list []history.Conversation) []history.Conversation {
+	if !slices.ContainsFunc(list, func(c history.Conversation) bool { return c.Pinned }) {
+		return list
+	}
+	all := make([]history.Conversation, 0, len(list))
+	for _, pinned := range []bool{true, false} {
+		for i := range list {
+			if list[i].Pinned == pinned {
+				all = append(all, list[i])
+			}
 		}
-		return 1
-	})
+	}
+	return all
 }
 
 // grouped puts conversations, those that are pinned and then the newest first,
@@ -128,7 +131,7 @@ func (p *Pages) all(v visit) {
 		p.fail(v, err)
 		return
 	}
-	pinnedFirst(list)
+	list = pinnedFirst(list)
 	l := listed{All: len(list)}
 	from := min((n-1)*onAPage, len(list))
 	to := min(from+onAPage, len(list))
