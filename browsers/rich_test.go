@@ -56,7 +56,7 @@ func TestRichAnswers(t *testing.T) {
 }
 
 // TestVersions goes between what was asked and what was asked instead, goes on with
-// the older, and pins the conversation; first as a script does it, then without one.
+// the older, removes one, and pins the conversation.
 func TestVersions(t *testing.T) {
 	h := newHouse(t, "ada", []string{"zero", "one", "two"})
 	c, err := h.history.New(t.Context(), history.Start{Model: "m"}, history.Turn{Role: history.User, Text: "0"}, history.Turn{Role: history.Assistant, Text: "zero", Model: "m"})

@@ -176,7 +176,8 @@ func FuzzMarkup(f *testing.F) {
 // with the square of the length, or which nest without end.
 func TestHostile(t *testing.T) {
 	for _, unit := range []string{"[", "![", "*", "**a", "*a **b ", "`", "`a``", "> ", ">", "- ", "1. ", "[a](", "<", "&", "\\", "$", "$a", "\\(", "| a ", "~~a", "# ", "[a](b", "![a](", "**a*", "*a_b",
-		"- - ", "a|b\n-|-\n", "- a\n\n", "> - ", "$$", "a$", "[a](<", "![[]()]", "*_", "|\n|-|\n", "\u202e", "\x00", "\xff"} {
+		"- - ", "a|b\n-|-\n", "- a\n\n", "> - ", "$$", "a$", "[a](<", "![[]()]", "*_", "|\n|-|\n", "\u202e", "\x00", "\xff",
+		"$\\frac{$", "$\\mathbb a$ ", "$x^{y_{z}}$ ", "$\\begin{matrix}&\\\\\\end{matrix}$\n\n", "$" + strings.Repeat("{", 30) + "$ ", "```go\n\"'\n```\n", "```html\n<a <a=\"\n```\n", "```sh\n# $'\n```\n"} {
 		if text := strings.Repeat(unit, 100_000/len(unit)); HTML(text) == "" {
 			t.Errorf("nothing of %q is shown", unit)
 		}
