@@ -39,16 +39,6 @@ func (b *tab) escape() {
 	b.until(`document.querySelector(".turn.it:not(.live)") && !document.querySelector(".turn.live")`)
 }
 
-// palette opens it and types.
-func (b *tab) palette(words string) {
-	b.t.Helper()
-	b.see("nav.side")
-	b.do(chromedp.Evaluate(`document.dispatchEvent(new KeyboardEvent("keydown", {key: "k", ctrlKey: true, bubbles: true}))`, nil))
-	b.until(`document.activeElement.matches("dialog[open] input")`)
-	b.do(chromedp.KeyEvent(words))
-	b.until(`document.querySelector("dialog [aria-selected=true]")`)
-}
-
 // TestKeyboardAlone sets a person up, asks, stops, changes a question, finds and
 // locks without a pointer; and a text from right to left stands so.
 func TestKeyboardAlone(t *testing.T) {
@@ -88,18 +78,6 @@ func TestKeyboardAlone(t *testing.T) {
 	b.tabTo("form.ask-anew button")
 	b.do(chromedp.KeyEvent(kb.Enter))
 	b.escape()
-	b.palette("securi")
-	b.do(chromedp.KeyEvent(kb.Enter))
-	b.until(`location.pathname === "/page/security"`)
-	b.palette("فرنسا") // what is no place is searched for
-	b.do(chromedp.KeyEvent(kb.ArrowUp + kb.Enter))
-	b.see(".hit")
-	b.palette("x")
-	b.do(chromedp.KeyEvent(kb.Escape))
-	b.until(`!document.querySelector("dialog[open]")`)
-	b.do(chromedp.Evaluate(`document.dispatchEvent(new KeyboardEvent("keydown", {key: "/", ctrlKey: true, bubbles: true}))`, nil))
-	b.until(`location.pathname === "/page/keyboard"`)
-	b.see("kbd")
 	b.tabTo(`nav.side form[action="/page/lock"] button`)
 	b.do(chromedp.KeyEvent(kb.Enter))
 	b.see("#passphrase")

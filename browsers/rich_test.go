@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"abaton.local/chat/history"
 )
@@ -58,6 +59,7 @@ func TestRichAnswers(t *testing.T) {
 // TestVersions goes between what was asked and what was asked instead, goes on with
 // the older, removes one, and pins the conversation.
 func TestVersions(t *testing.T) {
+	program := axe(t)
 	h := newHouse(t, "ada", []string{"zero", "one", "two"})
 	c, err := h.history.New(t.Context(), history.Start{Model: "m"}, history.Turn{Role: history.User, Text: "0"}, history.Turn{Role: history.Assistant, Text: "zero", Model: "m"})
 	must(t, err)
@@ -83,6 +85,8 @@ func TestVersions(t *testing.T) {
 	}
 	shows("1", "one")
 	b.shot("versions")
+	b.press(".turn.you .drop summary")
+	b.kind("versions", program)
 	b.press(".versions a")
 	b.until(`document.querySelector(".versions")?.textContent.includes("1 of 2")`)
 	shows("0", "zero")
@@ -114,8 +118,52 @@ func TestVersions(t *testing.T) {
 	b.press(`[name=theme][value=dark]`)
 	b.press(`form.fields > button`)
 	b.until(`document.documentElement.dataset.theme === "dark" && getComputedStyle(document.body).backgroundColor === "rgb(22, 22, 21)"`)
+	b.kind("settings", program)
+	b.visit(h.page + "/page/manner/" + c.ID.String())
+	b.see("#temperature")
+	b.kind("manner", program)
+	if len(b.console) > 0 {
+		t.Errorf("the page's scripts failed: %s", strings.Join(b.console, "\n"))
+	}
+}
+
+// palette opens it and types.
+func (b *tab) palette(words string) {
+	b.t.Helper()
+	b.see("nav.side")
+	b.do(chromedp.Evaluate(`document.dispatchEvent(new KeyboardEvent("keydown", {key: "k", ctrlKey: true, bubbles: true}))`, nil))
+	b.until(`document.activeElement.matches("dialog[open] input")`)
+	b.do(chromedp.KeyEvent(words))
+	b.until(`document.querySelector("dialog [aria-selected=true]")`)
+}
+
+// TestPalette goes to a place, searches for what is none, and closes it, with keys
+// alone; axe-core finds nothing in it.
+func TestPalette(t *testing.T) {
+	program := axe(t)
+	h := newHouse(t, "ada", nil)
+	_, err := h.history.New(t.Context(), history.Start{Model: "m"}, history.Turn{Role: history.User, Text: "ما هي عاصمة فرنسا؟"}, history.Turn{Role: history.Assistant, Text: "باريس", Model: "m"})
+	must(t, err)
+	b := open(t, "")
+	b.visit(h.page + "/page/")
+	b.write("#name", "ada")
+	b.write("#passphrase", passphrase)
+	b.press(".fields > button")
+	b.see(".hello")
+	b.palette("securi")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until(`location.pathname === "/page/security"`)
+	b.palette("فرنسا") // what is no place is searched for
+	b.do(chromedp.KeyEvent(kb.ArrowUp + kb.Enter))
+	b.see(".hit")
 	b.palette("key")
 	b.shot("palette")
+	b.kind("palette", program)
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.until(`!document.querySelector("dialog[open]")`)
+	b.do(chromedp.Evaluate(`document.dispatchEvent(new KeyboardEvent("keydown", {key: "/", ctrlKey: true, bubbles: true}))`, nil))
+	b.until(`location.pathname === "/page/keyboard"`)
+	b.see("kbd")
 	if len(b.console) > 0 {
 		t.Errorf("the page's scripts failed: %s", strings.Join(b.console, "\n"))
 	}
