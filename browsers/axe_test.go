@@ -120,7 +120,7 @@ func TestKindToAll(t *testing.T) {
 	b.write("nav.side input[name=words]", "Python\r")
 	b.see(".hit")
 	b.kind("found", program)
-	for _, name := range []string{"all", "keys", "models", "people", "security", "acts", "nowhere"} {
+	for _, name := range []string{"all", "settings", "keyboard", "keys", "models", "people", "security", "acts", "nowhere"} {
 		b.visit(s.page + "/page/" + name)
 		b.see("h1")
 		b.do(chromedp.Evaluate(`for (const d of document.querySelectorAll("main details")) d.open = true`, nil))

@@ -38,6 +38,7 @@ type answer struct {
 
 	mu      sync.Mutex
 	text    strings.Builder // guarded by mu
+	to      vault.ID        // the question; zero: not known yet; guarded by mu
 	of      history.Turn    // that broke off and is written on; zero: it begins; guarded by mu
 	thinks  bool            // the model thinks before it answers; guarded by mu
 	end     *ending         // nil until it ends; guarded by mu
@@ -53,6 +54,9 @@ type ending struct {
 	Model  string `json:"model,omitempty"`
 	Prompt int    `json:"prompt,omitempty"` // tokens
 	Answer int    `json:"answer,omitempty"`
+	Turn   string `json:"turn,omitempty"` // as which it is kept
+	// Context is how many tokens its model looks at.
+	Context int `json:"context,omitempty"`
 }
 
 // seen is what there is of an answer from a byte on, and what to wait for.
@@ -82,11 +86,11 @@ func (a *answer) change(f func()) {
 	a.changed = make(chan struct{})
 }
 
-// from is the turn that it goes on with.
-func (a *answer) from() history.Turn {
+// place is the question that it answers, and the turn that it goes on with.
+func (a *answer) place() (to vault.ID, of history.Turn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.of
+	return a.to, a.of
 }
 
 // halt ends it because its person wants so.
@@ -127,60 +131,6 @@ func (a *answer) over() bool {
 	default:
 		return false
 	}
-}
-
-// answer begins to have the newest question of a conversation answered; anew: in
-// the place of the answer that it has.
-func (p *Pages) answer(v visit, h book, id vault.ID, model string, anew bool) error {
-	ctx, cancel := context.WithCancel(p.base)
-	a := &answer{person: v.s.Person, id: id, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
-	// Before anything of the conversation is read: who deletes it finds whoever has.
-	if err := p.enlist(a); err != nil {
-		cancel()
-		return err
-	}
-	ask, err := p.prepare(v, h, a, model, anew)
-	if err != nil {
-		cancel()
-		close(a.ended)
-		p.strike(a)
-		return err
-	}
-	p.working.Go(func() {
-		defer cancel()
-		defer v.s.Busy()()
-		p.write(ctx, v.s, h, a, ask)
-	})
-	return nil
-}
-
-// prepare makes the question. The answer that it has goes once nothing else can be
-// wrong, and whatever an engine had read of it.
-func (p *Pages) prepare(v visit, h book, a *answer, model string, anew bool) (chat.Ask, error) {
-	c, turns, err := h.Show(v.r.Context(), a.id)
-	if c.ID != a.id {
-		return chat.Ask{}, err
-	}
-	var old *history.Turn
-	if n := len(turns); anew && n > 0 && turns[n-1].Role == history.Assistant {
-		old, turns = &turns[n-1], turns[:n-1]
-	}
-	ask, err := p.askOf(c, turns, model)
-	_, ask.Fleeting = h.(briefly)
-	if n := len(turns); err == nil && n > 0 && broken(turns[n-1]) {
-		a.change(func() {
-			a.of = turns[n-1]
-			a.text.WriteString(a.of.Text)
-		})
-	}
-	if err != nil || old == nil {
-		return ask, err
-	}
-	if err := p.unread(v, h); err != nil {
-		return ask, err
-	}
-	_, err = h.Replace(v.r.Context(), a.id, old.ID)
-	return ask, err
 }
 
 // strike takes an answer off the list.
@@ -288,12 +238,24 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 	default:
 		end.Words = endings[end.Finish]
 	}
+	end.Answer += of.AnswerTokens
+	if m, err := p.Shelf.Find(ask.Model); err == nil {
+		end.Context = p.looksAt(ask.ContextTokens, m)
+	}
+	if of.PromptTokens > 0 { // what was written by then was read again as a part of the prompt
+		end.Prompt = of.PromptTokens
+	}
 	if text != "" && (text != of.Text || end.Finish == string(engine.Stopped)) {
 		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
-		if err := keep(context.WithoutCancel(ctx), h, a, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
-			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer + of.AnswerTokens}); err != nil {
+		kept, err := keep(context.WithoutCancel(ctx), h, a, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
+			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer})
+		if err != nil {
 			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
+		} else {
+			end.Turn = kept[0].ID.String()
 		}
+	} else if of.ID != (vault.ID{}) {
+		end.Turn = of.ID.String()
 	}
 	close(a.ended) // first: who is told of the end may go on at once
 	a.change(func() { a.end = &end })
@@ -303,16 +265,6 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 		return
 	}
 	time.AfterFunc(late, func() { p.strike(a) })
-}
-
-// keep puts an answer behind its question, or in the place of its own beginning.
-func keep(ctx context.Context, h book, a *answer, t history.Turn) (err error) {
-	if of := a.from().ID; of == (vault.ID{}) {
-		_, err = h.Append(ctx, a.id, t)
-	} else {
-		_, err = h.Replace(ctx, a.id, of, t)
-	}
-	return err
 }
 
 // halt stops the answer of a conversation. What there is of it is kept.

@@ -40,7 +40,7 @@ var (
 func (p *Pages) question(v visit) (string, error) {
 	text := typed(v.r, "text")
 	switch {
-	case p.Shape.Uploads && p.mode(v.r, v.s.Person) > shaper.Off && !shaper.Padded(int(v.r.ContentLength)):
+	case p.Shape.Uploads && p.hides(v) > shaper.Off && !shaper.Padded(int(v.r.ContentLength)):
 		return "", errUneven
 	case strings.TrimSpace(text) == "":
 		return "", errNothing
@@ -62,7 +62,12 @@ func (p *Pages) askFirst(v visit) {
 		p.fail(v, err)
 		return
 	}
-	start := history.Start{Model: field(v.r, "model"), Instruction: strings.TrimSpace(typed(v.r, "instruction"))}
+	manner, err := mannerOf(v.r)
+	if err != nil {
+		p.fail(v, err)
+		return
+	}
+	start := history.Start{Model: field(v.r, "model"), Instruction: strings.TrimSpace(typed(v.r, "instruction")), Manner: manner}
 	question := history.Turn{Role: history.User, Text: text}
 	var in book = h
 	var c history.Conversation
@@ -74,12 +79,13 @@ func (p *Pages) askFirst(v visit) {
 		c, err = h.New(v.r.Context(), start, question)
 	}
 	if err == nil {
-		err = p.answer(v, in, c.ID, start.Model, false)
+		err = p.answer(v, in, c.ID, wish{model: start.Model})
 	}
 	p.asked(v, c.ID, err)
 }
 
-// askNext goes on with a conversation.
+// askNext goes on with a conversation: with what the page shows of it, which is not
+// the newest where somebody looks at an older version.
 func (p *Pages) askNext(v visit) {
 	h, id, ok := p.named(v)
 	if !ok {
@@ -89,23 +95,41 @@ func (p *Pages) askNext(v visit) {
 	if err == nil && p.writing(v.s, id) != nil {
 		err = errWriting
 	}
+	var after vault.ID
+	if err == nil {
+		after, err = afterOf(v.r)
+	}
 	var question []history.Turn
 	if err == nil {
-		question, err = h.Append(v.r.Context(), id, history.Turn{Role: history.User, Text: text})
+		question, err = h.Add(v.r.Context(), id, after, history.Turn{Role: history.User, Text: text})
 	}
 	if err == nil {
-		err = p.answer(v, h, id, field(v.r, "model"), false)
+		err = p.answer(v, h, id, wish{model: field(v.r, "model"), through: question[0].ID})
 	}
 	p.asked(v, id, err, question...)
 }
 
-// again has the last question answered anew.
+// afterOf is the last turn that a page shows, as its form says; zero: the newest.
+func afterOf(r *http.Request) (id vault.ID, err error) {
+	if x := field(r, "after"); x != "" {
+		if id, err = vault.ParseID(x); err != nil {
+			return id, errBranch
+		}
+	}
+	return id, nil
+}
+
+// again has the last question answered anew. The answer that it has stays.
 func (p *Pages) again(v visit) {
 	h, id, ok := p.named(v)
 	if !ok {
 		return
 	}
-	p.asked(v, id, p.answer(v, h, id, field(v.r, "model"), true))
+	after, err := afterOf(v.r)
+	if err == nil {
+		err = p.answer(v, h, id, wish{model: field(v.r, "model"), through: after, anew: true})
+	}
+	p.asked(v, id, err)
 }
 
 // asked leads to the conversation, or tells a script that it goes on.
@@ -164,6 +188,7 @@ func (p *Pages) askOf(c history.Conversation, turns []history.Turn, model string
 	if c.Instruction != "" {
 		instruction = c.Instruction
 	}
+	options = mannered(options, c.Manner)
 	list = append(list, engine.Message{Role: engine.User, Content: turns[n-1].Text})
 	room := max(int(min(passport.ContextLength, mostTokens)), 16384) * tokenBytes
 	for i := n - 2; i > 0; i-- {
@@ -179,5 +204,5 @@ func (p *Pages) askOf(c history.Conversation, turns []history.Turn, model string
 		list = append(list, engine.Message{Role: engine.System, Content: instruction})
 	}
 	slices.Reverse(list)
-	return chat.Ask{Model: passport.Name, Messages: list, Options: options, Fit: true}, nil
+	return chat.Ask{Model: passport.Name, Messages: list, Options: options, ContextTokens: c.Manner.Context, Fit: true}, nil
 }

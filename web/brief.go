@@ -16,9 +16,10 @@ import (
 // book is where the turns of a conversation are: the history of a person, which
 // is kept in their vault, or this process's memory, which is not kept at all.
 type book interface {
-	Show(context.Context, vault.ID) (history.Conversation, []history.Turn, error)
-	Append(context.Context, vault.ID, ...history.Turn) ([]history.Turn, error)
+	Tree(context.Context, vault.ID) (history.Conversation, history.Tree, error)
+	Add(ctx context.Context, id, after vault.ID, turns ...history.Turn) ([]history.Turn, error)
 	Replace(ctx context.Context, id, from vault.ID, turns ...history.Turn) ([]history.Turn, error)
+	Change(context.Context, vault.ID, history.Change) (history.Conversation, error)
 	Delete(context.Context, vault.ID) error
 }
 
@@ -105,8 +106,11 @@ func (b briefly) begin(start history.Start, question history.Turn) (history.Conv
 	if n >= mostBriefs {
 		return history.Conversation{}, errBriefs
 	}
-	x := &brief{s: b.s, c: history.Conversation{ID: vault.NewID(), Title: firstLine(question.Text), Model: start.Model, Instruction: start.Instruction, Created: time.Now()}}
-	if err := b.put(x, len(start.Instruction), nil, question); err != nil {
+	x := &brief{s: b.s, c: history.Conversation{ID: vault.NewID(), Title: firstLine(question.Text), Model: start.Model, Instruction: start.Instruction, Manner: start.Manner, Created: time.Now()}}
+	if !start.Manner.Valid() {
+		return history.Conversation{}, history.ErrManner
+	}
+	if err := b.put(x, nil, vault.ID{}, question); err != nil {
 		return history.Conversation{}, err
 	}
 	if b.all.of == nil {
@@ -119,9 +123,10 @@ func (b briefly) begin(start history.Start, question history.Turn) (history.Conv
 	return x.c, nil
 }
 
-// put makes the turns of x those that are left and more. The caller holds mu.
-func (b briefly) put(x *brief, beside int, left []history.Turn, more ...history.Turn) error {
-	size := beside
+// put makes the turns of x those that are left, and more that follow one of them.
+// The caller holds mu.
+func (b briefly) put(x *brief, left []history.Turn, after vault.ID, more ...history.Turn) error {
+	size := len(x.c.Instruction)
 	for _, list := range [][]history.Turn{left, more} {
 		for _, t := range list {
 			if size += len(t.Text); len(t.Text) > history.MaxText {
@@ -129,19 +134,14 @@ func (b briefly) put(x *brief, beside int, left []history.Turn, more ...history.
 			}
 		}
 	}
-	all := size
-	for _, other := range b.all.of {
-		if other != x && other.s.Person == b.s.Person {
-			all += other.size
-		}
-	}
-	if all > mostBrief && size > x.size {
-		return errBriefSize
+	if err := b.fits(x, size); err != nil {
+		return err
 	}
 	now := time.Now()
 	turns := slices.Clone(left)
 	for _, t := range more {
 		t.ID, t.Time = vault.NewID(), now
+		t.After, after = after, vault.ID{} // the others follow each other
 		turns = append(turns, t)
 		if t.Model != "" {
 			x.c.Model = t.Model
@@ -151,32 +151,46 @@ func (b briefly) put(x *brief, beside int, left []history.Turn, more ...history.
 	return nil
 }
 
-// Show gives a conversation and its turns.
-func (b briefly) Show(_ context.Context, id vault.ID) (history.Conversation, []history.Turn, error) {
+// fits tells whether x may have so many bytes. The caller holds mu.
+func (b briefly) fits(x *brief, size int) error {
+	all := size
+	for _, other := range b.all.of {
+		if other != x && other.s.Person == b.s.Person {
+			all += other.size
+		}
+	}
+	if all > mostBrief && size > x.size {
+		return errBriefSize
+	}
+	return nil
+}
+
+// Tree gives a conversation and its turns.
+func (b briefly) Tree(_ context.Context, id vault.ID) (history.Conversation, history.Tree, error) {
 	b.all.mu.Lock()
 	defer b.all.mu.Unlock()
 	x := b.find(id)
 	if x == nil {
-		return history.Conversation{}, nil, history.ErrUnknown
+		return history.Conversation{}, history.Tree{}, history.ErrUnknown
 	}
-	return x.c, slices.Clone(x.turns), nil
+	return x.c, history.NewTree(id, slices.Clone(x.turns)), nil
 }
 
-// Append adds turns.
-func (b briefly) Append(_ context.Context, id vault.ID, turns ...history.Turn) ([]history.Turn, error) {
+// Add adds turns that follow one, or the newest for the zero ID.
+func (b briefly) Add(_ context.Context, id, after vault.ID, turns ...history.Turn) ([]history.Turn, error) {
 	b.all.mu.Lock()
 	defer b.all.mu.Unlock()
 	x := b.find(id)
 	if x == nil {
 		return nil, history.ErrUnknown
 	}
-	if err := b.put(x, len(x.c.Instruction), x.turns, turns...); err != nil {
+	if err := b.put(x, x.turns, after, turns...); err != nil {
 		return nil, err
 	}
 	return slices.Clone(x.turns[len(x.turns)-len(turns):]), nil
 }
 
-// Replace puts turns in the place of one and of all that come after it.
+// Replace puts turns in the place of one and of all that was said after it.
 func (b briefly) Replace(_ context.Context, id, from vault.ID, turns ...history.Turn) ([]history.Turn, error) {
 	b.all.mu.Lock()
 	defer b.all.mu.Unlock()
@@ -184,17 +198,53 @@ func (b briefly) Replace(_ context.Context, id, from vault.ID, turns ...history.
 	if x == nil {
 		return nil, history.ErrUnknown
 	}
-	at := slices.IndexFunc(x.turns, func(t history.Turn) bool { return t.ID == from })
-	if at < 0 {
+	tree := history.NewTree(id, x.turns)
+	gone, left := tree.Without(from)
+	if len(gone) == 0 {
 		return nil, vault.ErrNoRecord
 	}
-	if err := b.put(x, len(x.c.Instruction), x.turns[:at], turns...); err != nil {
+	after := id
+	if before, ok := tree.Before(from); ok {
+		after = before.ID
+	}
+	if err := b.put(x, left, after, turns...); err != nil {
 		return nil, err
 	}
-	if at == 0 && len(turns) > 0 {
-		x.c.Title = firstLine(turns[0].Text)
+	if after == id {
+		x.c.Title = ""
+		if len(x.turns) > 0 {
+			x.c.Title = firstLine(x.turns[0].Text)
+		}
 	}
-	return slices.Clone(x.turns[at:]), nil
+	return slices.Clone(x.turns[len(left):]), nil
+}
+
+// Change changes how a conversation is gone on with. It is not pinned: it does not
+// stay.
+func (b briefly) Change(_ context.Context, id vault.ID, to history.Change) (history.Conversation, error) {
+	b.all.mu.Lock()
+	defer b.all.mu.Unlock()
+	x := b.find(id)
+	if x == nil {
+		return history.Conversation{}, history.ErrUnknown
+	}
+	if to.Manner != nil && !to.Manner.Valid() {
+		return history.Conversation{}, history.ErrManner
+	}
+	if to.Instruction != nil {
+		size := x.size - len(x.c.Instruction) + len(*to.Instruction)
+		if len(*to.Instruction) > history.MaxText {
+			return history.Conversation{}, history.ErrTooLong
+		}
+		if err := b.fits(x, size); err != nil {
+			return history.Conversation{}, err
+		}
+		x.c.Instruction, x.size = *to.Instruction, size
+	}
+	if to.Manner != nil {
+		x.c.Manner = *to.Manner
+	}
+	return x.c, nil
 }
 
 // Delete ends a conversation.

@@ -92,7 +92,7 @@ func TestTemporaryGoesWithItsSession(t *testing.T) {
 	if len(h.briefs.of) != 0 || h.newest(h.ada, id) != nil || h.briefs.timer != nil {
 		t.Error("it is still in memory")
 	}
-	if _, err := h.brief(h.ada).Append(t.Context(), id, history.Turn{Role: history.User, Text: "x"}); err == nil {
+	if _, err := h.brief(h.ada).Add(t.Context(), id, vault.ID{}, history.Turn{Role: history.User, Text: "x"}); err == nil {
 		t.Error("it can be gone on with")
 	}
 }
@@ -118,10 +118,10 @@ func TestTemporaryIsBounded(t *testing.T) {
 	c, err := b.begin(history.Start{}, large)
 	must(t, err)
 	for range 3 {
-		_, err := b.Append(t.Context(), c.ID, large)
+		_, err := b.Add(t.Context(), c.ID, vault.ID{}, large)
 		must(t, err)
 	}
-	if _, err := b.Append(t.Context(), c.ID, history.Turn{Role: history.User, Text: "x"}); err != errBriefSize {
+	if _, err := b.Add(t.Context(), c.ID, vault.ID{}, history.Turn{Role: history.User, Text: "x"}); err != errBriefSize {
 		t.Errorf("above the bound: %v", err)
 	}
 	if _, err := h.brief(h.bob).begin(history.Start{}, large); err != nil {

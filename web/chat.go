@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"abaton.local/chat/history"
-	"abaton.local/models"
 	"abaton.local/shaper"
 	"abaton.local/vault"
 	"abaton.local/web/markup"
@@ -31,8 +29,8 @@ type group struct {
 
 // framed is what the frame shows of somebody who is in.
 func (p *Pages) framed(v visit, where string) (page, error) {
-	mode := p.mode(v.r, v.s.Person)
-	x := page{Person: v.s.Person, Where: where, In: true, Sight: p.sight(v.r, mode), Hidden: mode > shaper.Off || v.r.TLS == nil}
+	mode := p.hides(v)
+	x := page{Person: v.s.Person, Where: where, In: true, Theme: v.own.Theme, Least: v.shape(), Sight: p.sight(v.r, mode), Hidden: mode > shaper.Off || v.r.TLS == nil}
 	me, err := p.People.Me(v.r.Context(), v.s)
 	if err != nil {
 		return x, err
@@ -48,6 +46,7 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 	if err != nil {
 		return x, err
 	}
+	list = pinnedFirst(list)
 	if len(list) > atTheSide {
 		list, x.More = list[:atTheSide], len(list)-atTheSide
 	}
@@ -58,14 +57,32 @@ func (p *Pages) framed(v visit, where string) (page, error) {
 	return x, nil
 }
 
-// grouped puts conversations, the newest first, under what people call the time
-// when they were used.
+// pinnedFirst gives those first that their person pinned, in their order.
+func pinnedFirst(list []history.Conversation) []history.Conversation {
+	if !slices.ContainsFunc(list, func(c history.Conversation) bool { return c.Pinned }) {
+		return list
+	}
+	all := make([]history.Conversation, 0, len(list))
+	for _, pinned := range []bool{true, false} {
+		for i := range list {
+			if list[i].Pinned == pinned {
+				all = append(all, list[i])
+			}
+		}
+	}
+	return all
+}
+
+// grouped puts conversations, those that are pinned and then the newest first,
+// under what people call the time when they were used.
 func grouped(list []history.Conversation, now time.Time) (groups []group) {
 	y, m, d := now.Local().Date()
 	today := time.Date(y, m, d, 0, 0, 0, 0, time.Local)
 	for _, c := range list {
 		name := "Earlier"
 		switch {
+		case c.Pinned:
+			name = "Pinned"
 		case !c.Updated.Before(today):
 			name = "Today"
 		case !c.Updated.Before(today.AddDate(0, 0, -1)):
@@ -80,138 +97,6 @@ func grouped(list []history.Conversation, now time.Time) (groups []group) {
 		last.List = append(last.List, c)
 	}
 	return groups
-}
-
-// conversation is what the page of one shows.
-type conversation struct {
-	ID          string
-	Title       string
-	Instruction string
-	Fleeting    bool // nothing of it is kept
-	Turns       []turn
-	Damaged     bool
-	Busy        bool // an answer is being written
-	Partial     any  // HTML of what there is of it, for browsers without scripts
-	Waits       bool // the last question has no answer
-	Models      []string
-	Model       string
-	Most        int // characters of a question
-}
-
-// turn is one question or one answer, as the page shows it.
-type turn struct {
-	history.Turn
-	Said   any    // HTML of an answer, the words of a question
-	Ending string // why it ended, where that is worth a word
-	Last   bool
-	Broken bool // it can be gone on with
-}
-
-// endings say why an answer ended that did not end by itself.
-var endings = map[string]string{
-	"length": "It ended here because its length was used up.", finishStopped: "You stopped it here.", finishFailed: "It broke off here.",
-}
-
-// begin shows the page of a conversation that is not there yet.
-func (p *Pages) begin(v visit) {
-	x, err := p.framed(v, "chat")
-	if err != nil {
-		p.fail(v, err)
-		return
-	}
-	c := conversation{Most: history.MaxText}
-	p.choices(&c)
-	x.Content = c
-	p.render(v.w, v.r, http.StatusOK, "chat", x)
-}
-
-// choices are the models that can be asked.
-func (p *Pages) choices(c *conversation) {
-	list, err := p.Shelf.List()
-	if err != nil {
-		return // the question will say what is wrong
-	}
-	for _, m := range list {
-		if chats(m) {
-			c.Models = append(c.Models, m.Name)
-		}
-	}
-	if m, err := p.Shelf.Default(); err == nil && c.Model == "" {
-		c.Model = m.Name
-	}
-	if c.Model != "" && !slices.Contains(c.Models, c.Model) {
-		c.Model = ""
-	}
-}
-
-func chats(m models.Passport) bool { return m.Role != "embed" && m.Role != "rank" }
-
-// show shows a conversation, and what is being written in it.
-func (p *Pages) show(v visit) {
-	h, id, ok := p.named(v)
-	if !ok {
-		return
-	}
-	x, err := p.framed(v, "chat")
-	if err != nil {
-		p.fail(v, err)
-		return
-	}
-	writing := p.writing(v.s, id) // before the turns are read: one that ends in between is then among them
-	known, turns, err := h.Show(v.r.Context(), id)
-	if known.ID != id {
-		p.fail(v, err)
-		return
-	}
-	_, fleeting := h.(briefly)
-	c := conversation{Fleeting: fleeting, ID: id.String(), Title: known.Title, Instruction: known.Instruction, Model: known.Model, Most: history.MaxText, Damaged: err != nil || known.Damaged}
-	for _, t := range turns {
-		shown := turn{Turn: t, Said: markup.Clean(t.Text), Ending: endings[t.Finish], Broken: broken(t)}
-		if t.Role == history.Assistant {
-			shown.Said = markup.HTML(t.Text)
-		}
-		c.Turns = append(c.Turns, shown)
-	}
-	if n := len(c.Turns); n > 0 {
-		c.Turns[n-1].Last = true
-		c.Waits = c.Turns[n-1].Role == history.User
-	}
-	if n := len(c.Turns); writing != nil && n > 0 && writing.from().ID != (vault.ID{}) && c.Turns[n-1].ID == writing.from().ID {
-		c.Turns, c.Waits = c.Turns[:n-1], true // it is being written on
-	}
-	if writing != nil && c.Waits {
-		text, _, _, _ := writing.seen(0)
-		c.Busy, c.Partial = true, markup.HTML(text)
-	}
-	p.choices(&c)
-	x.Open, x.Content = c.ID, c
-	p.render(v.w, v.r, http.StatusOK, "chat", x)
-}
-
-// named gives the conversation that a path names, in the person's own vault: no
-// other can be named.
-func (p *Pages) named(v visit) (book, vault.ID, bool) {
-	id, err := vault.ParseID(v.rest)
-	if err != nil {
-		p.problem(v, http.StatusNotFound, "There is no such conversation.")
-		return nil, id, false
-	}
-	if b := p.brief(v.s); b.has(id) {
-		return b, id, true
-	}
-	h, err := p.History(v.r.Context(), v.s)
-	if err != nil {
-		p.fail(v, err)
-		return nil, id, false
-	}
-	if _, err := h.Find(id.String()); errors.Is(err, history.ErrUnknown) {
-		p.problem(v, http.StatusNotFound, "There is no such conversation.")
-		return nil, id, false
-	} else if err != nil {
-		p.fail(v, err)
-		return nil, id, false
-	}
-	return h, id, true
 }
 
 // listed is a page of the list of all conversations.
@@ -246,6 +131,7 @@ func (p *Pages) all(v visit) {
 		p.fail(v, err)
 		return
 	}
+	list = pinnedFirst(list)
 	l := listed{All: len(list)}
 	from := min((n-1)*onAPage, len(list))
 	to := min(from+onAPage, len(list))
@@ -268,6 +154,7 @@ type found struct {
 
 type place struct {
 	history.Conversation
+	Turn  string // empty where the words are in the title
 	Whose string
 	Parts []part
 }
@@ -320,6 +207,9 @@ func (p *Pages) found(v visit) {
 
 func placeOf(f history.Found) place {
 	x := place{Conversation: f.Conversation}
+	if f.Turn.ID != (vault.ID{}) {
+		x.Turn = f.Turn.ID.String()
+	}
 	switch f.Turn.Role {
 	case history.User:
 		x.Whose = "You"

@@ -41,7 +41,7 @@ func (p *Pages) export(v visit) {
 		return
 	}
 	body := b.Bytes()
-	if p.mode(v.r, v.s.Person) > shaper.Off { // its size tells how much was said; spaces at the end change nothing
+	if p.hides(v) > shaper.Off { // its size tells how much was said; spaces at the end change nothing
 		body = shaper.PadTo(body, shaper.Bucket(len(body)))
 	}
 	head := v.w.Header()

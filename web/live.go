@@ -54,7 +54,7 @@ func (p *Pages) live(v visit) {
 		return conn.Flush()
 	}
 	x := &telling{visit: v, a: p.newest(v.s, id)}
-	switch mode := p.mode(v.r, v.s.Person); {
+	switch mode := p.hides(v); {
 	case mode > shaper.Pad:
 		plan := p.Shape.Plan(mode)
 		_ = plan.Send(v.r.Context(), plan.Begin(asked), x, send) // an error is the client's hanging up

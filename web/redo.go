@@ -13,34 +13,43 @@ import (
 type editing struct {
 	ID, Turn string
 	Text     string
-	After    int // turns that go
 	Most     int
 	Fleeting bool
 }
 
-// questionOf finds a question by a path: the conversation and the turn.
-func (p *Pages) questionOf(v visit) (in book, id vault.ID, turns []history.Turn, at int, ok bool) {
+// turnOf finds a turn by a path: the conversation and the turn.
+func (p *Pages) turnOf(v visit) (in book, id vault.ID, t history.Turn, ok bool) {
 	first, second, _ := strings.Cut(v.rest, "/")
 	v.rest = first
 	if in, id, ok = p.named(v); !ok {
-		return nil, id, nil, 0, false
+		return nil, id, t, false
 	}
-	c, turns, err := in.Show(v.r.Context(), id)
+	c, tree, err := in.Tree(v.r.Context(), id)
 	if c.ID != id {
 		p.fail(v, err)
-		return nil, id, nil, 0, false
+		return nil, id, t, false
 	}
-	at = slices.IndexFunc(turns, func(t history.Turn) bool { return t.ID.String() == second && t.Role == history.User })
+	all := tree.All()
+	at := slices.IndexFunc(all, func(t history.Turn) bool { return t.ID.String() == second })
 	if at < 0 {
-		p.problem(v, http.StatusNotFound, "There is no such question in this conversation. It may have been changed before.")
-		return nil, id, nil, 0, false
+		p.problem(v, http.StatusNotFound, "There is no such place in this conversation. It may have been removed before.")
+		return nil, id, t, false
 	}
-	return in, id, turns, at, true
+	return in, id, all[at], true
+}
+
+// questionOf finds a question by a path.
+func (p *Pages) questionOf(v visit) (in book, id vault.ID, t history.Turn, ok bool) {
+	if in, id, t, ok = p.turnOf(v); ok && t.Role != history.User {
+		p.problem(v, http.StatusNotFound, "Only what you asked yourself can be changed.")
+		return nil, id, t, false
+	}
+	return in, id, t, ok
 }
 
 // edit shows a question to be changed.
 func (p *Pages) edit(v visit) {
-	in, id, turns, at, ok := p.questionOf(v)
+	in, id, turn, ok := p.questionOf(v)
 	if !ok {
 		return
 	}
@@ -51,32 +60,66 @@ func (p *Pages) edit(v visit) {
 	}
 	_, fleeting := in.(briefly)
 	x.Open = id.String()
-	x.Content = editing{ID: id.String(), Turn: turns[at].ID.String(), Text: turns[at].Text, After: len(turns) - at - 1, Most: history.MaxText, Fleeting: fleeting}
+	x.Content = editing{ID: id.String(), Turn: turn.ID.String(), Text: turn.Text, Most: history.MaxText, Fleeting: fleeting}
 	p.render(v.w, v.r, http.StatusOK, "edit", x)
 }
 
-// edited puts another question in the place of one and of all that came after it,
-// and has it answered. Of what is replaced no word stays, in no engine's snapshot
-// either.
+// edited puts another question beside one, and has it answered. What was asked and
+// said before stays, as another version.
 func (p *Pages) edited(v visit) {
-	in, id, turns, at, ok := p.questionOf(v)
+	in, id, turn, ok := p.questionOf(v)
 	if !ok {
 		return
 	}
 	text, err := p.question(v)
-	if err == nil && p.writing(v.s, id) != nil {
-		err = errWriting
-	}
 	if err == nil {
-		err = p.unread(v, in)
-	}
-	if err == nil {
-		_, err = in.Replace(v.r.Context(), id, turns[at].ID, history.Turn{Role: history.User, Text: text})
-	}
-	if err == nil {
-		err = p.answer(v, in, id, field(v.r, "model"), false)
+		err = p.answer(v, in, id, wish{model: field(v.r, "model"), through: turn.ID, instead: turn.ID, text: text})
 	}
 	p.asked(v, id, err)
+}
+
+// drop removes a version and all that was said after it. Of that no word stays, in
+// no engine's snapshot either.
+func (p *Pages) drop(v visit) {
+	in, id, turn, ok := p.turnOf(v)
+	if !ok {
+		return
+	}
+	_, tree, err := in.Tree(v.r.Context(), id)
+	if err == nil && len(tree.Versions(turn.ID)) < 2 {
+		p.problem(v, http.StatusConflict, "This is the only version. Delete the conversation, if it shall go.")
+		return
+	}
+	if err == nil {
+		err = p.alone(v.s, id, func() error {
+			if err := p.unread(v, in); err != nil {
+				return err
+			}
+			_, err := in.Replace(v.r.Context(), id, turn.ID)
+			return err
+		})
+	}
+	if err != nil {
+		p.fail(v, err)
+		return
+	}
+	p.lead(v, "/page/c/"+id.String())
+}
+
+// alone does something to a conversation while no answer is written in it, and none
+// can begin. What has just been answered there is not told to a late page any more.
+func (p *Pages) alone(s vault.Session, id vault.ID, act func() error) error {
+	past := p.newest(s, id)
+	held := &answer{person: s.Person, id: id, cancel: func() {}, ended: make(chan struct{}), changed: make(chan struct{})}
+	if err := p.enlist(held); err != nil {
+		return err
+	}
+	defer p.strike(held)
+	defer close(held.ended)
+	if past != nil {
+		past.forget()
+	}
+	return act()
 }
 
 // unread sees to it that no engine's snapshot keeps what goes. Of a temporary
@@ -103,12 +146,18 @@ func (p *Pages) goOn(v visit) {
 		p.asked(v, id, errWriting)
 		return
 	}
-	c, turns, err := in.Show(v.r.Context(), id)
+	after, err := afterOf(v.r)
+	if err != nil {
+		p.asked(v, id, err)
+		return
+	}
+	c, tree, err := in.Tree(v.r.Context(), id)
+	turns := tree.Branch(after)
 	if n := len(turns); c.ID == id && (n == 0 || !broken(turns[n-1])) {
 		p.problem(v, http.StatusConflict, "The last answer here is complete: there is nothing to go on with.")
 		return
 	} else if c.ID == id {
-		err = p.answer(v, in, id, turns[n-1].Model, false)
+		err = p.answer(v, in, id, wish{model: turns[n-1].Model, through: turns[n-1].ID})
 	}
 	p.asked(v, id, err)
 }

@@ -35,7 +35,7 @@ func (p *Pages) security(v visit) {
 		return
 	}
 	ctx := v.r.Context()
-	g := guarded{Machine: p.Machine, Until: v.s.Until(), Sessions: p.People.Holding(v.s), TLS: v.r.TLS != nil, Shape: p.mode(v.r, v.s.Person).String()}
+	g := guarded{Machine: p.Machine, Until: v.s.Until(), Sessions: p.People.Holding(v.s), TLS: v.r.TLS != nil, Shape: p.hides(v).String()}
 	if g.Me, err = p.People.Me(ctx, v.s); err != nil {
 		p.fail(v, err)
 		return

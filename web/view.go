@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"abaton.local/shaper"
@@ -26,6 +27,9 @@ func openViews() (views, error) {
 		"clean":  markup.Clean,
 		"bytes":  bytesOf,
 		"count":  countOf,
+		"text":   digits,
+		"pair":   func(id string, t turn) versioned { return versioned{id, t} },
+		"asking": func(most int) asking { return asking{Most: most} },
 		"roles": func() []string {
 			return []string{vault.RoleMember.String(), vault.RoleAuditor.String(), vault.RoleOwner.String()}
 		},
@@ -37,7 +41,7 @@ func openViews() (views, error) {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "edit", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
+	for _, name := range []string{"chat", "edit", "manner", "settings", "keyboard", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")
@@ -50,6 +54,23 @@ func openViews() (views, error) {
 	return all, nil
 }
 
+// versioned is a turn and its conversation.
+type versioned struct {
+	ID   string
+	Turn turn
+}
+
+// digits is a number as it was typed.
+func digits(x any) string {
+	switch x := x.(type) {
+	case *float64:
+		return strconv.FormatFloat(*x, 'f', -1, 64)
+	case *int64:
+		return strconv.FormatInt(*x, 10)
+	}
+	return ""
+}
+
 // page is what the frame around every page shows.
 type page struct {
 	Person  vault.PersonID
@@ -59,9 +80,11 @@ type page struct {
 	Name    string
 	List    []group // the conversations at the side
 	More    int
-	Open    string // the identifier of the conversation that is shown
-	Sight   string // what an observer of the network sees now
-	Hidden  bool   // nothing of an answer
+	Open    string      // the identifier of the conversation that is shown
+	Sight   string      // what an observer of the network sees now
+	Theme   string      // light or dark; empty: as the device has it
+	Least   shaper.Mode // what the person wants hidden of it
+	Hidden  bool        // nothing of an answer
 	Content any
 }
 
@@ -78,7 +101,7 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name 
 	harden(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	body := b.Bytes()
-	if p.mode(r, x.Person) > shaper.Off { // the size of a page tells how much was said
+	if max(p.mode(r, x.Person), x.Least) > shaper.Off { // the size of a page tells how much was said
 		body = shaper.PadTo(body, shaper.Bucket(len(body)))
 	}
 	w.WriteHeader(status)

@@ -79,7 +79,8 @@ type Pages struct {
 	parcels parcels
 	briefs  briefs
 	mu      sync.Mutex
-	answers map[vault.ID]*answer // that are being written, by conversation; guarded by mu
+	answers map[vault.ID]*answer  // that are being written, by conversation; guarded by mu
+	looks   map[models.Digest]int // tokens that models look at here; guarded by mu
 	working sync.WaitGroup
 }
 
@@ -91,7 +92,7 @@ func New(c Config) (*Pages, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &Pages{Config: c, answers: map[vault.ID]*answer{}}
+	p := &Pages{Config: c, answers: map[vault.ID]*answer{}, looks: map[models.Digest]int{}}
 	var err error
 	if p.files, err = openFiles(); err != nil {
 		return nil, err
@@ -118,6 +119,9 @@ type visit struct {
 	r    *http.Request
 	s    vault.Session
 	rest string // what follows a path that ends in "/"
+
+	own    settings
+	unread bool // they could not be read
 }
 
 // route is one line of the table. A path that ends in "/" covers what follows it.
@@ -140,6 +144,10 @@ var routes = []route{
 	{http.MethodGet, "edit/", (*Pages).edit},
 	{http.MethodPost, "edit/", (*Pages).edited},
 	{http.MethodPost, "on/", (*Pages).goOn},
+	{http.MethodPost, "drop/", (*Pages).drop},
+	{http.MethodGet, "manner/", (*Pages).manner},
+	{http.MethodPost, "manner/", (*Pages).mannerSaid},
+	{http.MethodPost, "pin/", (*Pages).pin},
 	{http.MethodPost, "export/", (*Pages).export},
 	{http.MethodPost, "stop/", (*Pages).halt},
 	{http.MethodGet, "live/", (*Pages).live},
@@ -157,6 +165,9 @@ var routes = []route{
 	{http.MethodPost, "revoke", (*Pages).revokeKey},
 	{http.MethodGet, "security", (*Pages).security},
 	{http.MethodGet, "acts", (*Pages).acts},
+	{http.MethodGet, "settings", (*Pages).settings},
+	{http.MethodPost, "settings", (*Pages).settingsSaid},
+	{http.MethodGet, "keyboard", (*Pages).keyboard},
 	{http.MethodGet, "recovery", (*Pages).recovery},
 	{http.MethodGet, "recovery/", (*Pages).welcomed},
 	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
@@ -170,6 +181,8 @@ func (p *Pages) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Ses
 		p.problem(v, http.StatusForbidden, "Your vault is locked. Open this page anew to unlock it.")
 		return
 	}
+	own, err := settingsOf(r.Context(), s)
+	v.own, v.unread = own, err != nil
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/page"), "/")
 	method := r.Method
 	if method == http.MethodHead {

@@ -19,18 +19,21 @@ import (
 const exportFormat = "abaton history"
 
 type exportedConversation struct {
-	ID          vault.ID       `json:"id"`
-	Title       string         `json:"title"`
-	Named       bool           `json:"named"`
-	Model       string         `json:"model"`
-	Instruction string         `json:"instruction"`
-	Created     time.Time      `json:"created"`
-	Updated     time.Time      `json:"updated"`
-	Turns       []exportedTurn `json:"turns"`
+	ID          vault.ID  `json:"id"`
+	Title       string    `json:"title"`
+	Named       bool      `json:"named"`
+	Model       string    `json:"model"`
+	Instruction string    `json:"instruction"`
+	Created     time.Time `json:"created"`
+	Updated     time.Time `json:"updated"`
+	Pinned      bool      `json:"pinned,omitempty"`
+	mannerHead
+	Turns []exportedTurn `json:"turns"`
 }
 
 type exportedTurn struct {
 	ID           vault.ID  `json:"id"`
+	After        vault.ID  `json:"after,omitzero"`
 	Role         Role      `json:"role"`
 	Text         string    `json:"text"`
 	Model        string    `json:"model,omitempty"`
@@ -61,8 +64,9 @@ func (h *History) exportJSON(ctx context.Context, w io.Writer, more func(io.Writ
 	}
 	fmt.Fprintf(w, "{\"format\":%q,\"schema\":%d,\"conversations\":[", exportFormat, schema)
 	first := true
-	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, turns []Turn) error {
-		out := exportedConversation{c.ID, c.Title, c.Named, c.Model, c.Instruction, c.Created, c.Updated, make([]exportedTurn, len(turns))}
+	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, tree Tree) error {
+		turns := tree.All()
+		out := exportedConversation{c.ID, c.Title, c.Named, c.Model, c.Instruction, c.Created, c.Updated, c.Pinned, mannerHead(c.Manner), make([]exportedTurn, len(turns))}
 		for i, t := range turns {
 			out.Turns[i] = exportedTurn(t)
 		}
@@ -99,7 +103,7 @@ func (h *History) exportJSON(ctx context.Context, w io.Writer, more func(io.Writ
 }
 
 // ExportMarkdown writes conversations, all where none is named, to be read by
-// people: the oldest first, the same bytes each time. Every text is a block
+// people: the oldest first, the same bytes each time, of each what Show gives. Every text is a block
 // quote, so that nothing in it, an open code fence or a heading, can reach
 // beyond it. Control characters are shown as pictures. What is damaged is left
 // out, and said in the error after all else was written.
@@ -109,7 +113,7 @@ func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.
 		return fmt.Errorf("exporting: %w", err)
 	}
 	first := true
-	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, turns []Turn) error {
+	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, tree Tree) error {
 		var b strings.Builder
 		if !first {
 			b.WriteString("\n---\n\n")
@@ -127,7 +131,7 @@ func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.
 			b.WriteString("\n## Instruction\n\n")
 			quote(&b, c.Instruction)
 		}
-		for i, t := range turns {
+		for i, t := range tree.Branch(vault.ID{}) {
 			who := "You"
 			if t.Role == Assistant {
 				who = plainText(oneLine(t.Model, MaxTitle))
@@ -149,10 +153,10 @@ func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.
 
 // export hands out conversations one after the other. Errors of the vault and of
 // yield end it, and so does one that was named and deleted meanwhile.
-func (h *History) export(ctx context.Context, list []Conversation, named bool, yield func(Conversation, []Turn) error) (damage, err error) {
+func (h *History) export(ctx context.Context, list []Conversation, named bool, yield func(Conversation, Tree) error) (damage, err error) {
 	var all []error
 	for _, c := range list {
-		c, turns, err := h.Show(ctx, c.ID)
+		c, tree, err := h.Tree(ctx, c.ID)
 		if c.ID == (vault.ID{}) {
 			if errors.Is(err, ErrUnknown) && !named {
 				continue // deleted meanwhile
@@ -160,7 +164,7 @@ func (h *History) export(ctx context.Context, list []Conversation, named bool, y
 			return nil, err
 		}
 		all = append(all, err)
-		if err := yield(c, turns); err != nil {
+		if err := yield(c, tree); err != nil {
 			return nil, err
 		}
 	}

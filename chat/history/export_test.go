@@ -31,7 +31,7 @@ func said(t rapid.TB, b []byte) (list []Conversation, turns map[vault.ID][]Turn)
 	}
 	turns = make(map[vault.ID][]Turn)
 	for _, c := range doc.Conversations {
-		list = append(list, Conversation{ID: c.ID, Title: c.Title, Named: c.Named, Model: c.Model, Instruction: c.Instruction, Created: c.Created, Updated: c.Updated, Turns: len(c.Turns)})
+		list = append(list, Conversation{ID: c.ID, Title: c.Title, Named: c.Named, Model: c.Model, Instruction: c.Instruction, Created: c.Created, Updated: c.Updated, Pinned: c.Pinned, Manner: Manner(c.mannerHead), Turns: len(c.Turns)})
 		for _, turn := range c.Turns {
 			turns[c.ID] = append(turns[c.ID], Turn(turn))
 		}

@@ -8,10 +8,13 @@ import (
 	"io"
 	"time"
 	"unicode/utf8"
+
+	"abaton.local/vault"
 )
 
-// schema numbers the payloads (docs/formats/history.md).
-const schema = 1
+// schema numbers the payloads (docs/formats/history.md). What needs nothing of the
+// second is written in the first, which older programs read.
+const schema = 2
 
 // NewerError says that a record was written by a later version.
 type NewerError struct{ Schema int }
@@ -30,6 +33,17 @@ type conversationHead struct {
 	Named   bool   `json:"named,omitempty"`
 	Model   string `json:"model,omitempty"`
 	Created int64  `json:"created"` // milliseconds since 1970
+	Pinned  bool   `json:"pinned,omitempty"`
+	mannerHead
+}
+
+// mannerHead is a Manner as it is kept and exported.
+type mannerHead struct {
+	Temperature *float64 `json:"temperature,omitempty"`
+	TopP        *float64 `json:"top_p,omitempty"`
+	MaxTokens   int      `json:"max_tokens,omitempty"`
+	Seed        *int64   `json:"seed,omitempty"`
+	Context     int      `json:"context,omitempty"`
 }
 
 type turnHead struct {
@@ -40,6 +54,8 @@ type turnHead struct {
 	PromptTokens int    `json:"prompt_tokens,omitempty"`
 	AnswerTokens int    `json:"answer_tokens,omitempty"`
 	Time         int64  `json:"time"` // milliseconds since 1970
+	// After is of the second schema, and always there in it.
+	After vault.ID `json:"after,omitzero"`
 }
 
 func encode(head any, text string) []byte {
@@ -80,28 +96,45 @@ func decode(b []byte, head any) (text string, err error) {
 }
 
 func (c *Conversation) payload() []byte {
-	return encode(conversationHead{schema, c.Title, c.Named, c.Model, c.Created.UnixMilli()}, c.Instruction)
+	return encode(conversationHead{c.schema(), c.Title, c.Named, c.Model, c.Created.UnixMilli(), c.Pinned, mannerHead(c.Manner)}, c.Instruction)
+}
+
+// schema is the oldest one that has what c has.
+func (c *Conversation) schema() int {
+	if c.Pinned || c.Manner != (Manner{}) {
+		return schema
+	}
+	return 1
 }
 
 func parseConversation(b []byte) (c Conversation, err error) {
 	var head conversationHead
 	c.Instruction, err = decode(b, &head)
 	c.Title, c.Named, c.Model, c.Created = head.Title, head.Named, head.Model, moment(head.Created)
-	if err == nil && c.Title != oneLine(c.Title, MaxTitle) {
+	c.Pinned, c.Manner = head.Pinned, Manner(head.mannerHead)
+	if err == nil && (c.Title != oneLine(c.Title, MaxTitle) || head.Schema != c.schema() || !c.Manner.Valid()) {
 		err = errPayload
 	}
 	return c, err
 }
 
 func (t *Turn) payload() []byte {
-	return encode(turnHead{schema, t.Role, t.Model, t.Finish, t.PromptTokens, t.AnswerTokens, t.Time.UnixMilli()}, t.Text)
+	return encode(turnHead{t.schema(), t.Role, t.Model, t.Finish, t.PromptTokens, t.AnswerTokens, t.Time.UnixMilli(), t.After}, t.Text)
+}
+
+func (t *Turn) schema() int {
+	if t.After != (vault.ID{}) {
+		return schema
+	}
+	return 1
 }
 
 func parseTurn(b []byte) (t Turn, err error) {
 	var head turnHead
 	t.Text, err = decode(b, &head)
 	t.Role, t.Model, t.Finish, t.PromptTokens, t.AnswerTokens, t.Time = head.Role, head.Model, head.Finish, head.PromptTokens, head.AnswerTokens, moment(head.Time)
-	if err == nil && (t.Role != User && t.Role != Assistant || t.PromptTokens < 0 || t.AnswerTokens < 0) {
+	t.After = head.After
+	if err == nil && (t.Role != User && t.Role != Assistant || t.PromptTokens < 0 || t.AnswerTokens < 0 || head.Schema != t.schema()) {
 		err = errPayload
 	}
 	return t, err

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"abaton.local/vault"
 )
 
 // The payloads of each schema that was ever released can be read for ever. The
@@ -29,6 +31,20 @@ func TestFixtures(t *testing.T) {
 	}
 	if d := cmp.Diff(string(fixture(t, "conversation1.txt")), string(c.payload())); d != "" {
 		t.Error(d)
+	}
+	c.Pinned, c.Manner = true, Manner{Temperature: new(0.7), TopP: new(0.95), MaxTokens: 512, Seed: new(int64(42)), Context: 8192}
+	if d := cmp.Diff(string(fixture(t, "conversation2.txt")), string(c.payload())); d != "" {
+		t.Error(d)
+	}
+	turn.After = vault.ID{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	if d := cmp.Diff(string(fixture(t, "turn2.txt")), string(turn.payload())); d != "" {
+		t.Error(d)
+	}
+	if got, err := parseTurn(fixture(t, "turn2.txt")); err != nil || got.After != turn.After {
+		t.Error(err, got)
+	}
+	if got, err := parseConversation(fixture(t, "conversation2.txt")); err != nil || cmp.Diff(c, got) != "" {
+		t.Error(err, got)
 	}
 }
 
@@ -53,6 +69,9 @@ func TestStrictPayloads(t *testing.T) {
 		"not UTF-8":      `{"schema":1,"role":"user","time":1}` + "\n\xff",
 		"wrong type":     `{"schema":1,"role":7,"time":1}` + "\n",
 		"cut":            `{"schema":1,"role":"us` + "\n",
+		"after in 1":     `{"schema":1,"role":"user","time":1,"after":"00112233445566778899aabbccddeeff"}` + "\n",
+		"no after in 2":  `{"schema":2,"role":"user","time":1}` + "\n",
+		"after nothing":  `{"schema":2,"role":"user","time":1,"after":"x"}` + "\n",
 	} {
 		if _, err := parseTurn([]byte(payload)); !errors.Is(err, errPayload) {
 			t.Errorf("%s: %v", name, err)
@@ -63,6 +82,10 @@ func TestStrictPayloads(t *testing.T) {
 		"two lines":            `{"schema":1,"title":"a\nb","created":1}` + "\n",
 		"long title":           `{"schema":1,"title":"` + strings.Repeat("x", MaxTitle+1) + `","created":1}` + "\n",
 		"turn's field":         `{"schema":1,"title":"a","created":1,"role":"user"}` + "\n",
+		"pinned in 1":          `{"schema":1,"title":"a","created":1,"pinned":true}` + "\n",
+		"nothing of 2":         `{"schema":2,"title":"a","created":1}` + "\n",
+		"too warm":             `{"schema":2,"title":"a","created":1,"temperature":2.1}` + "\n",
+		"a seed below 0":       `{"schema":2,"title":"a","created":1,"seed":-1}` + "\n",
 	} {
 		if _, err := parseConversation([]byte(payload)); !errors.Is(err, errPayload) {
 			t.Errorf("%s: %v", name, err)
@@ -75,11 +98,17 @@ func TestPayloadsRoundTrip(t *testing.T) {
 		text := rapid.Map(rapid.OneOf(rapid.String(), rapid.StringMatching("(`{1,4}|~~~|\\\\|\"|\n|\r|\x00|<|&|a| ){0,20}")), valid)
 		turn := Turn{Role: rapid.SampledFrom([]Role{User, Assistant}).Draw(t, "role"), Text: text.Draw(t, "text"), Model: text.Draw(t, "model"), Finish: text.Draw(t, "finish"),
 			PromptTokens: rapid.IntRange(0, 1<<40).Draw(t, "p"), AnswerTokens: rapid.IntRange(0, 9).Draw(t, "a"), Time: moment(rapid.Int64Range(-1<<45, 1<<45).Draw(t, "time"))}
+		if rapid.Bool().Draw(t, "a version") {
+			turn.After = vault.NewID()
+		}
 		got, err := parseTurn(turn.payload())
 		if d := cmp.Diff(turn, got); err != nil || d != "" {
 			t.Fatal(err, d)
 		}
 		c := Conversation{Title: oneLine(text.Draw(t, "title"), MaxTitle), Named: rapid.Bool().Draw(t, "named"), Model: turn.Model, Instruction: turn.Text, Created: turn.Time}
+		if c.Pinned = rapid.Bool().Draw(t, "pinned"); rapid.Bool().Draw(t, "a manner") {
+			c.Manner = Manner{new(rapid.Float64Range(0, 2).Draw(t, "temperature")), new(rapid.Float64Range(0, 1).Draw(t, "top p")), rapid.IntRange(0, MaxTokens).Draw(t, "tokens"), new(rapid.Int64Range(0, 1<<32-1).Draw(t, "seed")), 4096}
+		}
 		back, err := parseConversation(c.payload())
 		if d := cmp.Diff(c, back); err != nil || d != "" {
 			t.Fatal(err, d)

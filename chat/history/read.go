@@ -87,40 +87,50 @@ func (h *History) Find(prefix string) (Conversation, error) {
 	return *found, nil
 }
 
-// Show gives a conversation with its instruction and its turns in order. Where
+// Show gives a conversation with its instruction and what was said in it, in
+// order: of what has several versions, those that lead to the newest turn. Where
 // single turns are damaged, the others come together with the error.
 func (h *History) Show(ctx context.Context, id vault.ID) (Conversation, []Turn, error) {
+	c, tree, err := h.Tree(ctx, id)
+	if c.ID != id {
+		return c, nil, err
+	}
+	return c, tree.Branch(vault.ID{}), err
+}
+
+// Tree is Show with every version.
+func (h *History) Tree(ctx context.Context, id vault.ID) (Conversation, Tree, error) {
 	s, err := h.reading()
 	if err != nil {
-		return Conversation{}, nil, fmt.Errorf("reading a conversation: %w", err)
+		return Conversation{}, Tree{}, fmt.Errorf("reading a conversation: %w", err)
 	}
 	h.mu.RLock()
 	known := s.conversations[id]
 	h.mu.RUnlock()
 	if known == nil {
-		return Conversation{}, nil, ErrUnknown
+		return Conversation{}, Tree{}, ErrUnknown
 	}
 	c := *known
 	var damage []error
 	if head, err := h.head(ctx, id); err == nil {
 		c.Instruction = head.Instruction
 	} else if !single(err, id) {
-		return Conversation{}, nil, fmt.Errorf("reading a conversation: %w", err)
+		return Conversation{}, Tree{}, fmt.Errorf("reading a conversation: %w", err)
 	} else {
 		damage = append(damage, fmt.Errorf("conversation %v: %w", id, err))
 	}
 	ids := idsOf(h.vault.List(vault.KindTurn, id))
 	read, more, err := h.turns(ctx, ids)
 	if err != nil {
-		return Conversation{}, nil, fmt.Errorf("reading a conversation: %w", err)
+		return Conversation{}, Tree{}, fmt.Errorf("reading a conversation: %w", err)
 	}
 	turns := make([]Turn, 0, len(ids))
 	for _, id := range ids {
-		if t, ok := read[id]; ok {
-			turns = append(turns, t.Turn)
-		}
+		t := read[id].Turn
+		t.ID = id // of one that cannot be read, too
+		turns = append(turns, t)
 	}
-	return c, turns, errors.Join(append(damage, more...)...)
+	return c, NewTree(id, turns), errors.Join(append(damage, more...)...)
 }
 
 // head reads the conversation itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"abaton.local/library/bm25"
@@ -22,18 +23,28 @@ func (h *History) New(ctx context.Context, start Start, turns ...Turn) (Conversa
 	if len(start.Instruction) > MaxText {
 		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrTooLong)
 	}
+	if !start.Manner.Valid() {
+		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrManner)
+	}
 	now := moment(h.config.Now().UnixMilli())
-	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Created: now}
-	if _, err := h.append(ctx, s, &c, true, turns); err != nil {
+	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Manner: start.Manner, Created: now}
+	if _, err := h.append(ctx, s, &c, true, vault.ID{}, turns); err != nil {
 		return Conversation{}, err
 	}
 	return c, nil
 }
 
-// Append adds turns to the end of a conversation, all of them or none, and gives
-// them with their identifiers. They are there for good once it returns without
-// an error. Text that is not UTF-8 is mended with U+FFFD.
+// Append adds turns behind the newest of a conversation: see [History.Add].
 func (h *History) Append(ctx context.Context, id vault.ID, turns ...Turn) ([]Turn, error) {
+	return h.Add(ctx, id, vault.ID{}, turns...)
+}
+
+// Add adds turns to a conversation, all of them or none, and gives them with their
+// identifiers. The first follows the turn named, beside others that do; for the
+// zero ID the newest, and for that of the conversation none: it is another
+// beginning. They are there for good once it returns without an error. Text that is
+// not UTF-8 is mended with U+FFFD.
+func (h *History) Add(ctx context.Context, id, after vault.ID, turns ...Turn) ([]Turn, error) {
 	h.writing.Lock()
 	defer h.writing.Unlock()
 	s, c, err := h.conversation(ctx, id)
@@ -43,7 +54,24 @@ func (h *History) Append(ctx context.Context, id vault.ID, turns ...Turn) ([]Tur
 	if len(turns) == 0 {
 		return nil, nil
 	}
-	return h.append(ctx, s, &c, false, turns)
+	records := h.vault.List(vault.KindTurn, id)
+	if after != (vault.ID{}) && after != id && !slices.ContainsFunc(records, func(r vault.Record) bool { return r.ID == after }) {
+		return nil, fmt.Errorf("keeping a message: this conversation has no such message to follow: %w", vault.ErrNoRecord)
+	}
+	return h.append(ctx, s, &c, false, plainly(id, after, records), turns)
+}
+
+// plainly is how a turn that is written behind some says which it follows: not at
+// all, where that is the last of them.
+func plainly(conversation, after vault.ID, behind []vault.Record) vault.ID {
+	last := conversation
+	if n := len(behind); n > 0 {
+		last = behind[n-1].ID
+	}
+	if after == last {
+		return vault.ID{}
+	}
+	return after
 }
 
 // conversation gives one to change: the caller holds writing.
@@ -59,9 +87,9 @@ func (h *History) conversation(ctx context.Context, id vault.ID) (*state, Conver
 	return s, *c, nil
 }
 
-func (h *History) append(ctx context.Context, s *state, c *Conversation, fresh bool, turns []Turn) ([]Turn, error) {
+func (h *History) append(ctx context.Context, s *state, c *Conversation, fresh bool, after vault.ID, turns []Turn) ([]Turn, error) {
 	var e vault.Edit
-	turns, docs, err := h.puts(&e, s.last[c.ID], c, turns)
+	turns, docs, err := h.puts(&e, s.last[c.ID], c, after, turns)
 	if err != nil {
 		return nil, fmt.Errorf("keeping a message: %w", err)
 	}
@@ -79,12 +107,13 @@ func (h *History) append(ctx context.Context, s *state, c *Conversation, fresh b
 }
 
 // puts lets an edit write turns behind those up to order last.
-func (h *History) puts(e *vault.Edit, last uint64, c *Conversation, turns []Turn) (kept []Turn, docs []bm25.Document, err error) {
+func (h *History) puts(e *vault.Edit, last uint64, c *Conversation, after vault.ID, turns []Turn) (kept []Turn, docs []bm25.Document, err error) {
 	now := h.config.Now()
 	// The order is the time of writing, so that a list needs no turn to be read;
 	// where the clock stands still or goes back, it counts on.
 	order := max(last+1, uint64(max(1, now.UnixMilli())))
 	for _, t := range turns {
+		t.After, after = after, vault.ID{} // the others follow each other
 		t.ID, t.Text, t.Model, t.Finish = vault.NewID(), valid(t.Text), valid(t.Model), valid(t.Finish)
 		if t.Time.IsZero() {
 			t.Time = now
@@ -133,8 +162,12 @@ func (h *History) putConversation(ctx context.Context, e *vault.Edit, c *Convers
 		}
 		full.Instruction = old.Instruction
 	}
-	e.Put = append(e.Put, vault.Put{ID: c.ID, Container: c.ID, Kind: vault.KindConversation, Order: uint64(max(0, c.Created.UnixMilli())), Payload: full.payload()})
+	e.Put = append(e.Put, full.put())
 	return nil
+}
+
+func (c *Conversation) put() vault.Put {
+	return vault.Put{ID: c.ID, Container: c.ID, Kind: vault.KindConversation, Order: uint64(max(0, c.Created.UnixMilli())), Payload: c.payload()}
 }
 
 // adopt makes turns that were written those of memory; the caller holds both locks.
@@ -151,68 +184,6 @@ func (s *state) adopt(c *Conversation, docs []bm25.Document, e *vault.Edit) {
 	c.Turns, c.Updated = kept.Turns, kept.Updated
 	s.conversations[c.ID] = &kept
 	s.index.Add(docs...)
-}
-
-// Replace puts turns, which may be none, in the place of the turn named and all
-// that come after it, in one piece: how a question is asked differently or an
-// answer is tried again. Once it returns without an error no word of what was
-// replaced is in the vault, its index included.
-func (h *History) Replace(ctx context.Context, id, from vault.ID, turns ...Turn) ([]Turn, error) {
-	h.writing.Lock()
-	defer h.writing.Unlock()
-	s, c, err := h.conversation(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("replacing a message: %w", err)
-	}
-	var e vault.Edit
-	docs := make(map[bm25.ID]bool)
-	last, found := uint64(0), false
-	for _, r := range h.vault.List(vault.KindTurn, id) {
-		if found = found || r.ID == from; found {
-			e.Delete = append(e.Delete, r.ID)
-			docs[bm25.ID(r.ID)] = true
-		} else {
-			last = r.Order
-		}
-	}
-	if !found {
-		return nil, fmt.Errorf("replacing a message: this conversation has no such message: %w", vault.ErrNoRecord)
-	}
-	if !c.Named && last == 0 {
-		c.Title = "" // it was made of what goes
-	}
-	c.Turns -= len(e.Delete)
-	kept, added, err := h.puts(&e, last, &c, turns)
-	if err == nil {
-		if last == 0 {
-			err = h.putTitle(ctx, &e, &c, kept)
-		} else {
-			err = h.putHead(ctx, &e, &c, false, kept)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("replacing a message: %w", err)
-	}
-	r := h.forget(&e, docs)
-	if err := h.write(ctx, e); err != nil {
-		return nil, fmt.Errorf("replacing a message: %w", err)
-	}
-	h.mu.Lock()
-	s.forgotten(r, docs)
-	s.last[id] = last
-	s.adopt(&c, added, &e)
-	h.mu.Unlock()
-	h.sealIfDue(ctx)
-	return kept, nil
-}
-
-// putTitle writes the conversation whose first turn is another now.
-func (h *History) putTitle(ctx context.Context, e *vault.Edit, c *Conversation, turns []Turn) error {
-	n := len(e.Put)
-	if err := h.putHead(ctx, e, c, false, turns); err != nil || len(e.Put) > n || c.Damaged {
-		return err
-	}
-	return h.putConversation(ctx, e, c, false)
 }
 
 // Rename gives a conversation a title of the person's: of 1 to [MaxTitle]

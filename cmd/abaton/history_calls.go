@@ -30,6 +30,7 @@ func conversationOf(c history.Conversation) conversationJSON {
 // turnJSON is one question or one answer.
 type turnJSON struct {
 	ID           vault.ID     `json:"id,omitzero"`
+	After        vault.ID     `json:"after,omitzero"`
 	Role         history.Role `json:"role"`
 	Text         string       `json:"text"`
 	Model        string       `json:"model,omitempty"`

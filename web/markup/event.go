@@ -35,9 +35,16 @@ var allowed = map[string][]string{
 	"em": {""}, "strong": {""}, "del": {""},
 	"code": {"", "math"}, "pre": {"", "plain"},
 	"div":   {"code", "table"},
-	"span":  {"language", "link", "address", "image", "task"},
+	"span":  {"language", "link", "address", "image", "task", "keyword", "string", "comment", "number", "name", "added", "removed"},
 	"table": {""}, "thead": {""}, "tbody": {""}, "tr": {""},
 	"th": {"", "left", "center", "right"}, "td": {"", "left", "center", "right"},
+
+	// Of MathML those that draw and do nothing else: none that links, acts, holds
+	// foreign text or another picture.
+	"math": {"", "block"}, "mrow": {""}, "mi": {"", "upright"}, "mn": {""}, "mo": {""}, "mtext": {""},
+	"mfrac": {""}, "msqrt": {""}, "mroot": {""}, "msub": {""}, "msup": {""}, "msubsup": {""},
+	"munder": {""}, "mover": {""}, "munderover": {""},
+	"mtable": {"", "cases", "aligned"}, "mtr": {""}, "mtd": {""},
 }
 
 // directed elements find their direction in their own text.

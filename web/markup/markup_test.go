@@ -48,9 +48,9 @@ func TestElements(t *testing.T) {
 		"```go\n\nx := <y>\n```":               `<div class="code"><span class="language">go</span><pre>` + "\n<code>\nx := &lt;y&gt;</code></pre></div>",
 		"```a\"b\nx\n```":                      `<div class="code"><pre>` + "\n<code>x</code></pre></div>",
 		"|a|b|\n|:-|-:|\n|1|`\\|`|":            `<div class="table"><table dir="auto"><thead><tr><th class="left">a</th><th class="right">b</th></tr></thead><tbody><tr><td class="left">1</td><td class="right"><code>|</code></td></tr></tbody></table></div>`,
-		`\(a_1*b*\) $$x_1$$ $5 and $6`:         `<p dir="auto"><code class="math">\(a_1*b*\)</code> <code class="math">$$x_1$$</code> $5 and $6</p>`,
-		"\\[\na_1\n= *b*\n\\]":                 `<p dir="auto"><code class="math">` + "\\[\na_1\n= *b*\n\\]</code></p>",
-		"costs $5, `$x` and $y_1$ and \\(open": `<p dir="auto">costs $5, <code>$x</code> and <code class="math">$y_1$</code> and (open</p>`,
+		`\(a_1*b*\) $$\x_1*a*$$ $5 and $6`:     `<p dir="auto"><math><mrow><msub><mi>a</mi><mn>1</mn></msub><mo>*</mo><mi>b</mi><mo>*</mo></mrow></math> <code class="math">$$\x_1*a*$$</code> $5 and $6</p>`,
+		"\\[\na_1\n= *b*\n\\]":                 `<p dir="auto"><math class="block"><mrow><msub><mi>a</mi><mn>1</mn></msub><mo>=</mo><mo>*</mo><mi>b</mi><mo>*</mo></mrow></math></p>`,
+		"costs $5, `$x` and $y_1$ and \\(open": `<p dir="auto">costs $5, <code>$x</code> and <math><mrow><msub><mi>y</mi><mn>1</mn></msub></mrow></math> and (open</p>`,
 	} {
 		if got := string(HTML(text)); got != want {
 			t.Errorf("%q\n got %s\nwant %s", text, got, want)
@@ -176,7 +176,8 @@ func FuzzMarkup(f *testing.F) {
 // with the square of the length, or which nest without end.
 func TestHostile(t *testing.T) {
 	for _, unit := range []string{"[", "![", "*", "**a", "*a **b ", "`", "`a``", "> ", ">", "- ", "1. ", "[a](", "<", "&", "\\", "$", "$a", "\\(", "| a ", "~~a", "# ", "[a](b", "![a](", "**a*", "*a_b",
-		"- - ", "a|b\n-|-\n", "- a\n\n", "> - ", "$$", "a$", "[a](<", "![[]()]", "*_", "|\n|-|\n", "\u202e", "\x00", "\xff"} {
+		"- - ", "a|b\n-|-\n", "- a\n\n", "> - ", "$$", "a$", "[a](<", "![[]()]", "*_", "|\n|-|\n", "\u202e", "\x00", "\xff",
+		"$\\frac{$", "$\\mathbb a$ ", "$x^{y_{z}}$ ", "$\\begin{matrix}&\\\\\\end{matrix}$\n\n", "$" + strings.Repeat("{", 30) + "$ ", "```go\n\"'\n```\n", "```html\n<a <a=\"\n```\n", "```sh\n# $'\n```\n"} {
 		if text := strings.Repeat(unit, 100_000/len(unit)); HTML(text) == "" {
 			t.Errorf("nothing of %q is shown", unit)
 		}

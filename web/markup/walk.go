@@ -20,6 +20,8 @@ type walker struct {
 	text   strings.Builder // that follows the last event
 	inline int             // elements of a line that are open
 	cell   bool            // within one of a table
+	spent  int             // bytes of code that were coloured
+	maths  int             // bytes of formulas
 }
 
 func walk(d document) []event {
@@ -95,7 +97,7 @@ func (w *walker) node(n ast.Node) {
 	case *ast.CodeBlock:
 		w.code(n, "")
 	case *ast.FencedCodeBlock:
-		w.code(n, language(n.Language(w.source)))
+		w.code(n, called(n.Language(w.source)))
 	case *east.Table:
 		w.table(n)
 	default:
@@ -136,9 +138,7 @@ func (w *walker) ofLine(n ast.Node) {
 		}
 		w.close()
 	case *formula:
-		w.open("code", "math")
-		w.say(n.text)
-		w.close()
+		w.formula(n.text)
 	case *ast.Link:
 		w.inLine("span", "link", n)
 		w.address(n.Destination)
@@ -160,6 +160,31 @@ func (w *walker) ofLine(n ast.Node) {
 	default:
 		w.children(n)
 	}
+}
+
+// formula draws one, or shows it as it was written.
+func (w *walker) formula(written []byte) {
+	w.maths += len(written)
+	var a *glyph
+	if w.maths <= mostMaths {
+		a = drawn(string(written))
+	}
+	if a == nil {
+		w.open("code", "math")
+		w.say(written)
+		w.close()
+		return
+	}
+	w.draw(a)
+}
+
+func (w *walker) draw(a *glyph) {
+	w.open(a.tag, a.class)
+	w.say([]byte(a.text))
+	for _, part := range a.parts {
+		w.draw(part)
+	}
+	w.close()
 }
 
 // address shows where a link would have led. All of it is seen, and none of it
@@ -197,6 +222,7 @@ func (w *walker) code(n ast.Node, language string) {
 	}
 	w.open("pre", "")
 	w.open("code", "")
+	var code bytes.Buffer
 	last := n.Lines().Len() - 1
 	for i := range last + 1 {
 		line := n.Lines().At(i)
@@ -204,15 +230,38 @@ func (w *walker) code(n ast.Node, language string) {
 		if i == last {
 			b = bytes.TrimSuffix(b, []byte("\n")) // it may not have been written yet
 		}
-		w.say(b)
+		code.Write(b)
+	}
+	for _, x := range w.coloured(n, language, code.Bytes()) {
+		if x.class == "" {
+			w.say(x.text)
+			continue
+		}
+		w.open("span", x.class)
+		w.say(x.text)
+		w.close()
 	}
 	w.close()
 	w.close()
 	w.close()
 }
 
-// language is the name of one as it may stand over code: short and plain.
-func language(b []byte) string {
+// coloured takes a block of code apart that is whole, of a known language and not
+// too long.
+func (w *walker) coloured(n ast.Node, language string, code []byte) []piece {
+	l := languages[strings.ToLower(language)]
+	_, closed := n.Attribute(fenceClosed)
+	if l == nil || !closed {
+		return []piece{{"", code}}
+	}
+	if w.spent += len(code); len(code) > mostColour || w.spent > mostColoured {
+		return []piece{{"", code}}
+	}
+	return l.colour(code)
+}
+
+// called is the name of a language as it may stand over code: short and plain.
+func called(b []byte) string {
 	if len(b) == 0 || len(b) > 24 || strings.Trim(strings.ToLower(string(b)), "abcdefghijklmnopqrstuvwxyz0123456789+#.-_") != "" {
 		return ""
 	}

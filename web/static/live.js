@@ -54,6 +54,7 @@ function finish(article, said, end, status) {
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
   const foot = article.querySelector("footer");
+  const versions = foot.querySelector(".versions");
   foot.replaceChildren();
   if (end.words) {
     const p = document.createElement("p");
@@ -66,17 +67,41 @@ function finish(article, said, end, status) {
   count.title = "tokens read and written";
   const id = article.dataset.live.split("/").pop();
   foot.append(count);
-  if (["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id));
-  foot.append(asking("again", "Try again", id));
+  if (versions) foot.append(versions);
+  if (end.turn) {
+    article.id = "t-" + end.turn;
+    const after = document.querySelector("form.ask [name=after]");
+    if (after) after.value = end.turn;
+  }
+  if (["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id, end.turn));
+  foot.append(asking("again", "Try again", id, end.turn));
+  fill(end);
   dress(article);
   status.textContent = end.finish === "interrupted" ? "Stopped." : "The answer is complete.";
 }
 
+// How full the context is, as the engine counted.
+function fill(end) {
+  const place = document.getElementById("fill");
+  if (!place || !end.prompt) return;
+  const taken = end.prompt + (end.answer ?? 0);
+  const meter = place.querySelector("meter");
+  if (end.context) meter.max = end.context;
+  meter.value = taken;
+  place.querySelector("span").textContent = `${taken} of ${meter.max} tokens`;
+  place.hidden = false;
+}
+
 // The form that asks for another answer, or for more of it, as the server writes it.
-function asking(what, label, id) {
+function asking(what, label, id, turn) {
   const form = document.createElement("form");
   form.method = "post";
   form.action = "/page/" + what + "/" + id;
+  const after = document.createElement("input");
+  after.type = "hidden";
+  after.name = "after";
+  after.value = turn ?? "";
+  form.append(after);
   const button = document.createElement("button");
   button.className = "plain";
   button.textContent = label;

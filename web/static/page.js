@@ -2,6 +2,7 @@
 
 import { follow, toEnd } from "./live.js";
 import { dress } from "./dress.js";
+import { palette } from "./palette.js";
 
 const form = document.querySelector("form.ask");
 const text = document.getElementById("text");
@@ -15,7 +16,7 @@ for (const article of document.querySelectorAll(".turn.live")) follow(article, s
 document.addEventListener("submit", stopping);
 document.addEventListener("keydown", shortcuts);
 offer();
-if (form?.dataset.next) toEnd();
+if (form?.dataset.next && !location.hash) toEnd();
 // A claim or an invitation in the address is good once, and need not stay there.
 if (location.search) history.replaceState(null, "", location.pathname);
 // A page that the browser kept and brings back may be from before the lock.
@@ -82,6 +83,7 @@ async function ask(fit) {
     return;
   }
   const question = (await response.json()).question;
+  form.elements.namedItem("after").value = question; // until the answer has a name
   text.value = "";
   fit();
   const thread = document.getElementById("thread");
@@ -101,6 +103,7 @@ async function ask(fit) {
 function turn(whose, words, question) {
   const article = document.createElement("article");
   article.className = "turn " + whose;
+  if (question) article.id = "t-" + question;
   const head = document.createElement("h2");
   const said = document.createElement("div");
   said.className = "said";
@@ -142,11 +145,18 @@ function stopping(e) {
   fetch(e.target.action, { method: "POST", headers: { "Accept": "application/json" } }).catch(() => e.target.submit());
 }
 
+// Those of the list at /page/keyboard. None is a single letter, which people who speak
+// to their machine would press by chance.
 function shortcuts(e) {
-  const key = e.key.toLowerCase();
-  if (e.key === "Escape") document.querySelector("form[data-stop]")?.requestSubmit();
-  else if ((e.ctrlKey || e.metaKey) && key === "k") document.querySelector("nav.side input, .sheet input[type=search]")?.focus();
-  else if ((e.ctrlKey || e.metaKey) && e.shiftKey && key === "o") location.assign("/page/");
+  const key = e.key.toLowerCase(), mod = e.ctrlKey || e.metaKey;
+  const inside = document.querySelector("nav.side");
+  if (e.key === "Escape" && document.querySelector("dialog[open]")) return; // closes it
+  if (e.key === "Escape" && e.shiftKey) text?.focus();
+  else if (e.key === "Escape") document.querySelector("form[data-stop]")?.requestSubmit();
+  else if (mod && key === "k" && inside) palette();
+  else if (mod && e.key === "/" && inside) location.assign("/page/keyboard");
+  else if (mod && e.shiftKey && key === "o") location.assign("/page/");
+  else if (e.key === "ArrowUp" && e.target === text && text.value === "" && !mod && !e.shiftKey && !e.altKey) [...document.querySelectorAll(".turn.you footer a[href^='/page/edit/']")].at(-1)?.click();
   else return;
   e.preventDefault();
 }

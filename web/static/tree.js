@@ -8,10 +8,16 @@ const allowed = {
   "em": [""], "strong": [""], "del": [""],
   "code": ["", "math"], "pre": ["", "plain"],
   "div": ["code", "table"],
-  "span": ["language", "link", "address", "image", "task"],
+  "span": ["language", "link", "address", "image", "task", "keyword", "string", "comment", "number", "name", "added", "removed"],
   "table": [""], "thead": [""], "tbody": [""], "tr": [""],
-  "th": ["", "left", "center", "right"], "td": ["", "left", "center", "right"]
+  "th": ["", "left", "center", "right"], "td": ["", "left", "center", "right"],
+  "math": ["", "block"], "mrow": [""], "mi": ["", "upright"], "mn": [""], "mo": [""], "mtext": [""],
+  "mfrac": [""], "msqrt": [""], "mroot": [""], "msub": [""], "msup": [""], "msubsup": [""],
+  "munder": [""], "mover": [""], "munderover": [""],
+  "mtable": ["", "cases", "aligned"], "mtr": [""], "mtd": [""]
 };
+
+const maths = "http://www.w3.org/1998/Math/MathML"; // a name, which nobody asks for
 
 const directed = new Set(["p", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table"]);
 
@@ -40,7 +46,7 @@ export class Tree {
 
   open(tag, name, start) {
     if (!Object.hasOwn(allowed, tag) || !allowed[tag].includes(name)) throw new Error("no such element");
-    const node = document.createElement(tag);
+    const node = tag[0] === "m" ? document.createElementNS(maths, tag) : document.createElement(tag);
     if (name !== "") node.className = name;
     if (tag === "ol" && /^[0-9]{1,9}$/.test(start)) node.start = Number(start);
     if (directed.has(tag)) node.dir = "auto";
