@@ -241,6 +241,9 @@ func (o order) makeRunDirs(v *view, files []int) error {
 		if o.Renames {
 			g.may |= mayReplace
 		}
+		if o.ListDirs {
+			g.may |= mayList
+		}
 		v.grants = append(v.grants, g)
 	}
 	return nil

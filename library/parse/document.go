@@ -17,6 +17,20 @@ func (d *Document) Collect() Sink {
 	}
 }
 
+// Torn makes a verdict of a reading that broke off: what was found stands, and the
+// reason among its cuts; where nothing was found the document is refused for it.
+func (d Document) Torn(why Reason) (Document, error) {
+	if len(d.Records)+len(d.Children) == 0 {
+		return Document{}, refuse(why)
+	}
+	page := 0
+	if k := len(d.Records); k > 0 {
+		page = d.Records[k-1].Page
+	}
+	d.Cuts = append(slices.Clone(d.Cuts), Cut{Why: why, Page: page, Count: 1})
+	return d, nil
+}
+
 // IsPDF tells whether bytes are those of a PDF. It looks at little of them and
 // trusts none, so that it may be asked outside a jail.
 func IsPDF(b []byte) bool {
@@ -61,3 +75,11 @@ func (p *Pages) Limits() Limits { return p.j.lim }
 
 // Refuse makes the error that nothing of a document was read.
 func Refuse(why Reason) error { return refuse(why) }
+
+// CutAt notes that something was left out of a page.
+func (p *Pages) CutAt(why Reason, page int) {
+	now := p.j.page
+	p.j.page = page
+	p.j.cut(why)
+	p.j.page = now
+}

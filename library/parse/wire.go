@@ -28,7 +28,22 @@ type Encoder struct {
 	err  error
 }
 
-// NewEncoder begins a row of messages whose texts together have at most most bytes.
+// cost is how much memory a record takes at who decodes it: a text that was
+// normalised is held twice, and its map besides.
+func (r Record) cost() int {
+	n := perMessage + len(r.Raw)
+	if r.Map != nil {
+		n += len(r.Text) + perSpan*len(r.Map)
+	}
+	return n
+}
+
+const (
+	perMessage = 128
+	perSpan    = 40
+)
+
+// NewEncoder begins a row of messages that together take at most most bytes.
 func NewEncoder(w io.Writer, most int64) *Encoder {
 	e := &Encoder{w: bufio.NewWriterSize(w, 64<<10), left: most}
 	e.bytes(wireHead)
@@ -39,7 +54,7 @@ func NewEncoder(w io.Writer, most int64) *Encoder {
 func (e *Encoder) Sink() Sink {
 	return Sink{
 		Record: func(r Record) error {
-			if !e.room(len(r.Raw)) {
+			if !e.room(r.cost()) {
 				return errFull
 			}
 			e.bytes("r")
@@ -48,7 +63,7 @@ func (e *Encoder) Sink() Sink {
 			return e.err
 		},
 		Child: func(c Child) error {
-			if !e.room(len(c.Name) + len(c.Data)) {
+			if !e.room(perMessage + len(c.Name) + len(c.Data)) {
 				return errFull
 			}
 			e.bytes("c")
@@ -118,7 +133,10 @@ func (e *Encoder) numbers(all ...int) {
 }
 
 // GarbledError says that what came from a child is no reading.
-type GarbledError struct{ What string }
+type GarbledError struct {
+	What string
+	Torn bool // it only ended too soon
+}
 
 func (e *GarbledError) Error() string { return "a reading is garbled: " + e.What }
 
@@ -129,18 +147,19 @@ type decoder struct {
 	d    Document
 }
 
-// Decode reads what an [Encoder] wrote, which may hold most bytes of text. seen
+// Decode reads what an [Encoder] wrote with as much for most. seen
 // is called for every message. An error is a *RefusedError, if that is what the
-// reading came to, a *GarbledError, or that of the reader.
+// reading came to, a *GarbledError, or that of the reader; with the latter two
+// comes what was found until then, for [Document.Torn].
 func Decode(r io.Reader, most int64, seen func()) (Document, error) {
 	d := &decoder{r: bufio.NewReaderSize(r, 64<<10), left: most}
 	if head, err := d.bytes(len(wireHead)); err != nil || string(head) != wireHead {
-		return Document{}, garbled(err, "it begins otherwise")
+		return d.d, garbled(err, "it begins otherwise")
 	}
 	for {
 		letter, err := d.r.ReadByte()
 		if err != nil {
-			return Document{}, garbled(err, "it has no end")
+			return d.d, garbled(err, "it has no end")
 		}
 		seen()
 		switch letter {
@@ -150,19 +169,20 @@ func Decode(r io.Reader, most int64, seen func()) (Document, error) {
 			err = d.child()
 		case '.':
 		case 'e':
-			return d.end()
+			err := d.end()
+			return d.d, err
 		default:
-			err = &GarbledError{"a message of no kind"}
+			err = &GarbledError{What: "a message of no kind"}
 		}
 		if err != nil {
-			return Document{}, err
+			return d.d, err
 		}
 	}
 }
 
 func garbled(err error, what string) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &GarbledError{what}
+		return &GarbledError{What: what, Torn: err != nil}
 	}
 	return err
 }
@@ -180,7 +200,10 @@ func (d *decoder) record() error {
 	var gone Stripped
 	r.Text, r.Map, gone = Normalise(raw)
 	if strings.TrimSpace(r.Text) == "" {
-		return &GarbledError{"a record is blank"}
+		return &GarbledError{What: "a record is blank"}
+	}
+	if d.left -= int64(r.cost()); d.left < 0 {
+		return &GarbledError{What: "it is too long"}
 	}
 	d.d.Stripped.add(gone)
 	d.d.Result.Records++
@@ -200,54 +223,58 @@ func (d *decoder) child() error {
 	if err != nil {
 		return err
 	}
+	if d.left -= int64(perMessage + len(name) + len(data)); d.left < 0 {
+		return &GarbledError{What: "it is too long"}
+	}
 	d.d.Result.Children++
 	d.d.Children = append(d.d.Children, Child{childName(name), data})
 	return nil
 }
 
-func (d *decoder) end() (Document, error) {
-	bad := func(err error) (Document, error) { return Document{}, err }
+func (d *decoder) end() error {
 	format, err := d.text(16)
 	if err != nil {
-		return bad(err)
+		return err
 	}
 	n, err := d.numbers(int64(len(reasons)-1), maxNumber, maxNumber, maxNumber)
 	if err != nil {
-		return bad(err)
+		return err
 	}
 	s, err := d.numbers(maxNumber, maxNumber, maxNumber, maxNumber, maxNumber, int64(len(reasons)))
 	if err != nil {
-		return bad(err)
+		return err
 	}
+	var cuts []Cut
 	for range s[5] {
 		c, err := d.numbers(int64(len(reasons)-1), maxNumber, maxNumber)
 		if err != nil {
-			return bad(err)
+			return err
 		}
 		if c[0] == 0 || c[2] == 0 {
-			return bad(&GarbledError{"a cut"})
+			return &GarbledError{What: "a cut"}
 		}
-		d.d.Cuts = append(d.d.Cuts, Cut{Reason(c[0]), c[1], c[2]})
+		cuts = append(cuts, Cut{Reason(c[0]), c[1], c[2]})
 	}
 	if _, err := d.r.ReadByte(); !errors.Is(err, io.EOF) {
-		return bad(garbled(err, "more comes behind its end"))
+		return garbled(err, "more comes behind its end")
 	}
-	d.d.Format = Format(format)
-	d.d.Pictures, d.d.Expanded, d.d.Steps = n[1], int64(n[2]), int64(n[3])
 	found := len(d.d.Records) + len(d.d.Children)
 	switch {
-	case !known(d.d.Format):
-		return bad(&GarbledError{"its format"})
+	case !known(Format(format)):
+		return &GarbledError{What: "its format"}
 	case n[0] != 0 && found > 0:
-		return bad(&GarbledError{"it was refused and read"})
-	case n[0] != 0:
-		return d.d, refuse(Reason(n[0]))
-	case found == 0 && len(d.d.Cuts) == 0:
-		return bad(&GarbledError{"it holds nothing"})
+		return &GarbledError{What: "it was refused and read"}
+	case n[0] == 0 && found == 0 && len(cuts) == 0:
+		return &GarbledError{What: "it holds nothing"}
 	}
+	d.d.Format, d.d.Cuts = Format(format), cuts
+	d.d.Pictures, d.d.Expanded, d.d.Steps = n[1], int64(n[2]), int64(n[3])
 	// What was stripped where nothing was left of a record only the child knows.
 	d.d.Stripped = d.d.Stripped.atLeast(Stripped{s[0], s[1], s[2], s[3], s[4]})
-	return d.d, nil
+	if n[0] != 0 {
+		return refuse(Reason(n[0]))
+	}
+	return nil
 }
 
 func (s Stripped) atLeast(o Stripped) Stripped {
@@ -262,7 +289,7 @@ func (d *decoder) numbers(most ...int64) ([]int, error) {
 	for i, m := range most {
 		n, err := binary.ReadUvarint(d.r)
 		if err != nil && err.Error() == "binary: varint overflows a 64-bit integer" || err == nil && n > uint64(m) {
-			return nil, &GarbledError{"a number is too large"}
+			return nil, &GarbledError{What: "a number is too large"}
 		}
 		if err != nil {
 			return nil, garbled(err, "it ends in a number")
@@ -282,8 +309,8 @@ func (d *decoder) long(most int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.left -= int64(n[0]); d.left < 0 {
-		return nil, &GarbledError{"it is too long"}
+	if int64(n[0]) > d.left {
+		return nil, &GarbledError{What: "it is too long"}
 	}
 	return d.bytes(n[0])
 }
