@@ -14,6 +14,8 @@ TELL  = ABATON_CHECK_HOME=$(CHECK_HOME)/own ABATON_CHECK_MODELS=$(CHECK_HOME)/ow
 REPORT = bin/slowest
 # Of the rooms with heavy counts the race detector gets what runs at once; the rest would take it half an hour.
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
+# pdfium compiles ten times slower under it, and has nothing that runs at once.
+LIBRARY = $$($(GO) list ./library/... | grep -v -e /pdf$$ -e /reader$$)
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
 .PHONY: build run check quick lint test race clients shots bench eval soak leak-page fuzz base release
@@ -29,8 +31,8 @@ check: build base bin/slowest ## every test: this is what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(TELL) $(REPORT) -- $(GO) test -json -count=1 -timeout 20m ./... \
 	  -- $(GO) test -json -count=1 -timeout 15m -tags release -run 'TestTwoBuilds' . \
-	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... ./library/... ./api/... ./shaper ./leak ./gateway ./engine ./web \
-	  -- $(GO) test -json -count=1 -timeout 15m -race -run '$(AT_ONCE)' ./vault/... ./audit \
+	  -- $(GO) test -json -count=1 -timeout 15m -race ./posture ./egress ./chat/... $(LIBRARY) ./api/... ./shaper ./leak ./gateway ./engine ./web \
+	  -- $(GO) test -json -count=1 -timeout 15m -race -run '$(AT_ONCE)' ./vault/... ./audit ./library/reader \
 	  -- $(GO) -C twins test -json -count=1 -timeout 15m ./... \
 	  -- $(GO) -C clients test -json -count=1 -timeout 15m ./... \
 	  -- $(GO) -C browsers test -json -count=1 -timeout 10m ./...
@@ -72,6 +74,7 @@ soak: build base ## long: the shared-library engine built and installed, the who
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./vault/... ./audit ./chat/history
 	@$(GO) test -tags soak -count=1 -timeout 10m -run RelayAgrees -v ./leak
 	@$(GO) test -tags soak -count=1 -timeout 20m -run Mutants -v ./library/parse
+	@$(GO) test -tags soak -count=1 -timeout 30m -run Hostile -v ./library/reader
 
 leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
 	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update
@@ -84,7 +87,7 @@ fuzz: ## each target for FUZZTIME
 	@for f in FuzzLeaf FuzzCheckpoint FuzzTail; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./audit || exit 1; done
 	@for f in FuzzDecode FuzzText; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/bm25 || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./library/vector
-	@for f in FuzzParse FuzzNormalise; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/parse || exit 1; done
+	@for f in FuzzParse FuzzNormalise FuzzDecode; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./library/parse || exit 1; done
 	@for f in FuzzSlots FuzzRecoveryCode FuzzToken FuzzRemembered; do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./vault || exit 1; done
 	@$(GO) test -run '^$$' -fuzz '^FuzzPayload$$' -fuzztime $(FUZZTIME) ./chat/history
 	@$(GO) test -run '^$$' -fuzz '^FuzzMarkup$$' -fuzztime $(FUZZTIME) ./web/markup

@@ -15,6 +15,7 @@ const (
 	mayList    = unix.LANDLOCK_ACCESS_FS_READ_DIR
 	mayServe   = unix.LANDLOCK_ACCESS_FS_MAKE_SOCK
 	mayKeep    = mayRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_MAKE_REG
+	mayReplace = unix.LANDLOCK_ACCESS_FS_REMOVE_FILE
 )
 
 // A grant is one exception from "nothing": what may be done below what fd

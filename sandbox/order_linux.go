@@ -21,7 +21,7 @@ type order struct {
 	Env     []string
 	Dir     string
 
-	ListDirs                  bool
+	ListDirs, Renames         bool
 	Memory, RunSize, FileSize int64
 	RunDirs                   []string
 
@@ -58,7 +58,7 @@ const maxOrder = 128 << 10
 // tier has a root of its own.
 func newOrder(s Spec, t Tier, runFolder string) (order, error) {
 	o := order{
-		Name: s.Name, Tier: t, Policy: s.Policy, Env: s.Env, Dir: s.Dir, ListDirs: s.ListDirs,
+		Name: s.Name, Tier: t, Policy: s.Policy, Env: s.Env, Dir: s.Dir, ListDirs: s.ListDirs, Renames: s.Renames,
 		Memory: s.Memory, RunSize: s.RunSize, FileSize: s.FileSize, RunDirs: s.RunDirs,
 		Devices: s.devices, RunFolder: runFolder, UID: os.Geteuid(), GID: os.Getegid(),
 	}

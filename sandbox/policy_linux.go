@@ -107,6 +107,9 @@ func (o order) policyCalls(pid int) calls {
 	if o.ListDirs {
 		c.open = append(slices.Clone(c.open), unix.SYS_GETDENTS64)
 	}
+	if o.Renames { // where to is for mounts and Landlock to say
+		c.open = append(slices.Clone(c.open), unix.SYS_FSYNC, unix.SYS_RENAMEAT)
+	}
 	return c
 }
 

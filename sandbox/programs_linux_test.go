@@ -44,6 +44,7 @@ var programs = map[string]func(args []string){
 		}
 	},
 	"sandbox-card":    card,
+	"sandbox-rename":  func(args []string) { fmt.Print(renames(args)) },
 	"sandbox-environ": func([]string) { fmt.Printf("%q %q\n", os.Args, os.Environ()) },
 	"sandbox-where": func([]string) {
 		dir, err := unix.Getcwd(make([]byte, 4096))
@@ -126,4 +127,31 @@ func runMadeCode() string {
 		return err.Error()
 	}
 	return "executable"
+}
+
+// renames does what a cache does, and then what it must not: args are a folder of
+// its own, another one, and a file that it was given to read.
+func renames(args []string) string {
+	made := args[0] + "/made"
+	f, err := os.CreateTemp(args[0], "x*")
+	if err == nil {
+		_, err = f.WriteString("code")
+		err = errors.Join(err, f.Sync(), f.Close(), os.Rename(f.Name(), made))
+	}
+	if err != nil {
+		return "within: " + err.Error()
+	}
+	if err := os.Rename(made, args[1]+"/made"); err == nil {
+		return "it came into another folder"
+	}
+	for _, to := range []string{args[2], args[0] + "/../out", "/out"} {
+		if err := os.Rename(made, to); err == nil {
+			return "it came to " + to
+		}
+	}
+	if err := os.Rename(args[2], args[0]+"/taken"); err == nil {
+		return "it took what it may read"
+	}
+	text, err := os.ReadFile(made)
+	return fmt.Sprint(string(text), err)
 }

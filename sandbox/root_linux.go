@@ -237,7 +237,14 @@ func (o order) makeRunDirs(v *view, files []int) error {
 		if err != nil {
 			return fmt.Errorf("open /run/%s: %w", d, err)
 		}
-		v.grants = append(v.grants, grant{fd, mayKeep})
+		g := grant{fd, mayKeep}
+		if o.Renames {
+			g.may |= mayReplace
+		}
+		if o.ListDirs {
+			g.may |= mayList
+		}
+		v.grants = append(v.grants, g)
 	}
 	return nil
 }

@@ -128,6 +128,10 @@ type Spec struct {
 	// read and write files. In /run itself it may make sockets, if Native.
 	RunDirs []string
 
+	// Renames lets it also sync, rename and replace files within each of these
+	// folders: caches of libraries put their files into place so.
+	Renames bool
+
 	Stdin, Stdout, Stderr *os.File // nil is /dev/null
 
 	devices []device // of the cards

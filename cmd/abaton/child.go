@@ -2,6 +2,7 @@ package main
 
 import (
 	"abaton.local/engine"
+	"abaton.local/library/reader"
 	"abaton.local/sandbox"
 )
 
@@ -13,5 +14,8 @@ func becomeChildIfAsked() {
 	}
 	if engine.IsPictureChild() {
 		engine.PictureChild()
+	}
+	if reader.IsChild() {
+		reader.Child()
 	}
 }

@@ -171,6 +171,12 @@ const (
 	BadEncoding
 	BadHeader
 	PicturesOnly
+	Forbidden
+	TookTooLong
+	TookTooMuch
+	Broke
+	TooMuchFound
+	ScannedPage
 )
 
 var reasons = [...]string{
@@ -196,6 +202,12 @@ var reasons = [...]string{
 	BadEncoding:       "a part is badly encoded; what could be decoded was kept",
 	PicturesOnly:      "it holds pictures only: what is written in them needs text recognition",
 	BadHeader:         "lines of a mail's header are malformed",
+	Forbidden:         "its reader tried something that its jail forbids, and was ended: do not trust this file, nor where it came from",
+	TookTooLong:       "it took too long to read",
+	TookTooMuch:       "it took too much memory to read",
+	Broke:             "its reader failed on it: open it with its own program and save it again",
+	TooMuchFound:      "there is more in it than one document may hold: split it",
+	ScannedPage:       "a page is a picture: what is written on it needs text recognition",
 }
 
 func (r Reason) String() string { return reasons[r] }

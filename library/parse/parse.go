@@ -47,6 +47,8 @@ const (
 	Note                     // a footnote, a comment, a speaker's note
 	Margin                   // a header or footer of pages
 	Part                     // goes on where the record before it ended: it was too long for one
+
+	flagCount = iota
 )
 
 // Record is a piece of a document.
@@ -100,7 +102,10 @@ const maxText = 32 << 10
 // Parse reads a document. An error is a *RefusedError, if nothing of it could be
 // read, or came from the sink.
 func Parse(src Source, lim Limits, sink Sink) (Result, error) {
-	j := &job{lim: lim.orDefault(), sink: sink}
+	return parse(&job{lim: lim.orDefault(), sink: sink}, src)
+}
+
+func parse(j *job, src Source) (Result, error) {
 	err := j.read(src)
 	switch {
 	case err == nil, errors.Is(err, errStop):
@@ -130,6 +135,7 @@ type job struct {
 	chars   int
 	parts   int
 	allowed int64 // how many bytes may come out of compression
+	pdf     func(*Pages, []byte) error
 }
 
 func (j *job) read(src Source) error {
@@ -146,6 +152,9 @@ func (j *job) read(src Source) error {
 		return err
 	}
 	j.allowed = min(int64(j.lim.Expanded), max(int64(j.lim.Ratio)*int64(len(src.Data)), expandFloor))
+	if f == PDF && j.pdf != nil {
+		return j.pdf(&Pages{j}, src.Data)
+	}
 	return readerOf(f)(j, src.Data)
 }
 
@@ -213,15 +222,21 @@ func (j *job) child(name string, data []byte) error {
 	if j.parts++; j.parts > j.lim.Parts {
 		return j.stop(TooManyParts)
 	}
-	clean, _, gone := Normalise(strings.ToValidUTF8(name, "\uFFFD"))
+	_, _, gone := Normalise(strings.ToValidUTF8(name, "\uFFFD"))
 	j.res.Stripped.add(gone)
+	j.res.Children++
+	return j.sink.Child(Child{childName(name), data})
+}
+
+// childName is a name as a child may have it.
+func childName(name string) string {
+	clean, _, _ := Normalise(strings.ToValidUTF8(name, "\uFFFD"))
 	clean = strings.ReplaceAll(strings.Join(strings.Fields(clean), " "), "\\", "/")
 	clean = strings.TrimPrefix(path.Clean("/"+clean), "/")
 	if len(clean) > maxName {
 		clean = strings.ToValidUTF8(clean[len(clean)-maxName:], "") // its end holds the extension
 	}
-	j.res.Children++
-	return j.sink.Child(Child{clean, data})
+	return clean
 }
 
 const maxName = 512

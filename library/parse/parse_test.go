@@ -106,6 +106,8 @@ func TestSniff(t *testing.T) {
 		{"a.docx", []byte("plain text"), "", Mismatch},
 		{"a.txt", []byte("%PDF-1.7 \x00\x01"), PDF, Mismatch},
 		{"a.pdf", []byte("%PDF-1.7 \x00\x01"), PDF, Unsupported},
+		{"a.pdf", []byte("junk before it %PDF-1.7 \x00\x01"), PDF, Unsupported},
+		{"a.txt", []byte("a text about %PDF-1.7"), Plain, 0},
 		{"a.txt", []byte("a\x00b"), "", Mismatch},
 		{"a.unheard", []byte("some text"), Plain, 0},
 		{"a.unheard", []byte("a\x00\x01\x02"), "", Unknown},
@@ -126,6 +128,9 @@ func TestSniff(t *testing.T) {
 	} {
 		r := parsed(c.name, c.data, Limits{})
 		refused, _ := errors.AsType[*RefusedError](r.err)
+		if IsPDF(c.data) != (byBytes(c.data) == PDF) {
+			t.Errorf("%s %.20q: whether it is a PDF is told in two ways", c.name, c.data)
+		}
 		if r.Format != c.is && c.is != "" || (refused == nil) != (c.why == 0) || refused != nil && refused.Why != c.why {
 			t.Errorf("%s %.20q: %q, %v; want %q, %v", c.name, c.data, r.Format, r.err, c.is, c.why)
 		}

@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,6 +19,14 @@ const (
 	EML, MBOX, Zip, Tar, Gzip, Bzip2                 Format = "eml", "mbox", "zip", "tar", "gzip", "bzip2"
 	PDF, Image, OldOffice, Program, Packed, Media    Format = "pdf", "image", "ole", "program", "packed", "media"
 )
+
+var formats = []Format{
+	Plain, Markdown, SourceCode, CSV, TSV, HTML, RTF, DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB, EML, MBOX, Zip, Tar, Gzip, Bzip2,
+	PDF, Image, OldOffice, Program, Packed, Media,
+}
+
+// known tells whether this is a format, or none.
+func known(f Format) bool { return f == "" || slices.Contains(formats, f) }
 
 // readerOf is what reads a format.
 func readerOf(f Format) func(*job, []byte) error {
@@ -132,24 +141,35 @@ func Sniff(name string, b []byte) (Format, error) {
 
 // byBytes is what bytes show by themselves, nothing if they may be text.
 func byBytes(b []byte) Format {
+	switch f := magicOf(b); {
+	case f == Zip:
+		return inZip(b)
+	case f != "":
+		return f
+	case latePDF(b):
+		return PDF
+	case oldTar(b):
+		return Tar
+	}
+	return ""
+}
+
+// magicOf is what the first bytes show.
+func magicOf(b []byte) Format {
 	for _, m := range magic {
 		if len(b) >= m.at+len(m.bytes) && string(b[m.at:m.at+len(m.bytes)]) == m.bytes {
-			if m.is == Zip {
-				return inZip(b)
-			}
 			if wordy(m.bytes) && !noText(b[:min(len(b), 4096)]) {
 				continue // a text that begins with these letters
 			}
 			return m.is
 		}
 	}
-	if i := bytes.Index(b[:min(len(b), 1024)], []byte("%PDF-")); i >= 0 && noText(b) {
-		return PDF
-	}
-	if oldTar(b) {
-		return Tar
-	}
 	return ""
+}
+
+// latePDF says that a PDF begins after other bytes, which its programs allow.
+func latePDF(b []byte) bool {
+	return bytes.Contains(b[:min(len(b), 1024)], []byte("%PDF-")) && noText(b)
 }
 
 // oldTar says that a file begins with the header of a tar of old, which has no

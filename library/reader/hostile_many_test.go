@@ -1,0 +1,6 @@
+//go:build soak
+
+package reader
+
+// How many hostile files are made of PDF, and of all other formats.
+const hostilePDF, hostileOther = 1000, 1200
