@@ -57,7 +57,7 @@ var (
 
 func wordsOf(s string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		m[w] = true
 	}
 	return m
@@ -115,7 +115,7 @@ var languages = named(map[string]*language{
 func named(by map[string]*language) map[string]*language {
 	all := map[string]*language{}
 	for names, l := range by {
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			all[name] = l
 		}
 	}

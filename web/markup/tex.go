@@ -189,7 +189,7 @@ func (p *tex) scripted(base *glyph) *glyph {
 		return nil
 	}
 	var below, above *glyph
-	var primes string
+	var primes strings.Builder
 	for !p.bad {
 		p.blanks()
 		switch {
@@ -199,7 +199,7 @@ func (p *tex) scripted(base *glyph) *glyph {
 			p.rest, base.limits = p.rest[len(`\nolimits`):], false
 		case strings.HasPrefix(p.rest, "'"):
 			p.rest = p.rest[1:]
-			primes += "′"
+			primes.WriteString("′")
 		case strings.HasPrefix(p.rest, "_") && below == nil:
 			p.rest = p.rest[1:]
 			below = p.argument()
@@ -209,7 +209,7 @@ func (p *tex) scripted(base *glyph) *glyph {
 		case strings.HasPrefix(p.rest, "_"), strings.HasPrefix(p.rest, "^"):
 			return p.fail() // twice
 		default:
-			return withScripts(base, below, above, primes)
+			return withScripts(base, below, above, primes.String())
 		}
 	}
 	return nil
