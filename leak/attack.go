@@ -15,7 +15,8 @@ type Attack struct {
 	Name    string
 	Rows    func([]Trace) [][]float64
 	Learner learn.Learner
-	Pool    int // traces of one prompt whose evidence is added up; 0 or 1: each alone
+	Pool    int    // traces of one prompt whose evidence is added up; 0 or 1: each alone
+	Of      string // with Pool: the attack with the same columns and learner
 }
 
 // Attacks are those that tell labels apart. A5, which reads lengths of tokens, is
@@ -29,18 +30,18 @@ func Attacks() []Attack {
 	}
 	trees := learn.Forest{Trees: 100, MinLeaf: 5}
 	return []Attack{
-		{"A0", "length only: records, bytes, duration", each(length), trees, 0},
+		{"A0", "length only: records, bytes, duration", each(length), trees, 0, ""},
 		{"A1", "boosted trees on raw sequences", func(traces []Trace) [][]float64 {
 			return joined(rows(traces, summary), sequences(traces))
-		}, learn.Boost{Rounds: 150, Leaves: 15, MinLeaf: 10, Columns: 0.3, Patience: 15}, 0},
-		{"A1/runs", "linear machine on runs of record sizes", sizesInOrder, learn.Grams{}, 0},
-		{"A2", "extremely randomised trees on outline and curve", outline, trees, 0},
-		{"A3", "nearest neighbours on the curve", each(curve), learn.Neighbours{}, 0},
-		{"A6", "jitter of the ticks", each(jitter), trees, 0},
-		{"A7", "upload and first records", each(upload), trees, 0},
-		{"A8", "how the connection ends", each(closing), trees, 0},
-		{"A9", "five traces of a prompt together, as A2", outline, trees, 5},
-		{"A9/20", "twenty traces of a prompt together, as A2", outline, trees, 20},
+		}, learn.Boost{Rounds: 150, Leaves: 15, MinLeaf: 10, Columns: 0.3, Patience: 15}, 0, ""},
+		{"A1/runs", "linear machine on runs of record sizes", sizesInOrder, learn.Grams{}, 0, ""},
+		{"A2", "extremely randomised trees on outline and curve", outline, trees, 0, ""},
+		{"A3", "nearest neighbours on the curve", each(curve), learn.Neighbours{}, 0, ""},
+		{"A6", "jitter of the ticks", each(jitter), trees, 0, ""},
+		{"A7", "upload and first records", each(upload), trees, 0, ""},
+		{"A8", "how the connection ends", each(closing), trees, 0, ""},
+		{"A9", "five traces of a prompt together, as A2", outline, trees, 5, "A2"},
+		{"A9/20", "twenty traces of a prompt together, as A2", outline, trees, 20, "A2"},
 	}
 }
 
@@ -87,44 +88,69 @@ type Outcome struct {
 // else there is; more labels make it a choice among all. Traces with other
 // labels are left out.
 func (a Attack) Run(traces []Trace, labels []string, e Effort) (Outcome, error) {
-	s, err := a.set(traces, labels)
+	return a.run(newBench(traces, labels, nil), e)
+}
+
+func (a Attack) run(b *bench, e Effort) (Outcome, error) {
+	s, err := b.set(a)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("attack %s: %w", a.ID, err)
 	}
-	said := a.scored(s, e.Folds, e.Seed)
+	said := b.scored(a, s, e.Folds, false, e.Seed)
 	if len(said.Y) == 0 {
 		return Outcome{}, fmt.Errorf("attack %s: %w", a.ID, &learn.SetError{Reason: fmt.Sprintf("no prompt has %d traces in one part", a.Pool)})
 	}
-	o := Outcome{ID: a.ID, Name: a.Name, Labels: labels, Pool: a.Pool, AUC: said.AUC(nil), Permutations: e.Permutations}
-	if math.IsNaN(o.AUC) {
+	o := Outcome{ID: a.ID, Name: a.Name, Labels: b.labels, Pool: a.Pool, Permutations: e.Permutations}
+	o.Traces, o.Prompts = fewest(said.Set)
+	if !o.measure(said, e) {
 		return Outcome{}, fmt.Errorf("attack %s: %w", a.ID, &learn.SetError{Reason: "there are too few prompts to compare within a part"})
 	}
-	o.Traces, o.Prompts = fewest(said.Set)
-	o.Within = learn.Bootstrap(said.Set, e.Draws, e.Seed, said.AUC)
+	n := e.null(e.Seed)
+	null := n.Draw(s, o.AUC, func(s learn.Set, seed uint64) float64 { return b.scored(a, s, e.Folds, true, seed).AUC() })
+	o.P, o.Redone = n.P(o.AUC, null), len(null)
+	o.NullMean, o.NullSD = meanDeviation(null)
+	return o, nil
+}
+
+// measure says how good scores are; false where there was nothing to compare.
+func (o *Outcome) measure(said learn.Scored, e Effort) bool {
+	area := said.Area()
+	if o.AUC = area(nil); math.IsNaN(o.AUC) {
+		return false
+	}
 	o.Accuracy, o.Majority = said.Accuracy()
 	o.Bits = said.Calibrated().Bits()
-	if len(labels) == 2 {
+	statistics := []func([]float64) float64{area}
+	var alarms []alarm
+	if len(o.Labels) == 2 {
 		r := said.Ranking(1)
 		o.Precision, o.Base = r.Precision(nil)
 		rate := func(w []float64) float64 { return r.TPR(0.01, w) }
 		o.TPR = rate(nil)
-		positives := 0
-		for _, y := range said.Y {
-			positives += y
+		statistics = append(statistics, rate)
+		for _, allowed := range alarmRates {
+			a := newAlarm(said, allowed)
+			alarms = append(alarms, a)
+			statistics = append(statistics, a.rate(true), a.rate(false))
 		}
-		// Clopper and Pearson do not know that prompts repeat, the bootstrap does
-		// not know what it never saw: the safer of both counts.
-		_, high := learn.ClopperPearson(int(math.Ceil(o.TPR*float64(positives))), positives, 0.90)
-		o.TPRUpper = max(high, learn.Bootstrap(said.Set, e.Draws, e.Seed, rate).Upper)
 	}
-	if len(labels) == 2 {
-		o.Rare = rares(said, e)
+	within := learn.Bootstraps(said.Set, e.Draws, e.Seed, statistics...)
+	o.Within = within[0]
+	if len(o.Labels) != 2 {
+		return true
 	}
-	n := e.null(e.Seed)
-	null := n.Draw(s, o.AUC, func(s learn.Set, seed uint64) float64 { return a.scored(s, e.Folds, seed).AUC(nil) })
-	o.P, o.Redone = n.P(o.AUC, null), len(null)
-	o.NullMean, o.NullSD = meanDeviation(null)
-	return o, nil
+	positives := 0
+	for _, y := range said.Y {
+		positives += y
+	}
+	// Clopper and Pearson do not know that prompts repeat, the bootstrap does
+	// not know what it never saw: the safer of both counts.
+	_, high := learn.ClopperPearson(int(math.Ceil(o.TPR*float64(positives))), positives, 0.90)
+	o.TPRUpper = max(high, within[1].Upper)
+	for i, a := range alarms {
+		o.Rare = append(o.Rare, a.rare(within[2+2*i], within[3+2*i]))
+	}
+	return true
 }
 
 // set makes numbers of the traces with the labels.
@@ -147,7 +173,10 @@ func (a Attack) set(traces []Trace, labels []string) (learn.Set, error) {
 		return s, &learn.SetError{Reason: "none has one of the labels"}
 	}
 	s.X = a.Rows(used)
-	return s, s.Check()
+	if err := s.Check(); err != nil {
+		return s, err
+	}
+	return s.Prepared(), nil
 }
 
 func (a Attack) scored(s learn.Set, folds int, seed uint64) learn.Scored {

@@ -35,7 +35,7 @@ func (a Attack) Choose(traces []Trace, labels []string, e Effort) (Choice, error
 	if err != nil {
 		return Choice{}, fmt.Errorf("attack %s: %w", a.ID, err)
 	}
-	return a.choose(s, labels, e)
+	return a.choose(s.Prepared(), labels, e)
 }
 
 func (a Attack) choose(s learn.Set, labels []string, e Effort) (Choice, error) {
@@ -114,5 +114,5 @@ func (a Attack) Recognise(traces []Trace, e Effort) (Choice, error) {
 	if len(group) < 2*len(labels) {
 		return Choice{}, fmt.Errorf("attack %s: %w", a.ID, &learn.SetError{Reason: "most prompts were answered once only"})
 	}
-	return a.choose(s, labels, e)
+	return a.choose(s.Prepared(), labels, e)
 }

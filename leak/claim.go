@@ -61,8 +61,46 @@ type Claim struct {
 }
 
 // Choose applies the rules. A number that is missing or no number counts against
-// the claim.
+// the claim. Of topics that the attacks did not find with shaping off, nothing is
+// said; but a leak that they found all the same stays where it counts.
 func (e Evidence) Choose() Claim {
+	found, missed := e.divided()
+	if len(found.Outcomes) == 0 || len(missed.Leaks()) > 0 {
+		return e.choose()
+	}
+	claim := found.choose()
+	for _, c := range missed.Control {
+		claim.Because = append(claim.Because, fmt.Sprintf("of %s nothing is said: with shaping off the attacks reached AUC %.2f, and an attacker below %.2f is too weak to prove anything",
+			c.Topic, c.AUC, controlAUC))
+	}
+	return claim
+}
+
+// divided tells topics whose control succeeded from the others.
+func (e Evidence) divided() (found, missed Evidence) {
+	found, missed = e, e
+	weak := func(topic string) bool {
+		return slices.ContainsFunc(e.Control, func(c ControlTopic) bool { return c.Topic == topic && c.AUC >= 0 && c.AUC < controlAUC })
+	}
+	part := func(want bool) (outcomes []Outcome, control []ControlTopic) {
+		for _, o := range e.Outcomes {
+			if weak(o.topic()) == want {
+				outcomes = append(outcomes, o)
+			}
+		}
+		for _, c := range e.Control {
+			if weak(c.Topic) == want {
+				control = append(control, c)
+			}
+		}
+		return outcomes, control
+	}
+	found.Outcomes, found.Control = part(false)
+	missed.Outcomes, missed.Control = part(true)
+	return found, missed
+}
+
+func (e Evidence) choose() Claim {
 	if because := e.unusable(); len(because) > 0 {
 		return Claim{Because: because}
 	}

@@ -69,20 +69,25 @@ func TestChoose(t *testing.T) {
 		"one leak": {func(e *Evidence) {
 			e.Outcomes[1].P, e.Outcomes[1].AUC, e.Outcomes[1].Within = 0.001, 0.7, learn.Interval{Low: 0.671, High: 0.721, Upper: 0.72}
 		}, measured, "reached AUC 0.70 (95 % interval 0.67 to 0.73)"},
-		"small p alone":          {func(e *Evidence) { e.Outcomes[1].P = 0.004 }, measured, ""},
-		"p that Holm forgives":   {func(e *Evidence) { e.Outcomes[1].P = 0.006 }, chance, ""},
-		"wide bound":             {func(e *Evidence) { e.Outcomes[2].Within.Upper = 0.5501 }, measured, ""},
-		"bound just held":        {func(e *Evidence) { e.Outcomes[2].Within.Upper = 0.5499 }, chance, "upper bound 0.55"},
-		"AUC above its bound":    {func(e *Evidence) { e.Outcomes[2].AUC = 0.6 }, measured, "AUC 0.60"},
-		"false alarms":           {func(e *Evidence) { e.Outcomes[2].TPRUpper = 0.031 }, measured, ""},
-		"rate is no number":      {func(e *Evidence) { e.Outcomes[2].TPRUpper = nan }, measured, ""},
-		"pooled leak":            {func(e *Evidence) { e.Outcomes[4].P = 0.001 }, measured, ""},
-		"too few shuffles":       {func(e *Evidence) { e.Outcomes[0].Permutations = 199 }, measured, ""},
-		"tokens above majority":  {func(e *Evidence) { e.Tokens.Accuracy = 0.211 }, measured, ""},
-		"token bits":             {func(e *Evidence) { e.Tokens.Bits = 0.011 }, measured, ""},
-		"tokens of few":          {func(e *Evidence) { e.Tokens.Traces = 1599 }, measured, ""},
-		"tokens are no number":   {func(e *Evidence) { e.Tokens.Accuracy = nan }, measured, ""},
-		"weak control":           {func(e *Evidence) { e.Control[1].AUC = 0.899 }, nothing, ""},
+		"small p alone":         {func(e *Evidence) { e.Outcomes[1].P = 0.004 }, measured, ""},
+		"p that Holm forgives":  {func(e *Evidence) { e.Outcomes[1].P = 0.006 }, chance, ""},
+		"wide bound":            {func(e *Evidence) { e.Outcomes[2].Within.Upper = 0.5501 }, measured, ""},
+		"bound just held":       {func(e *Evidence) { e.Outcomes[2].Within.Upper = 0.5499 }, chance, "upper bound 0.55"},
+		"AUC above its bound":   {func(e *Evidence) { e.Outcomes[2].AUC = 0.6 }, measured, "AUC 0.60"},
+		"false alarms":          {func(e *Evidence) { e.Outcomes[2].TPRUpper = 0.031 }, measured, ""},
+		"rate is no number":     {func(e *Evidence) { e.Outcomes[2].TPRUpper = nan }, measured, ""},
+		"pooled leak":           {func(e *Evidence) { e.Outcomes[4].P = 0.001 }, measured, ""},
+		"too few shuffles":      {func(e *Evidence) { e.Outcomes[0].Permutations = 199 }, measured, ""},
+		"tokens above majority": {func(e *Evidence) { e.Tokens.Accuracy = 0.211 }, measured, ""},
+		"token bits":            {func(e *Evidence) { e.Tokens.Bits = 0.011 }, measured, ""},
+		"tokens of few":         {func(e *Evidence) { e.Tokens.Traces = 1599 }, measured, ""},
+		"tokens are no number":  {func(e *Evidence) { e.Tokens.Accuracy = nan }, measured, ""},
+		"weak controls":         {func(e *Evidence) { e.Control[0].AUC, e.Control[1].AUC = 0.85, 0.899 }, nothing, ""},
+		"weak control":          {func(e *Evidence) { e.Control[1].AUC = 0.899 }, chance, "On corpus v1 (law; 1600"},
+		"weak control, but a leak": {func(e *Evidence) {
+			e.Control[1].AUC = 0.899
+			e.Outcomes[5].P = 0.001
+		}, nothing, ""},
 		"control is no number":   {func(e *Evidence) { e.Control[0].AUC = nan }, nothing, ""},
 		"no control":             {func(e *Evidence) { e.Control = nil }, nothing, ""},
 		"topic without control":  {func(e *Evidence) { e.Control = e.Control[:1] }, nothing, ""},
@@ -128,6 +133,9 @@ func TestChoose(t *testing.T) {
 			}
 			if strings.Contains(got.Sentence, "chance") != got.Chance {
 				t.Error("the sentence says more than was found")
+			}
+			if name == "weak control" && (len(got.Because) != 1 || !strings.HasPrefix(got.Because[0], "of health nothing is said")) {
+				t.Errorf("of the other topic it says %q", got.Because)
 			}
 			if kind != chance && len(got.Because) == 0 {
 				t.Error("no reason is given")

@@ -26,7 +26,7 @@ func (a Attack) Control(traces []Trace, labels []string, times int, e Effort) (S
 	if err != nil {
 		return out, fmt.Errorf("attack %s: %w", a.ID, err)
 	}
-	pipeline := func(s learn.Set, seed uint64) float64 { return a.scored(s, e.Folds, seed).AUC(nil) }
+	pipeline := func(s learn.Set, seed uint64) float64 { return a.scored(s, e.Folds, seed).AUC() }
 	var aucs, all []float64
 	lots := rand.New(rand.NewPCG(e.Seed, 23))
 	for i := range times {

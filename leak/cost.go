@@ -1,6 +1,9 @@
 package leak
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Listened is what a client noticed of one answer, in seconds since it asked.
 type Listened struct {
@@ -20,7 +23,7 @@ type Cost struct {
 	First   float64 `json:"added_first"` // seconds that the first character came later than the engine said it
 	Last    float64 `json:"added_last"`
 	End     float64 `json:"end_after"`      // seconds from the last character to the end of the answer
-	Late    float64 `json:"late,omitempty"` // seconds by which 99 of 100 records missed their tick at most, jitter included
+	Late    float64 `json:"late,omitempty"` // seconds by which 99 of 100 frames came after the most punctual one's grid at most, jitter included
 }
 
 // CostOf sums up traces of a mode.
@@ -39,10 +42,23 @@ func CostOf(traces []Trace) Cost {
 	return Cost{at50(bytes), at50(records), at50(first), at50(last), at50(end), quantile(missed, 0.99)}
 }
 
-// lateness is by how much each record came later than the earliest one's grid.
-func lateness(t *Trace) []float64 {
-	by, tick := late(t)
-	if tick == 0 {
+// lateness is by how much each frame came later than the most punctual one. Frames
+// are the records of the commonest size, one on each tick: counted, so that one that
+// is late by more than a tick is not taken for the next one. nil where what came
+// keeps no tick.
+func lateness(t *Trace) (by []float64) {
+	count := make(map[int]int)
+	for _, size := range t.Sizes {
+		count[size]++
+	}
+	frame, frames := commonest(count)
+	times := t.Times()
+	for i, size := range t.Sizes {
+		if size == frame {
+			by = append(by, times[i]-float64(len(by))*t.Tick)
+		}
+	}
+	if frames < 3 || math.Abs(by[frames-1]-by[0]) > t.Tick*float64(frames)/2 {
 		return nil
 	}
 	earliest := slices.Min(by)

@@ -109,12 +109,12 @@ func (f *Folder) Traces(name string) (there []Trace, more *Lines, err error) {
 type Outcomes struct {
 	lines *Lines
 	mu    sync.Mutex
-	known map[string]Outcome // guarded by mu
+	known map[string]json.RawMessage // guarded by mu
 }
 
 type keptOutcome struct {
-	Key     string  `json:"key"`
-	Outcome Outcome `json:"outcome"`
+	Key     string          `json:"key"`
+	Outcome json.RawMessage `json:"outcome"`
 }
 
 // Outcomes opens the file of outcomes.
@@ -123,7 +123,7 @@ func (f *Folder) Outcomes() (*Outcomes, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Outcomes{lines: lines, known: make(map[string]Outcome)}
+	o := &Outcomes{lines: lines, known: make(map[string]json.RawMessage)}
 	for line := range bytes.Lines(text) {
 		var k keptOutcome
 		if err := json.Unmarshal(line, &k); err != nil {
@@ -135,23 +135,49 @@ func (f *Folder) Outcomes() (*Outcomes, error) {
 }
 
 // Kept is for Study.Kept.
-func (o *Outcomes) Kept(key string) (Outcome, bool) {
+func (o *Outcomes) Kept(key string, into any) bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	out, there := o.known[key]
-	return out, there
+	text, there := o.known[key]
+	o.mu.Unlock()
+	return there && json.Unmarshal(text, into) == nil
 }
 
 // Keep is for Study.Keep.
-func (o *Outcomes) Keep(key string, out Outcome) error {
+func (o *Outcomes) Keep(key string, found any) error {
+	text, err := json.Marshal(found)
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
-	o.known[key] = out
+	o.known[key] = text
 	o.mu.Unlock()
-	return o.lines.Write(keptOutcome{key, out})
+	return o.lines.Write(keptOutcome{key, text})
 }
 
 // Close closes the file.
 func (o *Outcomes) Close() error { return o.lines.Close() }
+
+// Labour is what taking traces cost this machine.
+type Labour struct {
+	Seconds float64 `json:"seconds"` // of processors
+	Records int     `json:"records"` // that came down meanwhile
+}
+
+// Labour opens a file of labours by its name: their sum, and where more go.
+func (f *Folder) Labour(name string) (sum Labour, more *Lines, err error) {
+	text, more, err := f.open("labour-" + name + ".jsonl")
+	if err != nil {
+		return sum, nil, err
+	}
+	for line := range bytes.Lines(text) {
+		var l Labour
+		if err := json.Unmarshal(line, &l); err != nil {
+			return sum, nil, errors.Join(fmt.Errorf("cannot go on with the run: %s holds what is no labour", f.Path("labour-"+name+".jsonl")), more.Close())
+		}
+		sum.Seconds, sum.Records = sum.Seconds+l.Seconds, sum.Records+l.Records
+	}
+	return sum, more, nil
+}
 
 // Undone leaves out jobs whose traces are there.
 func Undone(jobs []Job, there []Trace) (left []Job) {

@@ -172,7 +172,11 @@ func TestRareKnown(t *testing.T) {
 		add(1, 0.1)
 	}
 	e := Effort{Draws: 500, Seed: 1}
-	out := rares(s, e)
+	measured := Outcome{Labels: []string{"else", "sought"}}
+	if !measured.measure(s, e) {
+		t.Fatal("nothing was measured")
+	}
+	out := measured.Rare
 	for i, want := range []Rare{{Allowed: 1e-2, TPR: 0.6, FPR: 0.004}, {Allowed: 1e-3, TPR: 0.4, FPR: 0}} {
 		r := out[i]
 		// At 1 % the threshold lies above the eleventh negative.
@@ -201,7 +205,10 @@ func TestRareKnown(t *testing.T) {
 		few.Y, few.Group, few.Fold = append(few.Y, i%2), append(few.Group, i), append(few.Fold, 0)
 		few.Scores = append(few.Scores, []float64{float64(1 - i%2), float64(i % 2)})
 	}
-	if r := rare(few, 1e-3, e); r.TPR != 1 || r.FPR != 0 || r.Precision != 1 || r.Guaranteed > 0.003 || r.Possible != 1 {
+	if !measured.measure(few, e) {
+		t.Fatal("nothing was measured")
+	}
+	if r := measured.Rare[3]; r.TPR != 1 || r.FPR != 0 || r.Precision != 1 || r.Guaranteed > 0.003 || r.Possible != 1 {
 		t.Errorf("perfect on a hundred: %+v", r)
 	}
 }

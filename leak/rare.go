@@ -28,55 +28,66 @@ type Rare struct {
 	Possible   float64 `json:"precision_at_10000_high"` // and what they allow
 }
 
-// rares asks at each rate of false alarms.
-func rares(said learn.Scored, e Effort) []Rare {
-	var out []Rare
-	for _, allowed := range []float64{1e-2, 1e-3} {
-		out = append(out, rare(said, allowed, e))
-	}
-	return out
+// alarmRates are those that Rare is asked at.
+var alarmRates = [...]float64{1e-2, 1e-3}
+
+// alarm is a threshold that an attacker set once, and what lies above it.
+type alarm struct {
+	allowed  float64
+	positive []bool
+	rung     []bool // by row
 }
 
-func rare(said learn.Scored, allowed float64, e Effort) Rare {
-	positive, score := make([]bool, len(said.Y)), make([]float64, len(said.Y))
+func newAlarm(said learn.Scored, allowed float64) alarm {
+	a := alarm{allowed, make([]bool, len(said.Y)), make([]bool, len(said.Y))}
+	score := make([]float64, len(said.Y))
 	for i, y := range said.Y {
-		positive[i], score[i] = y == 1, said.Scores[i][1]
+		a.positive[i], score[i] = y == 1, said.Scores[i][1]
 	}
-	limit := threshold(score, positive, allowed)
+	limit := threshold(score, a.positive, allowed)
+	for i, v := range score {
+		a.rung[i] = v >= limit
+	}
+	return a
+}
+
+// rate is the share of rows with alarms among those looked for, or else among the
+// others, as a function of how much rows weigh.
+func (a alarm) rate(of bool) func(weight []float64) float64 {
+	return func(weight []float64) float64 {
+		var hit, all float64
+		for i, w := range weight {
+			if a.positive[i] != of {
+				continue
+			}
+			all += w
+			if a.rung[i] {
+				hit += w
+			}
+		}
+		return hit / all
+	}
+}
+
+// rare sums up, with how far the rates of what is found and of false alarms lie
+// between prompts.
+func (a alarm) rare(foundWithin, alarmsWithin learn.Interval) Rare {
 	var found, alarms, positives, negatives int
-	for i, p := range positive {
+	for i, p := range a.positive {
 		switch {
-		case p && score[i] >= limit:
+		case p && a.rung[i]:
 			found++
 			fallthrough
 		case p:
 			positives++
-		case score[i] >= limit:
+		case a.rung[i]:
 			alarms++
 			fallthrough
 		default:
 			negatives++
 		}
 	}
-	// The threshold stays where it is: an attacker sets it once.
-	rate := func(of bool) func([]float64) float64 {
-		return func(weight []float64) float64 {
-			var hit, all float64
-			for i, w := range weight {
-				if positive[i] != of {
-					continue
-				}
-				all += w
-				if score[i] >= limit {
-					hit += w
-				}
-			}
-			return hit / all
-		}
-	}
-	foundWithin := learn.Bootstrap(said.Set, e.Draws, e.Seed, rate(true))
-	alarmsWithin := learn.Bootstrap(said.Set, e.Draws, e.Seed, rate(false))
-	r := Rare{Allowed: allowed, TPR: share(found, positives), FPR: share(alarms, negatives)}
+	r := Rare{Allowed: a.allowed, TPR: share(found, positives), FPR: share(alarms, negatives)}
 	var fprLow float64
 	r.TPRLow, r.TPRHigh = learn.ClopperPearson(found, positives, 0.95)
 	fprLow, r.FPRHigh = learn.ClopperPearson(alarms, negatives, 0.95)

@@ -44,6 +44,7 @@ type Run struct {
 type WayReport struct {
 	Way      Way          `json:"way"`
 	Controls Controls     `json:"controls"`
+	Labour   Labour       `json:"labour"` // of server, observer and clients together
 	Modes    []ModeReport `json:"modes"`
 }
 
@@ -54,6 +55,7 @@ type ModeReport struct {
 	TracesSHA string   `json:"traces_sha256"`
 	Cost      Cost     `json:"cost"`
 	Evidence  Evidence `json:"evidence"`
+	Wider     Wider    `json:"wider"`
 	Claim     Claim    `json:"claim"`
 }
 
@@ -122,7 +124,7 @@ func (e Evidence) Leaks() (names []string) {
 func (r Report) Found() bool {
 	for _, w := range r.Ways {
 		for _, m := range w.Modes {
-			if hidesEnd(m.Mode) && (m.Claim.Sentence != "" && !m.Claim.Chance || len(m.Evidence.Leaks()) > 0) {
+			if hidesEnd(m.Mode) && (m.Claim.Sentence != "" && !m.Claim.Chance || len(m.Evidence.Leaks()) > 0 || len(m.Wider.Leaks()) > 0) {
 				return true
 			}
 		}

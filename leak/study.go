@@ -18,8 +18,24 @@ type Study struct {
 	Attacks []Attack
 	Effort  Effort
 
-	Kept func(key string) (Outcome, bool)  // may be nil
-	Keep func(key string, o Outcome) error // may be nil
+	Kept func(key string, into any) bool   // may be nil
+	Keep func(key string, found any) error // may be nil
+}
+
+// once finds a thing, unless it is kept already.
+func once[T any](s Study, key string, find func() (T, error)) (found T, err error) {
+	if s.Kept != nil && s.Kept(key, &found) {
+		return found, nil
+	}
+	if found, err = find(); err != nil {
+		return found, err
+	}
+	if s.Keep != nil {
+		if err := s.Keep(key, found); err != nil {
+			return found, fmt.Errorf("cannot keep what was found (%s): %w", key, err)
+		}
+	}
+	return found, nil
 }
 
 // Controls are what a run says of itself with shaping off.
@@ -122,23 +138,13 @@ func (s Study) outcomes(mode string, traces []Trace, shuffle bool) (out []Outcom
 		effort.Permutations = 0
 	}
 	for _, topic := range s.Topics {
+		b := newBench(traces, []string{s.Noise, topic}, s.Attacks)
 		for _, a := range s.Attacks {
 			// What is kept holds for these very traces and this much work only.
 			key := fmt.Sprintf("%s %s %s %v %s", mode, topic, a.ID, effort, digest)
-			if s.Kept != nil {
-				if o, there := s.Kept(key); there {
-					out = append(out, o)
-					continue
-				}
-			}
-			o, err := a.Run(traces, []string{s.Noise, topic}, effort)
+			o, err := once(s, key, func() (Outcome, error) { return a.run(b, effort) })
 			if err != nil {
 				return nil, err
-			}
-			if s.Keep != nil {
-				if err := s.Keep(key, o); err != nil {
-					return nil, fmt.Errorf("cannot keep what attack %s found: %w", a.ID, err)
-				}
 			}
 			out = append(out, o)
 		}

@@ -24,11 +24,18 @@ func TestStudy(t *testing.T) {
 		tr.TokenLengths = raw(r, label).TokenLengths
 		return tr
 	})
-	kept := make(map[string]Outcome)
+	kept := make(map[string][]byte)
 	ran := 0
 	s := Study{Noise: "noise", Topics: []string{"law"}, Attacks: Unpooled(light(), off), Effort: Effort{Folds: 5, Draws: 50, Permutations: 19, Enough: 5, Seed: 3},
-		Kept: func(key string) (Outcome, bool) { o, there := kept[key]; return o, there },
-		Keep: func(key string, o Outcome) error { ran++; kept[key] = o; return nil }}
+		Kept: func(key string, into any) bool {
+			text, there := kept[key]
+			return there && json.Unmarshal(text, into) == nil
+		},
+		Keep: func(key string, found any) (err error) {
+			ran++
+			kept[key], err = json.Marshal(found)
+			return err
+		}}
 	if len(s.Attacks) != len(light())-1 {
 		t.Errorf("%d of %d attacks are left for two traces of a prompt", len(s.Attacks), len(light()))
 	}
@@ -69,7 +76,7 @@ func TestStudy(t *testing.T) {
 	if _, err := s.Judge("sealed", sealed[:len(sealed)-2], c); err != nil || ran == before {
 		t.Errorf("other traces were taken for the same, %v", err)
 	}
-	s.Kept, s.Keep = nil, func(string, Outcome) error { return io.ErrShortWrite }
+	s.Kept, s.Keep = nil, func(string, any) error { return io.ErrShortWrite }
 	if _, err := s.Judge("sealed", sealed, c); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("what could not be kept was passed over: %v", err)
 	}

@@ -119,7 +119,7 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 	all := leak.TopicsOf(s.corpus.prompts)
 	s.window, s.live = time.Duration(p.cfg.ShapeWindow), 100
 	kind, topics, modes, dialects, ways, trials := fullKind, all, []string{"off", "pad", "paced", "sealed"}, leak.Dialects, waysNamed, fullTrials
-	effort := leak.Effort{Folds: 5, Draws: 1000, Permutations: 200, Enough: 10, Seed: 1}
+	effort := leak.Effort{Folds: 5, Draws: 1000, Permutations: 200, Enough: 5, Seed: 1}
 	if !o.full {
 		kind, topics, modes, dialects, ways, s.live = quickKind, all[:min(1, len(all))], []string{"off", "sealed"}, leak.Dialects[:1], waysNamed[:1], 0
 		effort.Folds, effort.Draws, effort.Enough, trials = 4, 300, 4, quickTrials

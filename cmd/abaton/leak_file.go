@@ -58,7 +58,7 @@ func (o *leakOptions) attackFile(ctx context.Context, p *program) error {
 				study.Topics = append(study.Topics, l)
 			}
 		}
-		study.Keep = func(string, leak.Outcome) error { return ctx.Err() }
+		study.Keep = func(string, any) error { return ctx.Err() }
 		e, err := study.Judge(mode, own, leak.Controls{})
 		if err != nil {
 			return tell(err)

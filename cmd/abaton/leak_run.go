@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"abaton.local/hardware"
@@ -57,6 +58,9 @@ func (s leakSetup) work(ctx context.Context, p *program, folder *leak.Folder, li
 		if err != nil {
 			return r, err
 		}
+		if found.Labour, err = labourOf(folder, way); err != nil {
+			return r, tell(err)
+		}
 		r.Ways = append(r.Ways, found)
 	}
 	return r, nil
@@ -86,12 +90,39 @@ func (s leakSetup) collect(ctx context.Context, p *program, st *stage, replay *l
 	m := newMeter(p.screen, false)
 	m.begin("traces, " + way.String())
 	defer m.end()
+	_, labours, err := folder.Labour(way.Name())
+	if err != nil {
+		return nil, left, tell(err)
+	}
+	defer func() { err = errors.Join(err, tell(labours.Close())) }()
+	var done leak.Labour
+	begun := processorSeconds()
 	err = c.Collect(ctx, todo, func(_ leak.Job, t leak.Trace) error {
 		traces = append(traces, t)
+		done.Records += len(t.Sizes)
 		m.steps(len(traces), len(jobs), "")
 		return more.Write(t)
 	})
-	return traces, left, tell(err)
+	done.Seconds = processorSeconds() - begun
+	return traces, left, tell(errors.Join(err, labours.Write(done)))
+}
+
+// labourOf is what taking the traces of a way has cost, in however many parts.
+func labourOf(folder *leak.Folder, way leak.Way) (leak.Labour, error) {
+	sum, more, err := folder.Labour(way.Name())
+	if err != nil {
+		return sum, err
+	}
+	return sum, more.Close()
+}
+
+// processorSeconds is how long processors have worked for this process.
+func processorSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
 // collector is one that asks at a stage.
@@ -128,29 +159,33 @@ func (st *stage) target(way leak.Way) string {
 func (s leakSetup) attack(ctx context.Context, p *program, outcomes *leak.Outcomes, way leak.Way, traces []leak.Trace, live *leak.LiveReport) (r leak.WayReport, err error) {
 	r.Way = way
 	off := only(traces, shaper.Off.String())
-	study := leak.Study{Noise: corpus.Noise, Topics: s.run.Plan.Topics, Attacks: leak.Unpooled(leak.Attacks(), off), Effort: s.run.Effort}
-	if s.run.Kind == quickKind {
-		lighten(study.Attacks)
+	attacks := leak.Attacks()
+	if s.run.Kind == fullKind {
+		attacks = append(attacks, leak.MoreAttacks()...)
+	} else {
+		lighten(attacks)
 	}
+	study := leak.Study{Noise: corpus.Noise, Topics: s.run.Plan.Topics, Attacks: leak.Unpooled(attacks, off), Effort: s.run.Effort}
+	// As many as the correction for so many questions asks for.
 	study.Effort.Permutations = max(study.Effort.Permutations, 20*len(study.Attacks)*len(study.Topics))
 	m := newMeter(p.screen, false)
 	m.begin("attacks, " + way.String())
 	defer m.end()
-	n, all := 0, len(study.Attacks)*len(study.Topics)*len(s.run.Plan.Modes)
-	study.Kept = func(key string) (leak.Outcome, bool) {
-		o, there := outcomes.Kept(key)
+	n, all := 0, (len(study.Attacks)*len(study.Topics)+3)*len(s.run.Plan.Modes)
+	study.Kept = func(key string, into any) bool {
+		there := outcomes.Kept(key, into)
 		if there {
 			n++
 		}
-		return o, there
+		return there
 	}
-	study.Keep = func(key string, o leak.Outcome) error {
+	study.Keep = func(key string, found any) error {
 		n++
-		m.steps(n, all, "")
+		m.steps(min(n, all), all, "")
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return outcomes.Keep(key, o)
+		return outcomes.Keep(key, found)
 	}
 	if r.Controls, err = study.Controls(off); err != nil {
 		return r, tell(err)
@@ -160,6 +195,11 @@ func (s leakSetup) attack(ctx context.Context, p *program, outcomes *leak.Outcom
 		one := leak.ModeReport{Mode: mode, Traces: len(own), Cost: leak.CostOf(own)}
 		if one.TracesSHA, err = leak.Digest(own); err != nil {
 			return r, err
+		}
+		if s.run.Kind == fullKind {
+			if one.Wider, err = study.Wider(mode, own); err != nil {
+				return r, tell(err)
+			}
 		}
 		if mode != shaper.Off.String() {
 			if one.Evidence, err = study.Judge(mode, own, r.Controls); err != nil {

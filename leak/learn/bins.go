@@ -6,29 +6,50 @@ import "slices"
 // bin whose cut it does not exceed, or in the last one.
 type cuts []float64
 
-func (c cuts) bin(v float64) uint8 {
-	b, _ := slices.BinarySearch(c, v)
-	return uint8(b)
-}
-
-// cut divides a column into at most limit bins: one for each value where there
-// are few, otherwise bins that hold about as many values each.
-func cut(col []float64, limit int) cuts {
-	sorted := slices.Clone(col)
-	slices.Sort(sorted)
-	distinct := slices.Compact(slices.Clone(sorted))
-	var c cuts
+// cut divides what some rows have in a column into at most limit bins: one for
+// each value where there are few, otherwise bins that hold about as many values
+// each. bin says into which one each value of the column falls.
+func (col column) cut(rows []int, limit int) (c cuts, bin []uint8) {
+	count := make([]int, len(col.values))
+	for _, i := range rows {
+		count[col.code[i]]++
+	}
+	var distinct []int
+	for code, n := range count {
+		if n > 0 {
+			distinct = append(distinct, code)
+		}
+	}
 	if len(distinct) <= limit {
 		for i := range len(distinct) - 1 {
-			c = append(c, between(distinct[i], distinct[i+1]))
+			c = append(c, between(col.values[distinct[i]], col.values[distinct[i+1]]))
 		}
-		return c
+	} else {
+		// The b-th border lies between these two of all values in order.
+		last, below := 0, count[distinct[0]]
+		for b := 1; b < limit; b++ {
+			at := b * len(rows) / limit
+			for below < at {
+				last++
+				below += count[distinct[last]]
+			}
+			next := distinct[last]
+			if below == at {
+				next = distinct[last+1]
+			}
+			c = append(c, between(col.values[distinct[last]], col.values[next]))
+		}
+		c = slices.Compact(c)
 	}
-	for b := 1; b < limit; b++ {
-		at := b * len(sorted) / limit
-		c = append(c, between(sorted[at-1], sorted[at]))
+	bin = make([]uint8, len(col.values))
+	b := 0
+	for code, v := range col.values {
+		for b < len(c) && c[b] < v {
+			b++
+		}
+		bin[code] = uint8(b)
 	}
-	return slices.Compact(c)
+	return c, bin
 }
 
 // between is the middle, or a where rounding would make it b: then b would fall

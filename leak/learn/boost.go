@@ -77,7 +77,7 @@ func (n *node) at(row []float64) float64 {
 // one output: the log-odds.
 func chances(raw []float64) []float64 {
 	if len(raw) == 1 {
-		p := 1 / (1 + math.Exp(-raw[0]))
+		p := chance(raw[0])
 		return []float64{1 - p, p}
 	}
 	p, sum, top := make([]float64, len(raw)), 0.0, slices.Max(raw)
@@ -90,6 +90,9 @@ func chances(raw []float64) []float64 {
 	}
 	return p
 }
+
+// chance is the probability that log-odds stand for.
+func chance(odds float64) float64 { return 1 / (1 + math.Exp(-odds)) }
 
 func (m *boosted) Scores(row []float64) []float64 {
 	raw := slices.Clone(m.start)
@@ -119,9 +122,12 @@ func (b Boost) fit(s, held Set, seed uint64) *boosted {
 	best, rounds := math.Inf(1), 0
 	r := random(seed, 1)
 	for len(m.trees) < b.Rounds {
-		p := make([][]float64, len(raw))
-		for i := range raw {
-			p[i] = chances(raw[i])
+		var p [][]float64
+		if len(m.start) > 1 {
+			p = make([][]float64, len(raw))
+			for i := range raw {
+				p[i] = chances(raw[i])
+			}
 		}
 		round := make([]*node, len(m.start))
 		for k := range round {
@@ -130,7 +136,12 @@ func (b Boost) fit(s, held Set, seed uint64) *boosted {
 				class = 1
 			}
 			for i, y := range s.Y {
-				q := p[i][class]
+				var q float64
+				if p == nil {
+					q = chance(raw[i][0])
+				} else {
+					q = p[i][class]
+				}
 				g.grad[i], g.hess[i] = q, q*(1-q)
 				if y == class {
 					g.grad[i]--

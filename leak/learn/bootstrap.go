@@ -17,36 +17,49 @@ type Interval struct{ Low, High, Upper float64 }
 // 7 (1979); Field and Welsh, "Bootstrapping clustered data", Journal of the Royal
 // Statistical Society B 69 (2007).
 func Bootstrap(s Set, draws int, seed uint64, statistic func(weight []float64) float64) Interval {
+	return Bootstraps(s, draws, seed, statistic)[0]
+}
+
+// Bootstraps asks for several statistics of the same draws.
+func Bootstraps(s Set, draws int, seed uint64, statistics ...func(weight []float64) float64) (within []Interval) {
 	member := make(map[int][]int)
-	byLabel := make([][]int, s.Classes)
+	byLabel := make([][][]int, s.Classes) // the rows of each prompt
 	for i, g := range s.Group {
-		if member[g] == nil {
-			byLabel[s.Y[i]] = append(byLabel[s.Y[i]], g)
-		}
 		member[g] = append(member[g], i)
+	}
+	for i, g := range s.Group {
+		if member[g][0] == i {
+			byLabel[s.Y[i]] = append(byLabel[s.Y[i]], member[g])
+		}
 	}
 	r := random(seed, 3)
 	weight := make([]float64, len(s.Y))
-	seen := make([]float64, 0, draws)
+	seen := make([][]float64, len(statistics))
 	for range draws {
 		clear(weight)
 		for _, groups := range byLabel {
 			for range groups {
-				for _, i := range member[groups[r.IntN(len(groups))]] {
+				for _, i := range groups[r.IntN(len(groups))] {
 					weight[i]++
 				}
 			}
 		}
-		// A draw without anything to compare says nothing either way.
-		if v := statistic(weight); !math.IsNaN(v) {
-			seen = append(seen, v)
+		for k, statistic := range statistics {
+			// A draw without anything to compare says nothing either way.
+			if v := statistic(weight); !math.IsNaN(v) {
+				seen[k] = append(seen[k], v)
+			}
 		}
 	}
-	if len(seen) == 0 {
-		return Interval{math.NaN(), math.NaN(), math.NaN()}
+	for _, v := range seen {
+		if len(v) == 0 {
+			within = append(within, Interval{math.NaN(), math.NaN(), math.NaN()})
+			continue
+		}
+		slices.Sort(v)
+		within = append(within, Interval{Quantile(v, 0.025), Quantile(v, 0.975), Quantile(v, 0.95)})
 	}
-	slices.Sort(seen)
-	return Interval{Quantile(seen, 0.025), Quantile(seen, 0.975), Quantile(seen, 0.95)}
+	return within
 }
 
 // Quantile of sorted values, straight between neighbours (type 7 of Hyndman and

@@ -1,6 +1,9 @@
 package learn
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Folds deals prompts into k parts, those of each label in turn, so that parts
 // are alike. Rows of one prompt are never divided.
@@ -37,20 +40,29 @@ type Scored struct {
 // Cross learns on k-1 parts and scores the one left out, for each part.
 func Cross(l Learner, s Set, k int, seed uint64) Scored {
 	out := Scored{Set: s, Scores: make([][]float64, len(s.X)), Fold: Folds(s, k, seed)}
+	var work sync.WaitGroup
 	for f := range k {
-		var train []int
-		for i := range s.X {
-			if out.Fold[i] != f {
-				train = append(train, i)
+		work.Go(func() {
+			var train []int
+			for i := range s.X {
+				if out.Fold[i] != f {
+					train = append(train, i)
+				}
 			}
-		}
-		m := l.Fit(s.pick(train), seed+uint64(f))
-		for i, row := range s.X {
-			if out.Fold[i] == f {
-				out.Scores[i] = m.Scores(row)
+			m := l.Fit(s.pick(train), seed+uint64(f))
+			known, is := m.(indexed)
+			for i, row := range s.X {
+				switch {
+				case out.Fold[i] != f:
+				case is && s.table != nil:
+					out.Scores[i] = known.scoresOf(s.row(i))
+				default:
+					out.Scores[i] = m.Scores(row)
+				}
 			}
-		}
+		})
 	}
+	work.Wait()
 	return out
 }
 
@@ -67,15 +79,28 @@ func (s Scored) Ranking(class int) *Ranking {
 }
 
 // AUC is the area for a binary set, and for more labels the mean of each label
-// against the rest. weight counts rows, nil counts each once.
-func (s Scored) AUC(weight []float64) (sum float64) {
-	if s.Classes == 2 {
-		return s.Ranking(1).AUC(weight)
+// against the rest. Where it is asked for again and again, with weights, ask Area.
+func (s Scored) AUC() float64 { return s.Area()(nil) }
+
+// Area is the AUC as a function of weights, which count rows; nil counts each once.
+func (s Scored) Area() func(weight []float64) float64 {
+	classes := []int{1}
+	if s.Classes != 2 {
+		classes = classes[:0]
+		for k := range s.Classes {
+			classes = append(classes, k)
+		}
 	}
-	for k := range s.Classes {
-		sum += s.Ranking(k).AUC(weight) / float64(s.Classes)
+	var rankings []*Ranking
+	for _, k := range classes {
+		rankings = append(rankings, s.Ranking(k))
 	}
-	return sum
+	return func(weight []float64) (sum float64) {
+		for _, r := range rankings {
+			sum += r.AUC(weight) / float64(len(rankings))
+		}
+		return sum
+	}
 }
 
 // Accuracy is the share of rows whose likeliest label is the right one; majority

@@ -80,7 +80,7 @@ func TestAsScikitLearn(t *testing.T) {
 				for _, row := range test.X {
 					said.Scores = append(said.Scores, m.Scores(row))
 				}
-				ours, theirs := said.AUC(nil), c.Said[name].AUC
+				ours, theirs := said.AUC(), c.Said[name].AUC
 				t.Logf("AUC %.4f, scikit-learn %.4f", ours, theirs)
 				if !(math.Abs(ours-theirs) <= 0.01) {
 					t.Errorf("AUC %.4f, scikit-learn says %.4f", ours, theirs)

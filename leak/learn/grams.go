@@ -30,7 +30,8 @@ type term struct {
 
 type grams struct {
 	Grams
-	known   map[gram]int
+	words   *words
+	known   []int32 // by a run's index among the words: its place, or unknown
 	rarity  []float64
 	weights [][]float64 // for each class, the last one constant; of two classes for the second alone
 	classes int
@@ -61,6 +62,49 @@ func (g Grams) runs(row []float64) (out []gram) {
 	return out
 }
 
+// words are the runs of a table's rows.
+type words struct {
+	index map[gram]int
+	rows  [][]word // of each row, each run once, in the order of their index
+}
+
+// word is a run and how often a row has it.
+type word struct{ run, times int }
+
+type wordsKey struct{ longest int }
+
+// read makes words of all rows of a table, once.
+func (g Grams) read(t *table) *words {
+	return of(t, wordsKey{g.Longest}, func() *words {
+		w := &words{index: make(map[gram]int), rows: make([][]word, len(t.x))}
+		for i, row := range t.x {
+			var own []int
+			for _, run := range g.runs(row) {
+				at, known := w.index[run]
+				if !known {
+					at = len(w.index)
+					w.index[run] = at
+				}
+				own = append(own, at)
+			}
+			w.rows[i] = counted(own)
+		}
+		return w
+	})
+}
+
+// counted is each number once, in order, and how often it is there.
+func counted(of []int) (out []word) {
+	slices.Sort(of)
+	for i := 0; i < len(of); {
+		from := i
+		for ; i < len(of) && of[i] == of[from]; i++ {
+		}
+		out = append(out, word{of[from], i - from})
+	}
+	return slices.Clip(out)
+}
+
 // Fit learns.
 func (g Grams) Fit(s Set, seed uint64) Model {
 	if g.Longest <= 0 || g.Longest > len(gram{}) {
@@ -72,11 +116,12 @@ func (g Grams) Fit(s Set, seed uint64) Model {
 	if g.Cost <= 0 {
 		g.Cost = 1
 	}
-	m := &grams{Grams: g, known: make(map[gram]int), classes: s.Classes}
-	m.learnRuns(s)
-	rows := make([][]term, len(s.X))
-	for i, row := range s.X {
-		rows[i] = m.terms(row)
+	t, known := s.shared()
+	m := &grams{Grams: g, words: g.read(t), classes: s.Classes}
+	m.learnRuns(s, known)
+	rows := make([][]term, len(known))
+	for i, row := range known {
+		rows[i] = m.terms(m.words.rows[row])
 	}
 	for k := range s.Classes {
 		if s.Classes == 2 && k == 0 {
@@ -95,60 +140,44 @@ func (g Grams) Fit(s Set, seed uint64) Model {
 }
 
 // learnRuns keeps the runs that several prompts have, and how rare they are.
-func (m *grams) learnRuns(s Set) {
-	type seen struct {
-		rows, groups, lastRow, lastGroup int
-	}
-	all := make(map[gram]*seen)
-	var order []gram
-	for i, row := range s.X {
-		for _, run := range m.runs(row) {
-			c := all[run]
-			if c == nil {
-				c = &seen{lastRow: -1, lastGroup: -1}
-				all[run] = c
-				order = append(order, run)
-			}
-			if c.lastRow != i {
-				c.rows, c.lastRow = c.rows+1, i
-			}
+func (m *grams) learnRuns(s Set, known []int) {
+	type seen struct{ rows, groups, lastGroup int }
+	all := make([]seen, len(m.words.index))
+	for i, row := range known {
+		for _, w := range m.words.rows[row] {
+			c := &all[w.run]
 			// Traces of a prompt need not lie side by side: a count too high here
 			// only keeps a run that is rarer than it seems.
-			if c.lastGroup != s.Group[i] {
+			if c.rows == 0 || c.lastGroup != s.Group[i] {
 				c.groups, c.lastGroup = c.groups+1, s.Group[i]
 			}
+			c.rows++
 		}
 	}
-	for _, run := range order {
-		c := all[run]
-		if c.groups < m.Groups {
-			continue
+	m.known = make([]int32, len(all))
+	for run, c := range all {
+		m.known[run] = unknown
+		if c.groups >= m.Groups {
+			m.known[run] = int32(len(m.rarity))
+			m.rarity = append(m.rarity, math.Log(float64(1+len(known))/float64(1+c.rows))+1)
 		}
-		m.known[run] = len(m.rarity)
-		m.rarity = append(m.rarity, math.Log(float64(1+len(s.X))/float64(1+c.rows))+1)
 	}
 }
 
-// terms are the known runs of a row, their squares adding up to one, and a
+// unknown is a run that too few prompts had.
+const unknown = -1
+
+// terms are the known ones of a row's runs, their squares adding up to one, and a
 // constant.
-func (m *grams) terms(row []float64) []term {
-	var index []int
-	for _, run := range m.runs(row) {
-		if i, known := m.known[run]; known {
-			index = append(index, i)
-		}
-	}
-	slices.Sort(index)
-	var out []term
-	for i := 0; i < len(index); {
-		from := i
-		for ; i < len(index) && index[i] == index[from]; i++ {
-		}
-		out = append(out, term{index[from], (1 + math.Log(float64(i-from))) * m.rarity[index[from]]})
-	}
+func (m *grams) terms(row []word) []term {
+	out := make([]term, 0, len(row)+1)
 	norm := 0.0
-	for _, t := range out {
-		norm += t.value * t.value
+	for _, w := range row {
+		if at := m.known[w.run]; at != unknown {
+			v := (1 + math.Log(float64(w.times))) * m.rarity[at]
+			out = append(out, term{int(at), v})
+			norm += v * v
+		}
 	}
 	for i := range out {
 		out[i].value /= math.Sqrt(norm)
@@ -197,7 +226,22 @@ func dot(row []term, w []float64) (sum float64) {
 	return sum
 }
 
-func (m *grams) Scores(row []float64) []float64 {
+// wordsOf are those of a row that are known to the table.
+func (m *grams) wordsOf(row []float64) []word {
+	var own []int
+	for _, run := range m.runs(row) {
+		if at, known := m.words.index[run]; known {
+			own = append(own, at)
+		}
+	}
+	return counted(own)
+}
+
+func (m *grams) Scores(row []float64) []float64 { return m.said(m.wordsOf(row)) }
+
+func (m *grams) scoresOf(row int) []float64 { return m.said(m.words.rows[row]) }
+
+func (m *grams) said(row []word) []float64 {
 	terms := m.terms(row)
 	raw := make([]float64, len(m.weights))
 	for k, w := range m.weights {

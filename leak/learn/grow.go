@@ -1,12 +1,15 @@
 package learn
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // grower grows the trees of one boosting over the same binned columns.
 type grower struct {
 	Boost
 	cuts       []cuts
-	cols       [][]uint8
+	cols       [][]uint8 // nil where all rows have the same
 	grad, hess []float64
 }
 
@@ -30,11 +33,15 @@ type leaf struct {
 
 func newGrower(b Boost, s Set) *grower {
 	g := &grower{Boost: b, grad: make([]float64, len(s.X)), hess: make([]float64, len(s.X))}
-	for _, col := range columns(s.X) {
-		c := cut(col, b.Bins)
-		binned := make([]uint8, len(col))
-		for i, v := range col {
-			binned[i] = c.bin(v)
+	t, rows := s.shared()
+	for _, col := range t.columns() {
+		c, bin := col.cut(rows, b.Bins)
+		var binned []uint8
+		if len(c) > 0 {
+			binned = make([]uint8, len(rows))
+			for i, row := range rows {
+				binned[i] = bin[col.code[row]]
+			}
 		}
 		g.cuts = append(g.cuts, c)
 		g.cols = append(g.cols, binned)
@@ -45,6 +52,7 @@ func newGrower(b Boost, s Set) *grower {
 // grow makes one tree: always the leaf that gains most is divided next.
 func (g *grower) grow(r *rand.Rand) *node {
 	use := sample(r, len(g.cols), g.Columns)
+	use = slices.DeleteFunc(use, func(j int) bool { return len(g.cuts[j]) == 0 })
 	rows := make([]int, len(g.grad))
 	for i := range rows {
 		rows[i] = i

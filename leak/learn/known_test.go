@@ -193,7 +193,24 @@ func TestAccuracyKnown(t *testing.T) {
 }
 
 func TestCutKnown(t *testing.T) {
-	c := cut([]float64{3, 1, 2, 2, 3}, 8)
+	binned := func(col []float64, limit int) (cuts, []int) {
+		var s Set
+		for _, v := range col {
+			s.X = append(s.X, []float64{v})
+		}
+		t, rows := s.shared()
+		ranked := t.columns()[0]
+		c, bin := ranked.cut(rows, limit)
+		var of []int
+		for _, code := range ranked.code {
+			of = append(of, int(bin[code]))
+		}
+		return c, of
+	}
+	c, bins := binned([]float64{3, 1, 2, 2, 3}, 8)
+	if !slices.Equal(bins, []int{2, 0, 1, 1, 2}) {
+		t.Errorf("bins are %v", bins)
+	}
 	if !slices.Equal(c, cuts{1.5, 2.5}) {
 		t.Errorf("cuts are %v", c)
 	}
@@ -205,10 +222,13 @@ func TestCutKnown(t *testing.T) {
 	for i := range col {
 		col[i] = r.NormFloat64()
 	}
-	c = cut(col, 10)
+	c, bins = binned(col, 10)
 	count := make([]int, 10)
-	for _, v := range col {
-		count[c.bin(v)]++
+	for i, b := range bins {
+		count[b]++
+		if first, _ := slices.BinarySearch(c, col[i]); first != b {
+			t.Fatalf("%v lies in bin %d, by its cuts in %d", col[i], b, first)
+		}
 	}
 	for b, n := range count {
 		if n < 90 || n > 110 {

@@ -20,6 +20,9 @@ type Set struct {
 	Y       []int // 0 to Classes-1; in a binary set 1 is what the attacker looks for
 	Group   []int
 	Classes int
+
+	table *table // what is known about rows, of which these are some; may be nil
+	rows  []int  // which of them, nil: all
 }
 
 // Learner makes a Model from a set.
@@ -78,13 +81,24 @@ func (s Set) Check() error {
 
 // pick is the part of the set in rows.
 func (s Set) pick(rows []int) Set {
-	part := Set{Classes: s.Classes}
+	part := Set{Classes: s.Classes, table: s.table}
 	for _, i := range rows {
 		part.X = append(part.X, s.X[i])
 		part.Y = append(part.Y, s.Y[i])
 		part.Group = append(part.Group, s.Group[i])
+		if s.table != nil {
+			part.rows = append(part.rows, s.row(i))
+		}
 	}
 	return part
+}
+
+// row is where the table has the set's i-th row.
+func (s Set) row(i int) int {
+	if s.rows == nil {
+		return i
+	}
+	return s.rows[i]
 }
 
 // columns turns rows into columns, which trees read one at a time.

@@ -23,10 +23,9 @@ func TestWarpedKnown(t *testing.T) {
 			s.X, s.Y, s.Group = append(s.X, line(c.points*c.channels)), append(s.Y, i%2), append(s.Group, i)
 		}
 		s.Classes = 2
-		m, is := Warped{K: 3, Channels: c.channels, Band: c.band}.Fit(s, 1).(*warped)
-		if !is {
-			t.Fatal("another model")
-		}
+		w := Warped{K: 3, Channels: c.channels, Band: c.band}
+		m, fitted := w.curves(s.X), w.Fit(s, 1)
+		voters := m.voters(3, s, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})
 		for range 30 {
 			row := line(c.points * c.channels)
 			z := m.scale(row)
@@ -34,7 +33,7 @@ func TestWarpedKnown(t *testing.T) {
 			for i, known := range m.rows {
 				var walk func(a, b int) float64
 				walk = func(a, b int) float64 {
-					if max(a-b, b-a) > m.Band {
+					if max(a-b, b-a) > m.band {
 						return math.Inf(1)
 					}
 					var d float64
@@ -65,7 +64,7 @@ func TestWarpedKnown(t *testing.T) {
 				}
 				return 1
 			})
-			want, got := m.vote(all[:3]), m.Scores(row)
+			want, got := voters.vote(all[:3]), fitted.Scores(row)
 			// Of neighbours equally far either may be taken.
 			if all[2].d < all[3].d-1e-9 && !(math.Abs(want[0]-got[0]) < 1e-9) {
 				t.Errorf("the neighbours say %v, all measured %v", got, want)
@@ -89,7 +88,7 @@ func TestWarpedSeesThroughSpeed(t *testing.T) {
 		}
 		s.X, s.Y, s.Group = append(s.X, row), append(s.Y, i%2), append(s.Group, i)
 	}
-	stiff, loose := Cross(Neighbours{K: 5}, s, 4, 1).AUC(nil), Cross(Warped{K: 5, Band: 12}, s, 4, 1).AUC(nil)
+	stiff, loose := Cross(Neighbours{K: 5}, s, 4, 1).AUC(), Cross(Warped{K: 5, Band: 12}, s, 4, 1).AUC()
 	t.Logf("AUC %.3f, warped %.3f", stiff, loose)
 	if loose < 0.99 {
 		t.Errorf("AUC %.3f by warped neighbours, %.3f by others", loose, stiff)

@@ -39,7 +39,7 @@ func TestLearnersFind(t *testing.T) {
 	for name, l := range learners {
 		for classes := 2; classes < 4; classes++ {
 			s := prompts(1, 60, 3, classes, 4, 6)
-			if auc := Cross(l, s, 5, 1).AUC(nil); auc < 0.9 {
+			if auc := Cross(l, s, 5, 1).AUC(); auc < 0.9 {
 				t.Errorf("%s: AUC %.3f of %d labels that lie far apart", name, auc, classes)
 			}
 		}
@@ -84,7 +84,7 @@ func TestSameSeed(t *testing.T) {
 		}
 	}
 	null := func() []float64 {
-		return Null{Times: 8, Seed: 5}.Draw(s, 0, func(s Set, seed uint64) float64 { return Cross(learners["forest"], s, 3, seed).AUC(nil) })
+		return Null{Times: 8, Seed: 5}.Draw(s, 0, func(s Set, seed uint64) float64 { return Cross(learners["forest"], s, 3, seed).AUC() })
 	}
 	many := null()
 	was := runtime.GOMAXPROCS(1)
@@ -124,7 +124,7 @@ func TestFoldsKeepPrompts(t *testing.T) {
 	}
 	var sum float64
 	for seed := range uint64(10) {
-		sum += Cross(learners["neighbours"], s, 5, seed).AUC(nil) / 10
+		sum += Cross(learners["neighbours"], s, 5, seed).AUC() / 10
 	}
 	if sum < 0.35 || sum > 0.65 {
 		t.Errorf("a name of the prompt is worth AUC %.3f", sum)
@@ -157,7 +157,7 @@ func TestPatienceStops(t *testing.T) {
 func TestFoldsAreNotMixed(t *testing.T) {
 	s := Scored{Set: Set{Y: []int{0, 1, 0, 1}, Group: []int{0, 1, 2, 3}, Classes: 2}, Fold: []int{0, 0, 1, 1}}
 	s.Scores = [][]float64{{0.9, 0.1}, {0.8, 0.2}, {0.2, 0.8}, {0.1, 0.9}}
-	about(t, "AUC", s.AUC(nil), 1)
+	about(t, "AUC", s.AUC(), 1)
 }
 
 // TestShuffleKeepsPrompts: one label for each prompt, and as many of each.

@@ -17,7 +17,7 @@ type Ranking struct {
 	score    []float64
 	positive []bool
 	strata   [][]int // rows of each stratum, smallest score first
-	all      []int   // every row, largest score first
+	all      []int   // every row, largest score first; nil until asked for
 }
 
 // NewRanking orders rows. strata may be nil: one for all.
@@ -36,14 +36,50 @@ func NewRanking(score []float64, positive []bool, strata []int) *Ranking {
 			r.strata = append(r.strata, nil)
 		}
 		r.strata[at] = append(r.strata[at], i)
-		r.all = append(r.all, i)
 	}
-	up := func(a, b int) int { return cmp.Compare(score[a], score[b]) }
 	for _, rows := range r.strata {
-		slices.SortStableFunc(rows, up)
+		ascend(rows, score)
 	}
-	slices.SortStableFunc(r.all, func(a, b int) int { return up(b, a) })
 	return r
+}
+
+// ascend puts rows in the order of their scores, equal ones as they were.
+func ascend(rows []int, score []float64) {
+	type at struct {
+		score float64
+		place int
+		row   int
+	}
+	order := make([]at, len(rows))
+	for i, row := range rows {
+		order[i] = at{score[row], i, row}
+	}
+	slices.SortFunc(order, func(a, b at) int {
+		switch {
+		case a.score < b.score:
+			return -1
+		case a.score > b.score:
+			return 1
+		case a.score != b.score: // one of them is no number
+			return cmp.Compare(a.score, b.score)
+		}
+		return a.place - b.place
+	})
+	for i, o := range order {
+		rows[i] = o.row
+	}
+}
+
+// descending is every row, largest score first.
+func (r *Ranking) descending() []int {
+	if r.all == nil {
+		for i := range r.score {
+			r.all = append(r.all, i)
+		}
+		ascend(r.all, r.score)
+		slices.Reverse(r.all)
+	}
+	return r.all
 }
 
 func weigh(weight []float64, i int) float64 {
@@ -89,7 +125,7 @@ func (r *Ranking) AUC(weight []float64) float64 {
 // base what guessing gets: the share of positive rows.
 func (r *Ranking) Precision(weight []float64) (average, base float64) {
 	var hit, seen float64
-	r.ties(r.all, weight, func(pos, neg float64) {
+	r.ties(r.descending(), weight, func(pos, neg float64) {
 		hit += pos
 		seen += pos + neg
 		if seen > 0 {
@@ -117,7 +153,7 @@ func (r *Ranking) TPR(fpr float64, weight []float64) float64 {
 	}
 	allowed = fpr * neg
 	full := false
-	r.ties(r.all, weight, func(p, n float64) {
+	r.ties(r.descending(), weight, func(p, n float64) {
 		if full {
 			return
 		}
