@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"abaton.local/leak/learn"
 )
 
 // WritePage puts a report into the words of docs/leak.md.
@@ -15,28 +17,19 @@ func (r Report) WritePage(w io.Writer) error {
 	say("# What an observer learns: measured\n")
 	say("This page is made from [leak.json](leak.json) by `make leak-page`; `abaton leak --full --out FOLDER` takes such a report on any machine, and goes on where it was stopped.")
 	say("What each shape does: [shaping.md](shaping.md). What a trace is: [traces.md](traces.md).\n")
-	claim, asked := r.Quoted()
-	switch {
-	case !asked:
-	case claim.Sentence != "":
-		say("> %s\n", claim.Sentence)
-	default:
-		say("Of this run nothing may be claimed. What is missing:\n")
-	}
-	for _, because := range claim.Because {
-		say("- %s", because)
-	}
-	if len(claim.Because) > 0 {
-		say("")
-	}
+	r.claims(say)
 	r.facts(say)
+	r.unrun(say)
 	say("## How well attacks tell a topic from noise\n")
 	say("The area under the curve (AUC) of the best of the topics, and in brackets the upper end of its 95 %% interval. 0.50 is guessing, 1.00 is certainty. " +
-		"Every attack learned on the mode that it attacks. A9 adds up the traces of one prompt. A5 is the share of token lengths that were read, and what always saying the commonest gets.\n")
+		"Every attack learned on the mode that it attacks. A9 adds up the traces of one prompt, which is judged by p alone: intervals of so few are wide. A5 is the share of token lengths that were read, and what always saying the commonest gets. " +
+		"Where labels were shuffled, p is how often chance does as well as on the topic where it does so least, corrected for all attacks and topics of the mode (Holm).\n")
 	say("![AUC of each attack and mode](leak.svg)\n")
 	for _, way := range r.Ways {
 		way.table(say)
 	}
+	r.rare(say)
+	r.wider(say)
 	say("## What it costs\n")
 	say("Medians. Later is by how much the first and the last character came later to a client than the engine had said them.\n")
 	say("| asked by | shape | bytes down | records | first character later | last later | end after it | 99 of 100 ticks late by at most |\n|---|---|---|---|---|---|---|---|")
@@ -49,7 +42,16 @@ func (r Report) WritePage(w io.Writer) error {
 			say("| %s | `%s` | %.0f | %.0f | %.0f ms | %.0f ms | %.1f s | %s |", way.Way, m.Mode, m.Cost.Bytes, m.Cost.Records, m.Cost.First*1e3, m.Cost.Last*1e3, m.Cost.End, ticks)
 		}
 	}
-	say("")
+	var labour []string
+	for _, way := range r.Ways {
+		if way.Labour.Records > 0 {
+			labour = append(labour, fmt.Sprintf("%s %.0f ms", way.Way, way.Labour.Seconds/float64(way.Labour.Records)*1e6))
+		}
+	}
+	if len(labour) > 0 {
+		say("\nOf a core 1,000 records took, for server, observer and clients together and all shapes in turn: %s.", strings.Join(labour, "; "))
+	}
+	say("\nThat many connections with their observer and clients on so few processors come late. The server alone: [shaping.md](shaping.md#what-it-costs-and-how-punctual-it-is).\n")
 	r.live(say)
 	say("## Controls\n")
 	for _, way := range r.Ways {
@@ -71,6 +73,28 @@ func (r Report) WritePage(w io.Writer) error {
 		"a client that hangs up. The whole list: [shaping.md](shaping.md#what-is-not-hidden-in-any-of-these).")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// claims are what may be said of each way, and what is missing for more.
+func (r Report) claims(say func(string, ...any)) {
+	for _, w := range r.Ways {
+		for _, m := range w.Modes {
+			if !hidesEnd(m.Mode) {
+				continue
+			}
+			if m.Claim.Sentence != "" {
+				say("> %s\n", m.Claim.Sentence)
+			} else {
+				say("Of `%s`, %s, nothing may be claimed. What is missing:\n", m.Mode, w.Way)
+			}
+			for _, because := range m.Claim.Because {
+				say("- %s", because)
+			}
+			if len(m.Claim.Because) > 0 {
+				say("")
+			}
+		}
+	}
 }
 
 // facts are what a run rests on.
@@ -115,6 +139,9 @@ func (w WayReport) table(say func(string, ...any)) {
 			if len(own) > 0 {
 				best := strongest(own)
 				cell = fmt.Sprintf("%.2f (%.2f)", best.AUC, math.Ceil(best.Within.High*100)/100)
+				if p, shuffled := corrected(found[mode], id); shuffled {
+					cell += fmt.Sprintf(", p %.2f", math.Floor(p*100)/100)
+				}
 			}
 			row += " " + cell + " |"
 		}
@@ -133,6 +160,113 @@ func (w WayReport) table(say func(string, ...any)) {
 		row.WriteString(" " + cell + " |")
 	}
 	say("| A5: lengths of tokens |%s\n", row.String())
+}
+
+// corrected is the smallest p-value of an attack, corrected for all outcomes of
+// its mode; false where labels were not shuffled.
+func corrected(all []Outcome, id string) (least float64, shuffled bool) {
+	p := make([]float64, len(all))
+	for i, o := range all {
+		p[i] = o.P
+	}
+	least = 1
+	for i, adjusted := range learn.Holm(p) {
+		if all[i].ID == id && all[i].Permutations > 0 {
+			least, shuffled = min(least, adjusted), true
+		}
+	}
+	return least, shuffled
+}
+
+// unrun says what a reader might look for in vain.
+func (r Report) unrun(say func(string, ...any)) {
+	var ways []string
+	for _, w := range Ways(Dialects) {
+		if !slices.ContainsFunc(r.Ways, func(own WayReport) bool { return own.Way == w }) {
+			ways = append(ways, w.String())
+		}
+	}
+	var attacks []string
+	for _, a := range append(Attacks(), MoreAttacks()...) {
+		for _, w := range r.Ways[:min(1, len(r.Ways))] { // all ways are attacked alike
+			if !slices.ContainsFunc(w.Controls.Outcomes, func(o Outcome) bool { return o.ID == a.ID }) {
+				attacks = append(attacks, a.ID)
+				if a.Pool > r.Run.Plan.Trials {
+					attacks[len(attacks)-1] += fmt.Sprintf(" (which needs %d traces of each prompt)", a.Pool)
+				}
+			}
+		}
+	}
+	if len(ways) > 0 {
+		say("Not asked in this run: %s.", strings.Join(ways, "; "))
+	}
+	if len(attacks) > 0 {
+		say("Not run: %s.", strings.Join(attacks, ", "))
+	}
+	say("A4, a neural network, is not part of the program. Whether one of few prompts is known again from earlier answers to it was not asked: the corpus has one answer to each prompt.\n")
+}
+
+// rare is what attacks are worth to somebody who looks for few among many.
+func (r Report) rare(say func(string, ...any)) {
+	say("## Looking for few among many\n")
+	say("What the strongest attack on one trace finds of a topic (the best over topics) where it may take one in a hundred, or one in a thousand, of the others for it; in brackets at most, " +
+		"at 95 %%. And of how many alarms one would be true if these rates were exact and 10,000 other conversations came on each one that is looked for.\n")
+	say("| asked by | shape | found at 1 %% false alarms | at 0.1 %% | one alarm is true of |\n|---|---|---|---|---|")
+	for _, w := range r.Ways {
+		for _, s := range (Report{Ways: []WayReport{w}}).Series() {
+			var best [len(alarmRates)]Rare
+			precision := 0.0
+			for _, o := range s.Outcomes {
+				if o.Pool > 1 || len(o.Rare) != len(best) {
+					continue
+				}
+				for i, rare := range o.Rare {
+					if rare.TPRHigh > best[i].TPRHigh {
+						best[i] = rare
+					}
+				}
+				precision = max(precision, o.Rare[0].Precision)
+			}
+			say("| %s | `%s` | %.1f %% (%.1f %%) | %.1f %% (%.1f %%) | %.0f |", w.Way, s.Mode, best[0].TPR*100, best[0].TPRHigh*100, best[1].TPR*100, best[1].TPRHigh*100, 1/max(precision, 1e-9))
+		}
+	}
+	say("")
+}
+
+// wider is what was asked beside each topic against noise.
+func (r Report) wider(say func(string, ...any)) {
+	if !slices.ContainsFunc(r.Ways, func(w WayReport) bool {
+		return slices.ContainsFunc(w.Modes, func(m ModeReport) bool { return m.Wider.Traces > 0 })
+	}) {
+		return
+	}
+	say("## Which of all topics, and how long the question was\n")
+	say("How many traces were named rightly among all topics and noise (95 %% interval), and what naming always the same gets; and of the differences in length between questions, in tokens, "+
+		"the share that upload and first records explain (R²: 0 is nothing, below it worse than nothing). p as above, not corrected; of the first %d traces of each prompt.\n", widerTrials)
+	say("| asked by | shape | attack | named rightly | by chance | bits | p |\n|---|---|---|---|---|---|---|")
+	chance := func(p float64, permutations int) string {
+		if permutations == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.2f", p)
+	}
+	for _, w := range r.Ways {
+		for _, m := range w.Modes {
+			for _, c := range m.Wider.Choices {
+				say("| %s | `%s` | %s | %.1f %% (%.1f to %.1f) | %.1f %% | %.2f | %s |", w.Way, m.Mode, c.ID, c.Accuracy*100, c.Within.Low*100, c.Within.High*100, c.Majority*100, max(0, c.Bits), chance(c.P, c.Permutations))
+			}
+		}
+	}
+	say("\n| asked by | shape | R² (95 %% interval) | off by, tokens | always the mean | long or short, AUC | p of R² |\n|---|---|---|---|---|---|---|")
+	for _, w := range r.Ways {
+		for _, m := range w.Modes {
+			if g := m.Wider.Prompt; g != nil {
+				say("| %s | `%s` | %.2f (%.2f to %.2f) | %.1f | %.1f | %.2f (%.2f) | %s |", w.Way, m.Mode, g.Explained, g.Within.Low, g.Within.High, g.Off, g.OffMean,
+					g.Longer.AUC, math.Ceil(g.Longer.Within.High*100)/100, chance(g.P, g.Permutations))
+			}
+		}
+	}
+	say("")
 }
 
 // live is what ticks told beside a working engine.

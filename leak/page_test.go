@@ -31,7 +31,7 @@ func TestPage(t *testing.T) {
 	}
 	for path, write := range map[string]func(*bytes.Buffer) error{
 		"../docs/leak.md":  func(b *bytes.Buffer) error { return r.WritePage(b) },
-		"../docs/leak.svg": func(b *bytes.Buffer) error { return WritePlot(b, r.Series()) },
+		"../docs/leak.svg": func(b *bytes.Buffer) error { return WritePlot(b, r.Best()) },
 	} {
 		var want bytes.Buffer
 		if err := write(&want); err != nil {

@@ -21,6 +21,26 @@ func (r Report) Series() (s []Series) {
 	return s
 }
 
+// Best are the series with each attack on the topic that it told best, for a plot.
+func (r Report) Best() (out []Series) {
+	for _, s := range r.Series() {
+		best := Series{Mode: s.Mode}
+		at := make(map[string]int)
+		for _, o := range s.Outcomes {
+			i, there := at[o.ID]
+			switch {
+			case !there:
+				at[o.ID] = len(best.Outcomes)
+				best.Outcomes = append(best.Outcomes, o)
+			case o.AUC > best.Outcomes[i].AUC:
+				best.Outcomes[i] = o
+			}
+		}
+		out = append(out, best)
+	}
+	return out
+}
+
 // Text prints a report for people.
 func (r Report) Text(out io.Writer) error {
 	for _, w := range r.Ways {

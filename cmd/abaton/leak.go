@@ -30,6 +30,8 @@ func leakVerb() verb {
 			"abaton leak --quick --topics laundering --modes off,sealed",
 			"abaton leak --full --out leak-run",
 			"abaton leak --traces captured.json --pack prompts.json",
+			"abaton leak --record answers.jsonl --topics hiv",
+			"abaton leak --quick --corpus answers.jsonl",
 			"abaton leak --through https://box.example/",
 		},
 		settings: append([]string{"shape_window"}, roomSettings...),
@@ -43,6 +45,7 @@ func leakVerb() verb {
 			fs.StringVar(&o.dialects, "dialects", "", "`DIALECT,…`: openai, anthropic, ollama")
 			fs.StringVar(&o.ways, "ways", "", "`WAY,…`: h1, h2, h1-whole, h2-whole (answers that come at once)")
 			fs.StringVar(&o.topics, "topics", "", "`TOPIC,…` of the corpus")
+			fs.StringVar(&o.recordTo, "record", "", "`FILE`: have this machine's engine answer the prompts and keep when it said what, to be replayed by --corpus; --trials: how often each is asked")
 			fs.StringVar(&o.corpus, "corpus", "", "`FILE` of recorded answers instead of those in this program")
 			fs.IntVar(&o.prompts, "prompts", 0, "`N` prompts of each topic, and as many of noise (100)")
 			fs.IntVar(&o.trials, "trials", 0, "`N` traces of each prompt (quick: 16, full: 20)")
@@ -71,7 +74,7 @@ type leakOptions struct {
 	quick, full, json             bool
 	out, modes, dialects, ways    string
 	topics, corpus, traces, pack  string
-	through, report               string
+	through, report, recordTo     string
 	prompts, trials, atOnce, live int
 }
 
@@ -81,6 +84,10 @@ func (o *leakOptions) run(ctx context.Context, p *program) error {
 		return usageError{"leak", "leak is quick or full, not both."}
 	case o.full && o.out == "" && o.traces == "":
 		return usageError{"leak", "a full run takes hours: name a folder that keeps it, --out FOLDER."}
+	case o.recordTo != "" && (o.full || o.quick || o.corpus != "" || o.traces != ""):
+		return usageError{"leak", "--record makes a corpus and attacks nothing: ask for a run afterwards, with --corpus FILE."}
+	case o.recordTo != "":
+		return o.record(ctx, p)
 	case o.through != "":
 		return o.lookThrough(ctx, p)
 	}
@@ -214,7 +221,7 @@ func (o *leakOptions) replay(ctx context.Context, p *program) (err error) {
 
 // absolute makes paths good wherever this process goes.
 func (o *leakOptions) absolute() (err error) {
-	for _, path := range []*string{&o.out, &o.traces, &o.report} {
+	for _, path := range []*string{&o.out, &o.traces, &o.report, &o.recordTo} {
 		if *path != "" && err == nil {
 			*path, err = filepath.Abs(*path)
 		}

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"time"
 
 	"abaton.local/leak"
 	"abaton.local/leak/corpus"
-	"abaton.local/models"
-	"abaton.local/models/enginepack"
 	"abaton.local/shaper"
 )
 
@@ -20,41 +17,21 @@ const liveAtOnce = 6
 
 // alive asks the real engine, where there is one, and looks whether the ticks of
 // sealed answers tell that it works, or on what. nil: there is none.
-func (s leakSetup) alive(ctx context.Context, p *program, folder *leak.Folder) (*leak.LiveReport, error) {
-	r := newRooms(ctx)
-	_, lacks, err := r.missing(ctx, p)
-	if errors.Is(err, enginepack.ErrNone) || errors.Is(err, models.ErrEmpty) || err == nil && lacks {
+func (s leakSetup) alive(ctx context.Context, p *program, folder *leak.Folder) (found *leak.LiveReport, err error) {
+	var traces []leak.Trace
+	there, err := withEngine(ctx, p, func(ctx context.Context, r *rooms) (err error) {
+		found = &leak.LiveReport{Engine: r.pack.Build, Model: r.model.Name}
+		traces, err = s.beside(ctx, p, r, folder)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !there {
 		p.screen.say("Engine or model is missing (`abaton pull` fetches them): the jitter beside a working engine is not measured.")
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := r.wallIn(ctx, p); err != nil {
-		return nil, err
-	}
-	defer r.close()
-	// The prompts are the program's own and the answers go nowhere, so this process
-	// need not be locked down; the engine is in its jail as ever.
-	if err := os.Chdir(p.cfg.Folders.Runtime); err != nil {
-		return nil, tell(err)
-	}
-	if err := r.begin(p); err != nil {
-		return nil, err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	ran := make(chan error, 1)
-	go func() { ran <- r.engine.Run(ctx) }()
-	traces, err := s.beside(ctx, p, r, folder)
-	stop()
-	if ended := <-ran; err == nil && !errors.Is(ended, context.Canceled) {
-		err = tell(ended)
-	}
-	if err != nil {
-		return nil, err
-	}
-	way := s.ways[0]
-	found := &leak.LiveReport{Way: way, Mode: shaper.Sealed.String(), Engine: r.pack.Build, Model: r.model.Name, AtOnce: liveAtOnce, Traces: len(traces), Cost: leak.CostOf(traces)}
+	found.Way, found.Mode, found.AtOnce, found.Traces, found.Cost = s.ways[0], shaper.Sealed.String(), liveAtOnce, len(traces), leak.CostOf(traces)
 	attacks := leak.Attacks()
 	ticks := attacks[slices.IndexFunc(attacks, func(a leak.Attack) bool { return a.ID == "A6" })]
 	if found.Outcome, err = ticks.Run(traces, []string{corpus.Noise, s.run.Plan.Topics[0]}, s.run.Effort); err != nil {

@@ -285,7 +285,7 @@ func (o *leakOptions) tell(p *program, r leak.Report, folder *leak.Folder) error
 		return err
 	}
 	var plot bytes.Buffer
-	if err := leak.WritePlot(&plot, r.Series()); err != nil {
+	if err := leak.WritePlot(&plot, r.Best()); err != nil {
 		return err
 	}
 	files := map[string][]byte{}
