@@ -67,7 +67,8 @@ func (r Report) WritePage(w io.Writer) error {
 		say("- %s: with shaping off %s; %s. With labels by lot p-values are uniform with p = %.3f, mean AUC %.3f.", way.Way, strings.Join(best, ", "), tokens, c.Shuffled.P, c.Shuffled.MeanAUC)
 	}
 	say("\nThe controls show that the attacks work, not how often topics can be told elsewhere: questions of three topics were narrowed after " +
-		"scores on earlier recordings had been seen. Over HTTP/2, which `abaton serve` does not offer, the same server is asked by Go's own.")
+		"scores on earlier recordings had been seen. The ways were asked one after the other, by a command for each, in one folder; other programs worked on the same " +
+		"processors, and have a part in how late things came. Over HTTP/2, which `abaton serve` does not offer, the same server is asked by Go's own.")
 	say("\n## What is not hidden\n")
 	say("That somebody asks, when, how often, from where; the bucket of a question; in `paced` in which window an answer ended, in `sealed` how many windows it took; " +
 		"a client that hangs up. The whole list: [shaping.md](shaping.md#what-is-not-hidden-in-any-of-these).")
@@ -93,8 +94,32 @@ func (r Report) claims(say func(string, ...any)) {
 			if len(m.Claim.Because) > 0 {
 				say("")
 			}
+			for _, c := range m.Wider.Choices {
+				if c.Permutations > 0 && c.P <= level {
+					say("But %s named one of all topics in %.1f %% of traces in `%s`, %s, where shuffled labels get %.1f %%: p %.3f. Among the %d such questions of this run that is p %.2f.\n",
+						c.ID, c.Accuracy*100, m.Mode, w.Way, c.NullMean*100, c.P, r.choices(), min(1, c.P*float64(r.choices())))
+				}
+			}
 		}
 	}
+}
+
+// choices are how many times it was asked, of shuffled labels too, which of all topics a
+// trace is on, or how long its question.
+func (r Report) choices() (n int) {
+	for _, w := range r.Ways {
+		for _, m := range w.Modes {
+			for _, c := range m.Wider.Choices {
+				if c.Permutations > 0 {
+					n++
+				}
+			}
+			if m.Wider.Prompt != nil && m.Wider.Prompt.Permutations > 0 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // facts are what a run rests on.
@@ -107,7 +132,23 @@ func (r Report) facts(say func(string, ...any)) {
 	say("| corpus | version %s, SHA-256 `%s`, recorded on %s |", run.Corpus, run.CorpusSHA, run.Recorded)
 	say("| replayed on | %s, %d connections at once |", run.Hardware, run.AtOnce)
 	say("| traces | %d prompts of each label, %d traces of each, in every mode and way |", run.Plan.Prompts, run.Plan.Trials)
+	say("| again by | `%s` |", r.command())
 	say("| window of `sealed` | %d s; %d recorded answers that do not fit into it were left out |\n", run.WindowSecond, r.Left)
+}
+
+// command asks for the same run.
+func (r Report) command() string {
+	plan := r.Run.Plan
+	var ways []string
+	for _, w := range r.Ways {
+		ways = append(ways, w.Way.Name())
+	}
+	live := 0
+	if r.Live != nil {
+		live = r.Live.Traces / 2 // of a topic, and of noise
+	}
+	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d --trials %d --at-once %d --ways %s --live %d",
+		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live)
 }
 
 // table is a way's attacks by modes.
@@ -210,7 +251,7 @@ func (r Report) unrun(say func(string, ...any)) {
 func (r Report) rare(say func(string, ...any)) {
 	say("## Looking for few among many\n")
 	say("What the strongest attack on one trace finds of a topic (the best over topics) where it may take one in a hundred, or one in a thousand, of the others for it; in brackets at most, " +
-		"at 95 %%. And of how many alarms one would be true if these rates were exact and 10,000 other conversations came on each one that is looked for.\n")
+		"at 95 %%. And of how many alarms one would be true at 1 %% false alarms, if 10,000 other conversations came on each one that is looked for.\n")
 	say("| asked by | shape | found at 1 %% false alarms | at 0.1 %% | one alarm is true of |\n|---|---|---|---|---|")
 	for _, w := range r.Ways {
 		for _, s := range (Report{Ways: []WayReport{w}}).Series() {
@@ -225,7 +266,7 @@ func (r Report) rare(say func(string, ...any)) {
 						best[i] = rare
 					}
 				}
-				precision = max(precision, o.Rare[0].Precision)
+				precision = max(precision, Odds(o.Rare[0].TPR, o.Rare[0].Allowed, innocents))
 			}
 			say("| %s | `%s` | %.1f %% (%.1f %%) | %.1f %% (%.1f %%) | %.0f |", w.Way, s.Mode, best[0].TPR*100, best[0].TPRHigh*100, best[1].TPR*100, best[1].TPRHigh*100, 1/max(precision, 1e-9))
 		}

@@ -43,7 +43,7 @@ func leakVerb() verb {
 			fs.StringVar(&o.out, "out", "", "`FOLDER` to keep the run in, and to go on from")
 			fs.StringVar(&o.modes, "modes", "", "`MODE,…`: off, pad, paced, sealed; off is always there, as the control")
 			fs.StringVar(&o.dialects, "dialects", "", "`DIALECT,…`: openai, anthropic, ollama")
-			fs.StringVar(&o.ways, "ways", "", "`WAY,…`: h1, h2, h1-whole, h2-whole (answers that come at once)")
+			fs.StringVar(&o.ways, "ways", "", "`WAY,…`: h1, h2, h1-whole, h2-whole (answers that come at once), of all dialects or of one: openai-h1")
 			fs.StringVar(&o.topics, "topics", "", "`TOPIC,…` of the corpus")
 			fs.StringVar(&o.recordTo, "record", "", "`FILE`: have this machine's engine answer the prompts and keep when it said what, to be replayed by --corpus; --trials: how often each is asked")
 			fs.StringVar(&o.corpus, "corpus", "", "`FILE` of recorded answers instead of those in this program")
@@ -146,11 +146,15 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 	if dialects, err = chosen("dialects", o.dialects, dialects, leak.Dialects); err != nil {
 		return s, err
 	}
-	if ways, err = chosen("ways", o.ways, ways, waysNamed); err != nil {
+	there := slices.Clone(waysNamed)
+	for _, w := range leak.Ways(dialects) {
+		there = append(there, w.Name())
+	}
+	if ways, err = chosen("ways", o.ways, ways, there); err != nil {
 		return s, err
 	}
 	for _, w := range leak.Ways(dialects) {
-		if slices.Contains(ways, strings.TrimPrefix(w.Name(), w.Dialect+"-")) {
+		if slices.Contains(ways, w.Name()) || slices.Contains(ways, strings.TrimPrefix(w.Name(), w.Dialect+"-")) {
 			s.ways = append(s.ways, w)
 		}
 	}
