@@ -23,7 +23,7 @@ func leakVerb() verb {
 		name: "leak", short: "what does whoever watches the network learn from answers?",
 		about: "Plays recorded answers through a server of its own, as `abaton serve` sends them, looks at sizes and times as somebody on the " +
 			"network would, and tries the known attacks on them: with shaping off, as a control that the attacks work, and in the modes that hide something. " +
-			"It ends with the one sentence that may be quoted, or with what is missing for one. The quick run takes about five minutes on two " +
+			"It ends with the one sentence that may be quoted, or with what is missing for one. The quick run takes a few minutes on two " +
 			"cores, with a shorter window and one topic; the full one takes hours, keeps what it has in a folder and goes on from there. Nothing of anybody's is asked, read or kept.",
 		examples: []string{
 			"abaton leak",
@@ -108,10 +108,13 @@ type leakSetup struct {
 	live   int
 }
 
-// Figures of the two kinds of run.
+// Figures of the two kinds of run. Of the answers that came with the program the quick
+// topic is the one that attacks tell best with shaping off: with fewer trees others
+// may miss what a control must reach.
 const (
 	quickWindow     = 16 * time.Second
 	quickTrials     = 16 // the fewest of 100 prompts that a claim may rest on
+	quickTopic      = "whistle"
 	fullTrials      = 20
 	leakConnections = 800
 	quickKind       = "quick"
@@ -130,6 +133,9 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 	if !o.full {
 		kind, topics, modes, dialects, ways, s.live = quickKind, all[:min(1, len(all))], []string{"off", "sealed"}, leak.Dialects[:1], waysNamed[:1], 0
 		effort.Folds, effort.Draws, effort.Enough, trials = 4, 300, 4, quickTrials
+		if o.corpus == "" {
+			topics = []string{quickTopic}
+		}
 		if s.window == shaper.DefaultWindow {
 			s.window = quickWindow
 		}
