@@ -59,6 +59,9 @@ const (
 	ShapeRefused         What = 31
 	EngineShared         What = 34 // people share engines, each in a slot of their own
 	SlotNotEmptied       What = 35 // such an engine was ended, for it did not forget what somebody had said
+	DocumentsAdded       What = 45 // Detail: how many, of one adding
+	DocumentsRemoved     What = 46 // Detail: how many
+	LibraryRemoved       What = 47 // Detail: how many documents went with it
 )
 
 // Result is how it ended.
@@ -149,6 +152,9 @@ var rules = [...]rule{
 	ShapeRefused:         {name: "shape refused"},
 	EngineShared:         {name: "people share engines"},
 	SlotNotEmptied:       {name: "shared engine did not forget"},
+	DocumentsAdded:       {name: "documents added", detail: 1<<32 - 1},
+	DocumentsRemoved:     {name: "documents removed", detail: 1<<32 - 1},
+	LibraryRemoved:       {name: "library removed", detail: 1<<32 - 1},
 }
 
 var (

@@ -21,6 +21,10 @@ const (
 	KindDocument     Kind = 8
 	KindResponse     Kind = 9  // kept because a program asked for it
 	KindResume       Kind = 10 // what a model had read of a conversation, so that it need not read it again
+	KindLibrary      Kind = 11 // what documents belong to
+	KindPassages     Kind = 12 // of a document
+	KindWords        Kind = 13 // a segment of the index of a library
+	KindMeanings     Kind = 14 // likewise, of vectors
 )
 
 // Kinds of what a vault keeps for itself; no record has them.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,17 +20,27 @@ func askVerb() verb {
 	return verb{
 		name: "ask", args: "QUESTION", short: "ask one question; standard input is the material",
 		about: "Asks one question and prints the answer as it is made. What standard input holds, where it is not a terminal, " +
-			"is the material that the question is about; without a question, it is the question. Nothing is kept: whoever asks here is a guest.",
+			"is the material that the question is about; without a question, it is the question. Nothing is kept: whoever asks here is a guest. " +
+			"With --docs it answers from your own documents (see `abaton docs`), with passages word for word, where each stands, and whether they hold an answer at all.",
 		examples: []string{
 			`abaton ask "What is the capital of France?"`,
 			`abaton ask "what is the notice period?" < contract.txt`,
 			`abaton ask --json "Name three rivers." | jq -r .answer`,
+			`abaton ask --docs "What is the notice period of my lease?"`,
+			`abaton ask --library mail "When does the train leave?"`,
 		},
-		settings: roomSettings,
-		codes:    []int{failed, unprotected, stopped},
+		settings: append(slices.Clone(roomSettings), "person"),
+		codes:    []int{failed, unprotected, locked, found, stopped},
 		bind: func(fs *flag.FlagSet) action {
-			asJSON := fs.Bool("json", false, "print one JSON object: answer, model, finish, usage")
-			return func(ctx context.Context, p *program, args []string) error { return ask(ctx, p, args, *asJSON) }
+			asJSON := fs.Bool("json", false, "print one JSON object: answer, model, finish, usage; with --docs the passages")
+			docs := fs.Bool("docs", false, "answer from your own documents, word for word")
+			library := fs.String("library", "", "as --docs, from the library of this `NAME` alone")
+			return func(ctx context.Context, p *program, args []string) error {
+				if *docs || *library != "" {
+					return askDocs(ctx, p, args, *library, *asJSON)
+				}
+				return ask(ctx, p, args, *asJSON)
+			}
 		},
 	}
 }

@@ -55,6 +55,7 @@ type deskOptions struct {
 	attempt func(*vault.Attempt) error // fills in a way other than the passphrase
 	older   bool                       // the person said beforehand that a backup was put back
 	asks    inquirer                   // nil: the program
+	reads   bool                       // documents, in a jail
 }
 
 // olderHelp is the help of the flag --accept-older.
@@ -95,6 +96,11 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 				p.log.Error("closing the store", "error", err.Error())
 			}
 		}
+		if o.jail != nil {
+			if err := o.jail.Close(); err != nil {
+				p.log.Error("closing the jail", "error", err.Error())
+			}
+		}
 		lock.release()
 	}
 	defer func() {
@@ -102,6 +108,11 @@ func localDesk(ctx context.Context, p *program, o deskOptions) (_ *desk, err err
 			d.close()
 		}
 	}()
+	if o.reads {
+		if o.jail, err = openJail(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	// Before anything is opened: the directory is a vault, too.
 	if err := closeWays(p); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"abaton.local/chat"
 	"abaton.local/engine"
+	"abaton.local/library"
 	"abaton.local/models"
 	"abaton.local/sandbox"
 	"abaton.local/vault"
@@ -122,6 +123,8 @@ var errorTable = []func(error) (string, int, bool){
 	},
 	isOne(locked, vault.ErrWrong, vault.ErrEnded, vault.ErrDisabled, vault.ErrToken, vault.ErrRecoveryCode, vault.ErrOtherCode, vault.ErrTicket),
 	isOne(wrongUsage, vault.ErrName, vault.ErrTokenName, vault.ErrScope, vault.ErrTokenExpiry, vault.ErrRecipient),
+	isOne(unprotected, library.ErrNoParser),
+	isOne(wrongUsage, library.ErrName),
 	isOne(found, vault.ErrRolledBack, vault.ErrSlots),
 	match(func(e *vault.Damage) (string, int) { return e.Error(), found }),
 	match(func(e *sqlite.Trouble) (string, int) {

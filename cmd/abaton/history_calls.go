@@ -245,7 +245,17 @@ func exportHistory() stream[exportIn] {
 			if err != nil {
 				return err
 			}
-			return x.ExportAll(ctx, w, func(w io.Writer) error { return exportResponses(ctx, v, w) })
+			l, err := h.libraries(ctx, s)
+			if err != nil {
+				return err
+			}
+			return x.ExportAll(ctx, w, func(w io.Writer) error {
+				err := exportResponses(ctx, v, w)
+				if _, damaged := errors.AsType[*vault.Damage](err); err != nil && !damaged {
+					return err
+				}
+				return errors.Join(err, exportDocuments(ctx, l, w))
+			})
 		default:
 			return x.ExportJSON(ctx, w, in.IDs...)
 		}

@@ -17,6 +17,7 @@ import (
 	"abaton.local/chat/history"
 	"abaton.local/chat/resume"
 	"abaton.local/engine"
+	"abaton.local/library"
 	"abaton.local/sandbox"
 	"abaton.local/shaper"
 	"abaton.local/vault"
@@ -42,8 +43,11 @@ type home struct {
 	verifying *turns        // of each person
 	checking  chan struct{} // holds one while the store's file is read whole
 
+	parse library.Parser // reads documents in a jail; nil: none can be added
+
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
+	shelves   map[vault.PersonID]*shelved
 }
 
 // kept is a person's conversations over one opening of their vault.
@@ -70,7 +74,7 @@ const (
 )
 
 func newHome(places folders) *home {
-	return &home{places: places, histories: map[vault.PersonID]*kept{}, verifying: newTurns(mostVerifying, verifyingEvery), checking: make(chan struct{}, 1)}
+	return &home{places: places, histories: map[vault.PersonID]*kept{}, shelves: map[vault.PersonID]*shelved{}, verifying: newTurns(mostVerifying, verifyingEvery), checking: make(chan struct{}, 1)}
 }
 
 // homeOptions say how a home is opened.
@@ -80,13 +84,14 @@ type homeOptions struct {
 	accept     *vault.RolledBack // of the directory itself
 	serving    bool              // whether or not somebody works
 	rooms      *rooms            // whose engines hold words of people; nil: none do
+	jail       *sandbox.Jail     // that documents are read in; nil: none are added
 }
 
 // openHome opens the home. The caller holds the store's lock.
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
 	h = newHome(p.cfg.Folders)
 	h.rooms, h.resume = o.rooms, resume.New(int64(p.cfg.ResumeSpace)<<20)
-	h.shape = p.cfg.shapes()
+	h.shape, h.parse = p.cfg.shapes(), documentParser(o.jail)
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())
@@ -218,8 +223,13 @@ func (h *home) unread(ctx context.Context, s vault.Session) error {
 
 func (h *home) forget(person vault.PersonID) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	k := h.shelves[person]
 	delete(h.histories, person)
+	delete(h.shelves, person)
+	h.mu.Unlock()
+	if k != nil {
+		_ = h.counted(k, person) // of an adding that was broken off; a log that fails is told of by whoever writes next
+	}
 }
 
 // closeHistories seals what of the conversations' index is not sealed yet.
@@ -243,7 +253,7 @@ func (h *home) closeHistories(ctx context.Context) (err error) {
 func (h *home) close() error {
 	var errs []error
 	// Not the caller's context: that is over when the program ends.
-	errs = append(errs, h.closeHistories(context.Background()))
+	errs = append(errs, h.closeHistories(context.Background()), h.closeLibraries(context.Background()))
 	if h.people != nil {
 		errs = append(errs, h.people.Close())
 	}

@@ -46,7 +46,7 @@ type action func(ctx context.Context, p *program, args []string) error
 // verbs is the fixed table of what can be typed, in the order of the overview.
 func verbs() []verb {
 	return []verb{
-		chatVerb(), askVerb(), historyVerb(), setupVerb(), loginVerb(), lockVerb(), serveVerb(), pullVerb(), modelsVerb(),
+		chatVerb(), askVerb(), docsVerb(), historyVerb(), setupVerb(), loginVerb(), lockVerb(), serveVerb(), pullVerb(), modelsVerb(),
 		vaultVerb(), keysVerb(), connectVerb(), peopleVerb(), auditVerb(), leakVerb(), logVerb(), witnessVerb(), versionVerb(),
 	}
 }

@@ -58,11 +58,16 @@ func openRooms(ctx context.Context, p *program, fetch bool) (r *rooms, err error
 
 // wallIn finds out how well this machine can shut an engine in.
 func (r *rooms) wallIn(ctx context.Context, p *program) (err error) {
-	r.jail, err = sandbox.Open(ctx, sandbox.Config{
+	r.jail, err = openJail(ctx, p)
+	return err
+}
+
+func openJail(ctx context.Context, p *program) (*sandbox.Jail, error) {
+	jail, err := sandbox.Open(ctx, sandbox.Config{
 		StateDir: p.cfg.Folders.State, RuntimeDir: p.cfg.Folders.Runtime,
 		AcceptUnjailed: p.cfg.AcceptUnjailed, Log: p.log,
 	})
-	return tell(err)
+	return jail, tell(err)
 }
 
 // stock finds engine and model, or has them fetched.

@@ -59,7 +59,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return stoppedOr(ctx, err)
 	}
 	defer r.close()
-	h, err := openHome(ctx, p, homeOptions{make: true, serving: true, rooms: r})
+	h, err := openHome(ctx, p, homeOptions{make: true, serving: true, rooms: r, jail: r.jail})
 	if older, ok := errors.AsType[*vault.RolledBack](err); ok {
 		return told{fmt.Errorf("%w. An owner accepts it, as this account: abaton people --accept-older", older), found}
 	}

@@ -35,6 +35,13 @@ type sweptPerson struct {
 	name, passphrase, recovery string
 	tokens                     []string // their names
 	conversations              []sweptConversation
+	library                    string
+	documents                  []sweptDocument
+}
+
+type sweptDocument struct {
+	path  string
+	words []string
 }
 
 type sweptConversation struct {
@@ -152,6 +159,7 @@ func (s *swept) fill() {
 			p.conversations = append(p.conversations, c)
 		}
 		s.must(x.Close(ctx))
+		s.fillLibrary(o, who, &p)
 		s.people = append(s.people, p)
 	}
 }
@@ -169,6 +177,10 @@ func (s *swept) serveAndCrash() {
 	d = s.serve()
 	s.killInAnswer(d, syscall.SIGABRT) // a crash, which shows stacks and could leave a core image
 	s.outputs["second serve"] = []byte(d.output())
+
+	d = s.serve()
+	s.killWhileReading(d)
+	s.outputs["serve that read documents"] = []byte(d.output())
 
 	d = s.serve()
 	s.lockAndLook(d)
@@ -253,6 +265,7 @@ func (s *swept) verbs(d *door) {
 		}
 		s.outputs[fmt.Sprintf("ask %d", len(s.outputs))] = append(out, errs...)
 	}
+	s.addDocuments()
 	if _, errs, code := s.run("", "lock"); code != 0 { // takes the session's file away
 		s.t.Errorf("lock: %d: %s", code, errs)
 	}
@@ -467,6 +480,7 @@ func (s *swept) recover() {
 			}
 		}
 		s.must(x.Close(ctx))
+		s.recoverLibrary(o, who, p, check)
 	}
 	p := s.people[len(s.people)-1]
 	_, err := o.people.Unlock(ctx, vault.Attempt{Name: p.name, Way: vault.SlotRecovery, Secret: []byte(p.recovery)})

@@ -62,7 +62,7 @@ func exportVault(ctx context.Context, p *program, name string, o vaultOptions) e
 	if err != nil {
 		return err
 	}
-	p.screen.say(fmt.Sprintf("%s (%s) holds all your conversations and the responses kept for programs, in the clear: whoever can read that file can read them.", cleanLine(name), sizeOf(n)))
+	p.screen.say(fmt.Sprintf("%s (%s) holds all your conversations, the responses kept for programs and the text of your documents, in the clear: whoever can read that file can read them.", cleanLine(name), sizeOf(n)))
 	return nil
 }
 

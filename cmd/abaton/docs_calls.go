@@ -1,0 +1,407 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"abaton.local/audit"
+	"abaton.local/library"
+	"abaton.local/library/find"
+	"abaton.local/vault"
+)
+
+// libraryJSON is a library, for programs and desks.
+type libraryJSON struct {
+	ID        vault.ID  `json:"id"`
+	Name      string    `json:"name"`
+	Created   time.Time `json:"created,omitzero"`
+	Documents int       `json:"documents"`
+	Passages  int       `json:"passages"`
+	Damaged   bool      `json:"damaged,omitempty"`
+}
+
+// documentJSON is a document without its text.
+type documentJSON struct {
+	ID         vault.ID  `json:"id,omitzero"`
+	Library    vault.ID  `json:"library,omitzero"`
+	Within     vault.ID  `json:"within,omitzero"` // the document that it lies in
+	Name       string    `json:"name"`
+	Path       string    `json:"path,omitempty"`
+	Format     string    `json:"format,omitempty"`
+	Size       int64     `json:"size"`
+	Modified   time.Time `json:"modified,omitzero"`
+	Added      time.Time `json:"added,omitzero"`
+	Pages      int       `json:"pages,omitempty"`
+	Passages   int       `json:"passages"`
+	Characters int       `json:"characters"`
+	Hidden     int       `json:"hidden,omitempty"`  // pieces that its own program does not show, left out
+	Unseen     int       `json:"unseen,omitempty"`  // characters that nobody sees, taken out
+	Missing    []string  `json:"missing,omitempty"` // what was not read
+	Damaged    bool      `json:"damaged,omitempty"`
+}
+
+func documentOf(d library.Document) documentJSON {
+	return documentJSON{d.ID, d.Library, d.Within, d.Name, d.Path, d.Format, d.Size, d.Modified, d.Added, d.Pages, d.Passages, d.Characters, d.Hidden, d.Unseen, d.Missing, d.Damaged}
+}
+
+// knownDocuments says of files whether they are in a library, byte by byte.
+func knownDocuments() call[knownIn, []bool] {
+	return call[knownIn, []bool]{"docs/known", func(ctx context.Context, h *home, s vault.Session, in knownIn) ([]bool, error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		sums := make([][32]byte, len(in.Sums))
+		for i, sum := range in.Sums {
+			if copy(sums[i][:], sum) != len(sums[i]) || len(in.Sums) != len(in.Paths) {
+				return nil, told{errors.New("each path needs the SHA-256 of its file"), wrongUsage}
+			}
+		}
+		return x.Known(in.Library, in.Paths, sums)
+	}}
+}
+
+type knownIn struct {
+	Library string   `json:"library"`
+	Paths   []string `json:"paths"`
+	Sums    [][]byte `json:"sums"`
+}
+
+// addDocument takes a file or a piece of one. With the last piece the document is
+// read, and what became of it is the answer. The path is a name to know it by:
+// nothing here opens it.
+func addDocument() long[addIn, addOut] {
+	return long[addIn, addOut]{"docs/add", func(ctx context.Context, h *home, s vault.Session, in addIn, _ progress) (out addOut, err error) {
+		k, err := h.shelf(s)
+		if err != nil {
+			return out, err
+		}
+		if err := h.readsDocuments(); err != nil {
+			return out, err
+		}
+		whole, err := h.arrive(k, in)
+		if err != nil || whole == nil && in.Size > 0 {
+			return out, err
+		}
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return out, err
+		}
+		turn, err := k.take(ctx)
+		if err != nil {
+			return out, err
+		}
+		defer turn()
+		got, err := x.Add(ctx, library.File{Library: in.Library, Path: in.Path, Name: in.Name, Modified: in.Modified, Data: whole})
+		if err != nil {
+			return out, err
+		}
+		if got.Verdict == library.Added || got.Verdict == library.Changed {
+			k.arriving.Lock()
+			k.added++
+			k.arriving.Unlock()
+		}
+		out.Outcome = new(outcomeOf(got))
+		return out, nil
+	}}
+}
+
+type addIn struct {
+	Library  string    `json:"library"`
+	Path     string    `json:"path"`
+	Name     string    `json:"name"`
+	Modified time.Time `json:"modified,omitzero"`
+	Size     int64     `json:"size"`
+	Upload   string    `json:"upload,omitempty"` // drawn by the sender, for a file in pieces
+	At       int64     `json:"at,omitempty"`     // where this piece begins
+	Data     []byte    `json:"data"`
+}
+
+type addOut struct {
+	Outcome *outcomeJSON `json:"outcome,omitempty"` // none while more is to come
+}
+
+// outcomeJSON is what became of a file.
+type outcomeJSON struct {
+	Verdict  library.Verdict `json:"verdict"`
+	Why      string          `json:"why,omitempty"`
+	Document documentJSON    `json:"document"`
+	Within   []outcomeJSON   `json:"within,omitempty"`
+}
+
+func outcomeOf(o library.Outcome) outcomeJSON {
+	out := outcomeJSON{Verdict: o.Verdict, Why: o.Why, Document: documentOf(o.Document)}
+	for _, x := range o.Within {
+		out.Within = append(out.Within, outcomeOf(x))
+	}
+	return out
+}
+
+// addedDocuments says that a verb has added all it wanted.
+func addedDocuments() call[struct{}, struct{}] {
+	return call[struct{}, struct{}]{"docs/added", func(_ context.Context, h *home, s vault.Session, _ struct{}) (struct{}, error) {
+		k, err := h.shelf(s)
+		if err == nil {
+			err = h.counted(k, s.Person)
+		}
+		return struct{}{}, err
+	}}
+}
+
+// listDocuments gives the libraries, and the documents of one or of all.
+func listDocuments() call[string, docsOut] {
+	return call[string, docsOut]{"docs/list", func(ctx context.Context, h *home, s vault.Session, name string) (out docsOut, err error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return out, err
+		}
+		ids, err := scopeOf(x, name)
+		if err != nil {
+			return out, err
+		}
+		libraries, err := x.List()
+		if err != nil {
+			return out, err
+		}
+		documents, err := x.Documents(ids.one())
+		if err != nil {
+			return out, err
+		}
+		out = docsOut{[]libraryJSON{}, []documentJSON{}, text(x.Damage())}
+		for _, l := range libraries {
+			if name == "" || l.ID == ids.one() {
+				out.Libraries = append(out.Libraries, libraryJSON(l))
+			}
+		}
+		for _, d := range documents {
+			out.Documents = append(out.Documents, documentOf(d))
+		}
+		return out, nil
+	}}
+}
+
+type docsOut struct {
+	Libraries []libraryJSON  `json:"libraries"`
+	Documents []documentJSON `json:"documents"`
+	Damage    string         `json:"damage,omitempty"`
+}
+
+// scope is the libraries that a person chose, none for all.
+type scope []vault.ID
+
+func (s scope) one() (id vault.ID) {
+	if len(s) > 0 {
+		id = s[0]
+	}
+	return id
+}
+
+func scopeOf(x *library.Libraries, name string) (scope, error) {
+	if name == "" {
+		return nil, nil
+	}
+	l, err := x.Library(name)
+	return scope{l.ID}, err
+}
+
+// findDocument gives the document whose identifier begins so.
+func findDocument() call[string, documentJSON] {
+	return call[string, documentJSON]{"docs/find", func(ctx context.Context, h *home, s vault.Session, prefix string) (documentJSON, error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return documentJSON{}, err
+		}
+		d, err := x.Find(prefix)
+		return documentOf(d), err
+	}}
+}
+
+// showDocument gives a document with its text. It may be long, so it is a call
+// that takes its time.
+func showDocument() long[vault.ID, documentText] {
+	return long[vault.ID, documentText]{"docs/show", func(ctx context.Context, h *home, s vault.Session, id vault.ID, _ progress) (out documentText, err error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return out, err
+		}
+		d, all, err := x.Text(ctx, id)
+		if d.ID != id { // damage to single records leaves the rest to be shown
+			return out, err
+		}
+		return documentText{documentOf(d), all, text(err)}, nil
+	}}
+}
+
+type documentText struct {
+	documentJSON
+	Text   string `json:"text"`
+	Damage string `json:"damage,omitempty"`
+}
+
+// removeDocuments destroys documents, or a library with all of its documents.
+func removeDocuments() call[removeIn, int] {
+	return call[removeIn, int]{"docs/remove", func(ctx context.Context, h *home, s vault.Session, in removeIn) (int, error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return 0, err
+		}
+		if in.Library == "" {
+			if err := h.recordDocuments(audit.DocumentsRemoved, s.Person, uint32(len(in.IDs))); err != nil {
+				return 0, err
+			}
+			return x.Remove(ctx, in.IDs...)
+		}
+		l, err := x.Library(in.Library)
+		if err != nil {
+			return 0, err
+		}
+		if err := h.recordDocuments(audit.LibraryRemoved, s.Person, uint32(l.Documents)); err != nil {
+			return 0, err
+		}
+		return x.RemoveLibrary(ctx, l.ID)
+	}}
+}
+
+type removeIn struct {
+	IDs     []vault.ID `json:"ids,omitempty"`
+	Library string     `json:"library,omitempty"` // all of it, instead
+}
+
+// searchDocuments finds passages by their words, the best first.
+func searchDocuments() call[docsSearchIn, passagesOut] {
+	return call[docsSearchIn, passagesOut]{"docs/search", func(ctx context.Context, h *home, s vault.Session, in docsSearchIn) (out passagesOut, err error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return out, err
+		}
+		ids, err := scopeOf(x, in.Library)
+		if err != nil {
+			return out, err
+		}
+		found, err := x.Search(ctx, ids, in.Query, min(max(in.Most, 1), mostPassages))
+		if err != nil && found == nil {
+			return out, err
+		}
+		out = passagesOut{Passages: []passageJSON{}, Damage: text(err)}
+		for _, f := range found {
+			out.Passages = append(out.Passages, passageOf(f))
+		}
+		return out, nil
+	}}
+}
+
+// mostPassages bounds what one search gives.
+const mostPassages = 200
+
+type docsSearchIn struct {
+	Query   string `json:"query"`
+	Library string `json:"library,omitempty"`
+	Most    int    `json:"most"`
+}
+
+type passagesOut struct {
+	Passages []passageJSON `json:"passages"`
+	Damage   string        `json:"damage,omitempty"`
+}
+
+// passageJSON is a passage, word for word, and where it stands.
+type passageJSON struct {
+	Document  vault.ID      `json:"document"`
+	Name      string        `json:"name"`
+	Library   string        `json:"library"`
+	Passage   int           `json:"passage"` // its number in the document, from 0
+	Heading   string        `json:"heading,omitempty"`
+	Page      int           `json:"page,omitempty"`
+	LastPage  int           `json:"last_page,omitempty"`
+	Text      string        `json:"text"`
+	SnippetAt [2]int        `json:"snippet"` // bytes of the text, from and to: what to show on few lines
+	Matches   [][2]int      `json:"matches"` // bytes of the text, from and to
+	Coverage  float64       `json:"coverage,omitempty"`
+	Same      []passageJSON `json:"same,omitempty"` // that say the same, elsewhere
+}
+
+func passageOf(f library.Found) passageJSON {
+	if f.Matches == nil {
+		f.Matches = [][2]int{}
+	}
+	return passageJSON{Document: f.Document.ID, Name: f.Document.Name, Library: f.Library, Passage: f.Passage, Heading: f.Heading,
+		Page: f.Page, LastPage: f.LastPage, Text: f.Text, SnippetAt: [2]int{f.Start, f.End}, Matches: f.Matches}
+}
+
+// askDocuments gives the passages that answer a question, word for word, or the
+// nearest ones and that they do not.
+func askDocuments() call[docsSearchIn, docsAnswer] {
+	return call[docsSearchIn, docsAnswer]{"docs/ask", func(ctx context.Context, h *home, s vault.Session, in docsSearchIn) (out docsAnswer, err error) {
+		x, err := h.libraries(ctx, s)
+		if err != nil {
+			return out, err
+		}
+		ids, err := scopeOf(x, in.Library)
+		if err != nil {
+			return out, err
+		}
+		caps := find.Usual()
+		if in.Most > 0 {
+			caps.All = min(caps.All, in.Most)
+		}
+		a, err := x.Answer(ctx, ids, in.Query, caps)
+		if err != nil && a.Passages == nil {
+			return out, err
+		}
+		out = docsAnswer{Found: a.Enough, Coverage: a.Coverage, Passages: []passageJSON{}, Damage: text(err)}
+		for _, q := range a.Passages {
+			p := passageOf(q.Found)
+			p.Coverage = q.Coverage
+			for _, same := range q.Same {
+				p.Same = append(p.Same, passageOf(same))
+			}
+			out.Passages = append(out.Passages, p)
+		}
+		return out, nil
+	}}
+}
+
+type docsAnswer struct {
+	Found    bool          `json:"found"` // whether the documents may hold an answer
+	Coverage float64       `json:"coverage"`
+	Passages []passageJSON `json:"passages"` // all that was looked at for it
+	Damage   string        `json:"damage,omitempty"`
+}
+
+// exportDocuments adds all documents to an exported one, as one more member of
+// it. The files themselves are not kept, only their text.
+func exportDocuments(ctx context.Context, x *library.Libraries, w io.Writer) error {
+	list, err := x.Documents(vault.ID{})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	var damage []error
+	for i, d := range list {
+		d, all, err := x.Text(ctx, d.ID)
+		if errors.Is(err, library.ErrUnknown) {
+			d = list[i] // removed meanwhile
+		} else if d.ID != list[i].ID {
+			return err
+		} else if err != nil {
+			damage = append(damage, err)
+		}
+		b, err := json.Marshal(documentText{documentOf(d), all, ""})
+		if err != nil {
+			return err
+		}
+		before := ",\n"
+		if i == 0 {
+			before = ",\"documents\":[\n"
+		}
+		if _, err := w.Write(append([]byte(before), b...)); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(w, "\n]"); err != nil {
+		return err
+	}
+	return errors.Join(damage...)
+}

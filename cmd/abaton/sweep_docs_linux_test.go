@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"abaton.local/library"
+	"abaton.local/library/parse"
+	"abaton.local/vault"
+)
+
+// openLibraries opens somebody's documents. What this test adds itself is its
+// own and is read in this process.
+func (o *openHouse) openLibraries(s vault.Session) *library.Libraries {
+	o.h.t.Helper()
+	v, err := s.Vault()
+	o.h.must(err)
+	here := func(_ context.Context, src parse.Source) (d parse.Document, err error) {
+		d.Result, err = parse.Parse(src, parse.Limits{}, d.Collect())
+		return d, err
+	}
+	x, err := library.Open(o.h.t.Context(), v, library.Config{Parse: here, SealEvery: 6})
+	o.h.must(err)
+	return x
+}
+
+// fillLibrary gives somebody documents: names, folders, headings and words are
+// canaries, and so is the name of their library.
+func (s *swept) fillLibrary(o *openHouse, who vault.Session, p *sweptPerson) {
+	s.t.Helper()
+	ctx, x := s.t.Context(), o.openLibraries(who)
+	p.library = s.put("name of a library")
+	add := func(n int) sweptDocument {
+		d := sweptDocument{path: "/home/" + s.put("folder of a document") + "/" + s.put("name of a document") + ".md"}
+		heading := s.put("heading of a document")
+		text := "# About " + heading + "\n\n"
+		d.words = append(d.words, heading)
+		for range 3 {
+			word := s.put("word of a document")
+			d.words = append(d.words, word)
+			text += fmt.Sprintf("So %s it is, and %d more.\n\n", word, n)
+		}
+		_, err := x.Add(ctx, library.File{Library: p.library, Path: d.path, Name: filepath.Base(d.path), Data: []byte(text)})
+		s.must(err)
+		return d
+	}
+	for n := range 4 {
+		p.documents = append(p.documents, add(n))
+	}
+	removed := add(9)
+	list, err := x.Documents(vault.ID{})
+	s.must(err)
+	at := slices.IndexFunc(list, func(d library.Document) bool { return d.Path == removed.path })
+	_, err = x.Remove(ctx, list[at].ID)
+	s.must(err)
+	s.must(x.Close(ctx))
+}
+
+// papers is a folder of files with canaries in their names and words. It lies
+// where the program can read and does not write, and is gone when it was added.
+type papers struct {
+	s     *swept
+	dir   string
+	names []string
+}
+
+func (s *swept) papers() *papers {
+	s.t.Helper()
+	top, err := os.MkdirTemp("", "ab")
+	s.must(err)
+	s.must(os.Chmod(top, 0o755))
+	p := &papers{s: s, names: []string{s.put("folder of a document")}}
+	p.dir = filepath.Join(top, p.names[0])
+	s.must(os.Mkdir(p.dir, 0o755))
+	return p
+}
+
+func (p *papers) file(end, text string) {
+	p.s.t.Helper()
+	name := p.s.put("name of a document")
+	p.names = append(p.names, name)
+	p.s.must(os.WriteFile(filepath.Join(p.dir, name+end), []byte(text), 0o644))
+}
+
+func (p *papers) burn() { p.s.must(os.RemoveAll(filepath.Dir(p.dir))) }
+
+// unnamed is what a verb said, without the names that it shows to whoever typed
+// them.
+func (p *papers) unnamed(b []byte) []byte {
+	for _, name := range p.names {
+		b = bytes.ReplaceAll(b, []byte(name), nil)
+	}
+	return b
+}
+
+// addDocuments has the built program read documents in its jail, sound ones and
+// such as nobody can read.
+func (s *swept) addDocuments() {
+	s.t.Helper()
+	p := s.papers()
+	defer p.burn()
+	for range 4 {
+		p.file(".txt", "A document speaks of "+s.put("word of a document")+".")
+		p.file(".html", "<p>seen</p><p style='display:none'>"+s.put("hidden word of a document")+"</p>")
+		p.file(".docx", "PK\x03\x04 and "+s.put("word of a broken document"))
+		p.file(".zip", "PK\x03\x04 and "+s.put("word of a broken document"))
+		p.file(".eml", "Subject: "+s.put("subject of a document")+"\n\n"+s.put("word of a document")+"\n")
+	}
+	out, errs, code := s.run("", "docs", "add", p.dir)
+	if code != failed || bytes.Count(out, []byte("added ")) != 12 || bytes.Count(out, []byte("refused ")) != 8 {
+		s.t.Fatalf("docs add: %d: %s%s", code, p.unnamed(out), p.unnamed(errs))
+	}
+	s.outputs["docs add"] = p.unnamed(slices.Concat(out, errs))
+	out, errs, code = s.run("", "docs", "search", s.put("word that is looked for"))
+	if code != 0 {
+		s.t.Errorf("docs search: %d: %s", code, errs)
+	}
+	s.outputs["docs search"] = slices.Concat(out, errs)
+}
+
+// killWhileReading ends the server while documents come in.
+func (s *swept) killWhileReading(d *door) {
+	s.t.Helper()
+	who := s.people[4]
+	if _, errs, code := s.run(who.passphrase, "login", "--person", who.name); code != 0 {
+		s.t.Fatalf("login: %d: %s", code, errs)
+	}
+	defer func() { s.must(os.Remove(filepath.Join(s.dirs.Runtime, sessionFile))) }() // as `abaton lock` does
+	p := s.papers()
+	defer p.burn()
+	for n := range 12 {
+		p.file(fmt.Sprint(n, ".txt"), strings.Repeat("Much is said of "+s.put("word of a document in a crash")+". ", 2000))
+	}
+	p.names = append(p.names, s.put("name of a library"))
+	cmd := exec.CommandContext(s.t.Context(), s.bin, "docs", "add", p.dir, "--library", p.names[len(p.names)-1])
+	cmd.Env, cmd.Dir = s.env(), s.root
+	said, err := cmd.StdoutPipe()
+	s.must(err)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	s.must(cmd.Start())
+	if _, err := said.Read(make([]byte, 1)); err != nil { // it has begun
+		s.t.Fatalf("docs add said nothing: %v: %s", err, p.unnamed(errs.Bytes()))
+	}
+	d.end(syscall.SIGKILL)
+	if cmd.Wait() == nil {
+		s.t.Error("docs add did not notice that the server was killed")
+	}
+	s.outputs["docs add in a crash"] = p.unnamed(errs.Bytes())
+}
+
+// recoverLibrary finds all documents of somebody.
+func (s *swept) recoverLibrary(o *openHouse, who vault.Session, p sweptPerson, check func(bool, string)) {
+	s.t.Helper()
+	x := o.openLibraries(who)
+	s.must(x.Damage())
+	l, err := x.Library(p.library)
+	check(err == nil && l.Documents == len(p.documents), "a library")
+	for _, d := range p.documents {
+		for _, word := range d.words {
+			hits, err := x.Search(s.t.Context(), []vault.ID{l.ID}, word, 3)
+			s.must(err)
+			check(len(hits) > 0 && hits[0].Document.Path == d.path, "a document")
+		}
+	}
+	s.must(x.Close(s.t.Context()))
+}
