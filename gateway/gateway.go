@@ -120,6 +120,7 @@ type Gateway struct {
 	ceremonies ceremonies // with passkeys
 	wrong      bucket     // refusals of tokens
 	notable    bucket     // lines of the log about refusals
+	opening    opening
 }
 
 // Listen binds, and does nothing else, so that the process can be locked down

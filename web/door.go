@@ -26,12 +26,18 @@ type Doorway struct {
 type entrance struct {
 	Doorway
 	Offer string
+	Void  bool // the ticket was used, has expired or was withdrawn
 }
 
 // Entrance shows where secrets are typed.
 func (p *Pages) Entrance(w http.ResponseWriter, r *http.Request, at Doorway) {
 	x := entrance{Doorway: at}
-	if at.Join {
+	if at.Join && at.Elsewhere == "" && at.Ticket != "" {
+		if err := p.People.Admits([]byte(at.Ticket)); err != nil {
+			x.Void, at.Status = true, http.StatusGone
+		}
+	}
+	if at.Join && !x.Void {
 		offer := vault.NewPhrase()
 		x.Offer = string(offer.Reveal())
 		offer.Clear()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +73,7 @@ type surroundings struct {
 	caCerts string // SSL_CERT_FILE, for the door out
 	plain   bool   // NO_COLOR: no colours
 	dumb    bool   // a terminal that can do nothing but print
+	screen  bool   // DISPLAY or WAYLAND_DISPLAY, and not by SSH: a desktop of this machine
 }
 
 // duration is a time.Duration that a file and a variable can hold: "5m".
@@ -201,6 +203,7 @@ func readConfig(given map[string]string) (config, error) {
 		caCerts: os.Getenv("SSL_CERT_FILE"),
 		plain:   os.Getenv("NO_COLOR") != "",
 		dumb:    os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "",
+		screen:  (os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" || runtime.GOOS == "darwin") && os.Getenv("SSH_CONNECTION") == "",
 	}
 	return c, c.check(origin)
 }

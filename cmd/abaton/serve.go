@@ -23,7 +23,7 @@ func serveVerb() verb {
 		name: "serve", short: "answer browsers and programs: a page, and the interfaces of OpenAI, Ollama and Anthropic",
 		about: "Serves a page to browsers on this machine, and answers programs in the dialects of OpenAI, Ollama and Anthropic, on a loopback address with an " +
 			"access token, and on a Unix socket for this account's own programs; `abaton connect` has the lines to paste into them. With --lan-address other machines come in too, by " +
-			"TLS and with an account. The claim makes the first owner: a terminal shows it once, else it lies in a file of this account, until the server ends. " +
+			"TLS and with an account. The claim makes the first owner: a terminal shows it once as a link, which a desktop's browser opens by itself, else it lies in a file of this account, until the server ends. " +
 			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
 			"running answers had time to end; a second one ends it at once.",
 		examples: []string{
@@ -37,12 +37,13 @@ func serveVerb() verb {
 			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space", "without_page"}, roomSettings...),
 		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
+			noBrowser := fs.Bool("no-browser", false, "open no browser at the first start, where this is a desktop")
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
 			return func(ctx context.Context, p *program, args []string) error {
 				if err := wantNothing("serve", args); err != nil {
 					return err
 				}
-				return serve(ctx, p, !*noToken)
+				return serve(ctx, p, !*noToken, !*noBrowser)
 			}
 		},
 	}
@@ -50,7 +51,7 @@ func serveVerb() verb {
 
 // serve opens the rooms in order: what needs rights first, then the lock-down,
 // then whatever listens to people.
-func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
+func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed error) {
 	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
 	defer release()
 	context.AfterFunc(ctx, release) // a second signal ends it at once
@@ -105,6 +106,14 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	forged := newForgeries(h.audit.RecordDaily)
 	r.notEmptied = forged.notEmptied
 	defer r.hurry(ctx)()
+	link := ""
+	if forBrowsers != nil {
+		link = pageLink(door)
+	}
+	opened := false
+	if wantBrowser && wantToken && link != "" && h.people.Unclaimed() && p.atDesktop() {
+		opened = openBrowser(link + door.Opening())
+	}
 	now := p.cfg.shapes()
 	now.Address, now.Tier, now.Version = door.Addr().String(), tierWords(r.jail.Tier()), ownVersion()
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
@@ -122,11 +131,8 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	for _, line := range p.cfg.ownShapes(p.cfg.nobodysKeys(h.keyGood)) {
 		fmt.Fprintf(p.screen.out, "            %s\n", line)
 	}
-	link := ""
-	if forBrowsers != nil {
-		link = pageLink(door)
-	}
-	hide, err := showClaim(p, entry.claim, link)
+	door.LayOut(entry.claim.Reveal())
+	hide, err := showClaim(p, entry.claim, link, opened)
 	entry.claim.Clear()
 	defer func() { closed = errors.Join(closed, hide()) }()
 	if err != nil {
