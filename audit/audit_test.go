@@ -251,6 +251,7 @@ func TestEventNumbersAreFixed(t *testing.T) {
 		24: "clock went back", 25: "witness changed", 26: "heads of all vaults", 27: "sandbox tier", 28: "policy hit",
 		29: "forged engine field", 30: "person renamed", 31: "shape refused",
 		34: "people share engines", 35: "shared engine did not forget",
+		50: "browser opened", 51: "certificate page without TLS",
 	}
 	for i, name := range names {
 		if name == "" { // a number that nobody took yet

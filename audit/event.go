@@ -59,6 +59,8 @@ const (
 	ShapeRefused         What = 31
 	EngineShared         What = 34 // people share engines, each in a slot of their own
 	SlotNotEmptied       What = 35 // such an engine was ended, for it did not forget what somebody had said
+	BrowserOpened        What = 50 // before it was locked down, the server started the desktop's browser
+	LeafletOpened        What = 51 // other machines are told without TLS how to trust the certificate
 )
 
 // Result is how it ended.
@@ -149,6 +151,8 @@ var rules = [...]rule{
 	ShapeRefused:         {name: "shape refused"},
 	EngineShared:         {name: "people share engines"},
 	SlotNotEmptied:       {name: "shared engine did not forget"},
+	BrowserOpened:        {name: "browser opened"},
+	LeafletOpened:        {name: "certificate page without TLS"},
 }
 
 var (

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"abaton.local/api"
+	"abaton.local/audit"
 	"abaton.local/chat"
 	"abaton.local/gateway"
 	"abaton.local/vault"
@@ -29,11 +30,11 @@ func serveVerb() verb {
 		examples: []string{
 			"abaton serve",
 			"abaton serve --address 127.0.0.1:9000 --keep-alive 1h",
-			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local",
+			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local --invite-address 192.168.1.9:8227",
 			"abaton serve --lan-address 192.168.1.9:8443 --lan-shape sealed",
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
-		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
+		settings: append([]string{"address", "names", "lan_address", "lan_names", "invite_address", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
 			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space", "without_page"}, roomSettings...),
 		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
@@ -93,7 +94,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, MaxRequests: most, MaxPerSource: most / 2, MaxPerPerson: most / 8, MaxConnections: connections(most),
 		Pages: forBrowsers,
-		TLS:   p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
+		TLS:   p.lan(h.people.AnyInvited), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
 		return tell(err)
@@ -119,7 +120,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
-	if err := h.began(r.jail.Tier(), p.cfg.Isolation); err != nil {
+	if err := h.began(r.jail.Tier(), p.cfg.Isolation, opens(opened, door)...); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	// After everything that can fail, for tokens and claims are shown once.
@@ -145,7 +146,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 	}
 	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
 	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
-	if pages.Pages, err = newPages(p, h, r, now, named, shapes); err != nil {
+	if pages.Pages, err = newPages(p, h, r, now, named, shapes, door); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	h.pages.Store(pages.Pages)
@@ -192,14 +193,26 @@ func enoughFiles(requests int) error {
 	return nil
 }
 
+// opens is what the audit log is told of a start that opened more than usual.
+func opens(browser bool, door *gateway.Gateway) (events []audit.Event) {
+	if browser {
+		events = append(events, audit.Event{What: audit.BrowserOpened})
+	}
+	if door.LeafletAddr() != nil {
+		events = append(events, audit.Event{What: audit.LeafletOpened})
+	}
+	return events
+}
+
 // lan says how other machines may come in; nil: not at all.
-func (p *program) lan() *gateway.TLS {
+func (p *program) lan(invited func() bool) *gateway.TLS {
 	if p.cfg.LAN == "" {
 		return nil
 	}
 	return &gateway.TLS{
 		Address: p.cfg.LAN, Names: p.cfg.LANNames, Dir: filepath.Join(p.cfg.Folders.State, "tls"),
 		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey, Words: vault.DigestWords,
+		Leaflet: p.cfg.Invite, Invited: invited,
 	}
 }
 
@@ -243,6 +256,9 @@ func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 		if own := door.Fingerprint(); own != "" { // else the operator's certificate
 			fmt.Fprintf(out, "            authority %s\n            SHA-256   %s\n", own, door.FingerprintDigits())
 		}
+	}
+	if at := door.LeafletAddr(); at != nil {
+		fmt.Fprintf(out, "  invited   http://%s (how to trust the certificate; without TLS, and only while an invitation is open)\n", at)
 	}
 	fmt.Fprintf(out, "  shape     %s\n", shapeWords(s))
 	if words := p.cfg.sharing(); words != "" {
