@@ -152,6 +152,7 @@ var routes = []route{
 	{http.MethodPost, "export/", (*Pages).export},
 	{http.MethodPost, "stop/", (*Pages).halt},
 	{http.MethodGet, "live/", (*Pages).live},
+	{http.MethodGet, "links/", (*Pages).links},
 	{http.MethodPost, "rename/", (*Pages).rename},
 	{http.MethodPost, "delete/", (*Pages).remove},
 	{http.MethodGet, "models", (*Pages).models},
