@@ -76,6 +76,16 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 			Store: h.places.Store(), Device: h.places.Device(), Joining: joining(p, door),
 		},
 		Weigh: func(m models.Passport) (web.Weight, error) { return weigh(r, m) },
+		Ready: func(ctx context.Context) bool {
+			m, err := named.Default()
+			return err == nil && m.Size > 0 && r.engine.Installed(ctx)
+		},
+		Fetching: r.fetching.Load,
+		Warm: func(s vault.Session) {
+			if m, err := named.Default(); err == nil {
+				go func() { _ = r.engine.Warm(r.exit, engine.Person(s.Person), m.Digest) }() // the first question meets the same error
+			}
+		},
 		Pulls: r.shelf.Pulls, Budget: r.engine.Budget(),
 		Shape: shapes, NoPasskeys: gateway.NoPasskeys,
 		Words: func(err error) string { return pageWords(err, p.log) },

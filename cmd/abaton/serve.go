@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -56,7 +57,11 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
 	defer release()
 	context.AfterFunc(ctx, release) // a second signal ends it at once
-	r, err := openRooms(ctx, p, p.screen.inTTY && p.screen.errTTY)
+	open := openRoomsBeside
+	if !p.screen.inTTY || !p.screen.errTTY { // nobody sees what would be fetched
+		open = func(ctx context.Context, p *program) (*rooms, error) { return openRooms(ctx, p, false) }
+	}
+	r, err := open(ctx, p)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
@@ -145,7 +150,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 		return errors.Join(tell(err), door.Close())
 	}
 	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
-	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
+	named := nameplates{r.shelf, p.cfg.Models, cmp.Or(r.model.Name, p.cfg.meant(p.cfg.Model))}
 	if pages.Pages, err = newPages(p, h, r, now, named, shapes, door); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
@@ -239,7 +244,7 @@ func (e *entrance) open(h *home, tokens *vault.Tokens, want bool) (err error) {
 // announce says where it serves, and behind which walls.
 func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 	out := p.screen.out
-	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
+	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cmp.Or(cleanLine(r.model.Name), "a model once it is fetched"))
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
 	if link := pageLink(door); link != "" && !p.cfg.WithoutPage {
 		fmt.Fprintf(out, "  page      %s (for browsers on this machine)\n", link)
