@@ -167,7 +167,7 @@ func (b *tab) losesTheNetwork() {
 	b.do(network.Enable(), network.EmulateNetworkConditions(true, 0, -1, -1))
 	b.write("#text", "Say hello.\r")
 	b.until(`document.getElementById("status").textContent.includes("still here")`)
-	if left := eval[string](b, `document.getElementById("text").value`); left != "Say hello." {
+	if left := strings.TrimSpace(eval[string](b, `document.getElementById("text").value`)); left != "Say hello." {
 		b.t.Errorf("of the question is left %q", left)
 	}
 	b.do(network.EmulateNetworkConditions(false, 0, -1, -1))
@@ -187,7 +187,7 @@ func (b *tab) losesTheServer(s *server) {
 	s.start(b.t, "127.0.0.1"+address)
 	b.write("#text", "\r")
 	b.until(`document.getElementById("status").textContent.includes("locked")`)
-	if left := eval[string](b, `document.getElementById("text").value`); left != "Are you there?" {
+	if left := strings.TrimSpace(eval[string](b, `document.getElementById("text").value`)); left != "Are you there?" {
 		b.t.Errorf("of the question is left %q", left)
 	}
 	b.visit(here)
