@@ -47,7 +47,7 @@ func TestTheOpenedPageHasTheClaim(t *testing.T) {
 		}
 	}
 	d := &desk{Gateway: w.Gateway, uid: os.Geteuid() + 1}
-	if got := d.laidOut(httptest.NewRequest("GET", path, nil), peer{}, os.Geteuid()); got != "" {
+	if got := d.laidOut(httptest.NewRequest("GET", path, nil), peer{}, os.Geteuid()); strings.Contains(got, ticket) {
 		t.Error("another account is told the claim")
 	}
 	form := url.Values{"name": {olga}, "passphrase": {"the secret words of olga"}, "ticket": {ticket}}.Encode()
