@@ -153,13 +153,6 @@ func (s *server) startWith(t *testing.T, args ...string) {
 	}
 }
 
-// stop ends it as a person does, and waits until it is gone.
-func (s *server) stop(t *testing.T) {
-	t.Helper()
-	must(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	<-s.done
-}
-
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.done

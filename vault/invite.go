@@ -75,9 +75,9 @@ func (d *Directory) Claim() (Once, error) {
 	return shown, nil
 }
 
-// Admits tells whether a claim or an invitation can be used at this moment: nil, or
-// why it cannot.
-func (d *Directory) Admits(ticket []byte) error {
+// Usable tells whether a claim or an invitation is good at this moment: nil, or why
+// it is not.
+func (d *Directory) Usable(ticket []byte) error {
 	_, _, err := d.admitted(ticket)
 	return err
 }

@@ -34,7 +34,7 @@ type entrance struct {
 func (p *Pages) Entrance(w http.ResponseWriter, r *http.Request, at Doorway) {
 	x := entrance{Doorway: at}
 	if at.Join && at.Elsewhere == "" && at.Ticket != "" {
-		if err := p.People.Admits([]byte(at.Ticket)); err != nil {
+		if err := p.People.Usable([]byte(at.Ticket)); err != nil {
 			x.Void, at.Status = true, http.StatusGone
 		}
 	}

@@ -123,11 +123,12 @@ func (p *Pages) links(v visit) {
 		p.fail(v, err)
 		return
 	}
-	known, turns, err := h.Show(v.r.Context(), id)
+	known, tree, err := h.Tree(v.r.Context(), id)
 	if known.ID != id {
 		p.fail(v, err)
 		return
 	}
+	turns := tree.All() // of every version
 	c := linked{ID: id.String()}
 	for i := len(turns) - 1; i >= 0; i-- {
 		t := turns[i]
