@@ -252,6 +252,7 @@ func TestEventNumbersAreFixed(t *testing.T) {
 		29: "forged engine field", 30: "person renamed", 31: "shape refused",
 		34: "people share engines", 35: "shared engine did not forget",
 		45: "documents added", 46: "documents removed", 47: "library removed",
+		50: "browser opened", 51: "certificate page without TLS",
 	}
 	for i, name := range names {
 		if name == "" { // a number that nobody took yet

@@ -62,6 +62,8 @@ const (
 	DocumentsAdded       What = 45 // Detail: how many, of one adding
 	DocumentsRemoved     What = 46 // Detail: how many
 	LibraryRemoved       What = 47 // Detail: how many documents went with it
+	BrowserOpened        What = 50 // before it was locked down, the server started the desktop's browser
+	LeafletOpened        What = 51 // other machines are told without TLS how to trust the certificate
 )
 
 // Result is how it ended.
@@ -155,6 +157,8 @@ var rules = [...]rule{
 	DocumentsAdded:       {name: "documents added", detail: 1<<32 - 1},
 	DocumentsRemoved:     {name: "documents removed", detail: 1<<32 - 1},
 	LibraryRemoved:       {name: "library removed", detail: 1<<32 - 1},
+	BrowserOpened:        {name: "browser opened"},
+	LeafletOpened:        {name: "certificate page without TLS"},
 }
 
 var (

@@ -83,12 +83,18 @@ func (p parrot) Generate(_ context.Context, q engine.Prompt) iter.Seq2[engine.De
 
 func newHouse(t *testing.T, name string, texts []string) *house {
 	t.Helper()
+	return newHouseOf(t, name, parrot{texts}, time.Now)
+}
+
+// newHouseOf is newHouse with another one who answers, and by another clock.
+func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() time.Time) *house {
+	t.Helper()
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	must(t, os.Mkdir(data, 0o700))
 	device, err := vault.MakeDevice(filepath.Join(dir, "config", "device"), data)
 	must(t, err)
-	people, err := vault.OpenDirectory(t.Context(), vault.Config{Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: quiet{}, Now: time.Now, Cost: vault.FloorCost()})
+	people, err := vault.OpenDirectory(t.Context(), vault.Config{Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: quiet{}, Now: now, Cost: vault.FloorCost()})
 	must(t, err)
 	claim, err := people.Claim()
 	must(t, err)
@@ -100,12 +106,13 @@ func newHouse(t *testing.T, name string, texts []string) *house {
 	h.history, err = history.Open(t.Context(), v, history.Config{})
 	must(t, err)
 	pages, err := web.New(web.Config{
-		Chat: chat.New(parrot{texts}, shelf{}), Shelf: shelf{}, People: people,
+		Chat: chat.New(speaker, shelf{}), Shelf: shelf{}, People: people,
 		History: func(context.Context, vault.Session) (*history.History, error) { return h.history, nil },
 		Unread:  func(context.Context, vault.Session) error { return nil },
 		Manner:  func(models.Passport) (string, engine.Options) { return "", engine.Options{} },
 		Machine: web.Machine{Version: "test", Walls: "None here", Store: "memory", Device: "a file"},
 		Words:   func(err error) string { return err.Error() },
+		Now:     now,
 	})
 	must(t, err)
 	door, err := gateway.Listen(gateway.Config{Address: "127.0.0.1:0", Pages: atDoor{pages}, People: gateway.Directory(people)})

@@ -28,6 +28,9 @@ type server struct {
 	env        []string
 	uid, gid   int
 
+	sits  bool   // somebody, at the terminal where it is started
+	apart *apart // the machine it runs on; nil: this one
+
 	cmd   *exec.Cmd
 	page  string // http://abaton.localhost:PORT
 	claim string
@@ -84,14 +87,33 @@ var (
 // start starts it at an address, and waits until it serves.
 func (s *server) start(t *testing.T, address string) {
 	t.Helper()
-	s.cmd = exec.Command(os.Getenv("ABATON_BIN"), "serve", "--address", address)
+	s.startWith(t, "--address", address)
+}
+
+// startWith starts it with what the command line says.
+func (s *server) startWith(t *testing.T, args ...string) {
+	t.Helper()
+	s.cmd = exec.Command(os.Getenv("ABATON_BIN"), append([]string{"serve"}, args...)...)
+	if s.apart != nil {
+		s.cmd = s.apart.command(s.uid, s.gid, s.cmd.Args...)
+	}
 	s.cmd.Env, s.cmd.Dir = s.env, "/"
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if os.Getuid() == 0 {
+	if os.Getuid() == 0 && s.apart == nil {
 		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.gid)}
 	}
 	r, w, err := os.Pipe()
 	must(t, err)
+	if s.sits {
+		r.Close()
+		w.Close()
+		r, w = openTerminal(t, s.uid)
+		s.cmd.Stdin = w
+		s.cmd.SysProcAttr.Setsid, s.cmd.SysProcAttr.Setctty = true, true
+	}
+	s.mu.Lock()
+	s.said.Reset()
+	s.mu.Unlock()
 	s.cmd.Stdout, s.cmd.Stderr = w, w
 	must(t, s.cmd.Start())
 	w.Close()

@@ -73,8 +73,9 @@ const (
 	slotMagic   = "qsgg"    // LLAMA_STATE_SEQ_MAGIC, little-endian
 )
 
+// setting is that of a worker, which has been started from a pack.
 func (e *Engine) setting(w *worker) Setting {
-	return Setting{Model: w.key.model, Engine: packDigest(e.cfg.Pack.Files), Context: w.context, Cache: cacheTypes}
+	return Setting{Model: w.key.model, Engine: packDigest(e.pack.Load().Files), Context: w.context, Cache: cacheTypes}
 }
 
 // packDigest names an engine by all its files.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"abaton.local/hardware"
@@ -25,10 +26,12 @@ type Shelf interface {
 	Path(models.Digest) string
 }
 
-// Config says what an Engine works with. Jail, Pack and Shelf must be set.
+// Config says what an Engine works with. Jail and Shelf must be set, and Pack or
+// Later.
 type Config struct {
 	Jail  *sandbox.Jail
 	Pack  *enginepack.Pack
+	Later func(context.Context) (*enginepack.Pack, error) // finds one that came later; enginepack.ErrNone: not yet
 	Shelf Shelf
 
 	Threads       int           // that compute in one worker; 0 takes the physical cores
@@ -63,6 +66,7 @@ type Engine struct {
 	memory int64                                             // bytes of each worker; 0 computes them
 	wire   func(Person, http.RoundTripper) http.RoundTripper // nil; tests of cross-talk listen in by it
 
+	pack     atomic.Pointer[enginepack.Pack] // nil: not found yet
 	turns    turns
 	behind   int // bytes of one answer that may wait for its reader; tests set it
 	links    links
@@ -87,7 +91,7 @@ type Engine struct {
 
 // New makes an Engine. Nothing runs until somebody asks.
 func New(c Config) (*Engine, error) {
-	if c.Jail == nil || c.Pack == nil || c.Shelf == nil || c.Log == nil {
+	if c.Jail == nil || c.Pack == nil && c.Later == nil || c.Shelf == nil || c.Log == nil {
 		return nil, errors.New("an engine needs a jail, a pack, a shelf and a log")
 	}
 	if err := inWorkingDir(c.LinkDir); err != nil {
@@ -140,6 +144,7 @@ func New(c Config) (*Engine, error) {
 		pictures: make(chan struct{}, picturesAtOnce),
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
+	e.pack.Store(c.Pack)
 	e.life, e.end = context.WithCancel(context.Background())
 	e.launch, e.kills = c.Jail.Start, oomKills
 	e.decode = func(ctx context.Context, raw []byte) (Image, error) { return Picture(ctx, c.Jail, raw) }

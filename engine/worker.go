@@ -148,6 +148,10 @@ func (w *worker) run(e *Engine) *Fault {
 
 // start puts the engine into its jail and sets proc, said and client.
 func (w *worker) start(ctx context.Context, e *Engine) *Fault {
+	pack, fault := e.installed(ctx)
+	if fault != nil {
+		return fault
+	}
 	passport, err := e.cfg.Shelf.Find(w.key.model.String())
 	if err != nil {
 		return noModel(err)
@@ -185,13 +189,13 @@ func (w *worker) start(ctx context.Context, e *Engine) *Fault {
 		return unstarted(err)
 	}
 	defer out.Close() // the engine has its own
-	held, err := e.cfg.Pack.Hold(ctx)
+	held, err := pack.Hold(ctx)
 	if err != nil {
 		r.Close()
 		return unstarted(err)
 	}
 	defer held.Close()
-	spec := jailSpec(e.cfg.Pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory, w.snapshot)
+	spec := jailSpec(pack, held, e.cfg.Shelf.Path(w.key.model), model, f, memory, w.snapshot)
 	if w.sees {
 		sight, err := e.cfg.Shelf.Open(ctx, *eyes)
 		if err != nil {

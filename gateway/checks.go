@@ -27,6 +27,7 @@ type Live struct {
 
 	TLS      string // where it listens by TLS; empty if it does not
 	Accounts bool   // somebody is set up who could come in there
+	Leaflet  string // where others are told without TLS how to trust the certificate; empty if nowhere
 }
 
 // Checks are the questions about this gateway while it serves.
@@ -37,6 +38,9 @@ func (g *Gateway) Checks() []posture.Check {
 	}
 	if g.tls != nil {
 		live.TLS, live.Accounts = g.tls.Addr().String(), g.settled()
+	}
+	if g.leaflet != nil {
+		live.Leaflet = g.leaflet.Addr().String()
 	}
 	return Checks(live)
 }
@@ -106,6 +110,8 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 			found[h.network] = true
 		case h.network == "tcp" && h.address == l.TLS:
 			found["tls"] = true
+		case h.network == "tcp" && h.address == l.Leaflet:
+			found["leaflet"] = true
 		case h.network == "tcp" && l.twin(h.address):
 			// Where names lead beside it.
 		case h.network == "unix" && h.apart && strings.HasPrefix(h.address, "/"):
@@ -116,7 +122,7 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 	}
 	f.Evidence = fmt.Sprintf("%d processes; %s", processes, strings.Join(lines, "; "))
 	f.Control = "the declared listeners were found by the same look"
-	if (l.Address != "" && !found["tcp"]) || (l.Socket != "" && !found["unix"]) || (l.TLS != "" && !found["tls"]) || len(found) == 0 {
+	if (l.Address != "" && !found["tcp"]) || (l.Socket != "" && !found["unix"]) || (l.TLS != "" && !found["tls"]) || (l.Leaflet != "" && !found["leaflet"]) || len(found) == 0 {
 		f.Control = "a declared listener was not found: the look is blind, or nothing is served"
 		return unknown(f, "The declared listeners were not all found.", nil)
 	}
@@ -130,6 +136,12 @@ func (l Live) judge(f posture.Finding, processes int, seen []heard) posture.Find
 		only = "for other machines at " + l.TLS + " alone, by TLS and for people who are set up"
 		if !l.Accounts {
 			wrong = append(wrong, "tcp "+l.TLS+" is open to other machines, and nobody is set up")
+		}
+	}
+	if l.Leaflet != "" {
+		only += ", but for the page without TLS at " + l.Leaflet + " that tells whoever is invited how to trust the certificate"
+		if l.TLS == "" {
+			wrong = append(wrong, "tcp "+l.Leaflet+" speaks no TLS, and there is none to tell about")
 		}
 	}
 	if l.Socket != "" {

@@ -28,7 +28,7 @@ func (d *desk) gate(w http.ResponseWriter, r *http.Request, from peer) *refusal 
 		return nil
 	}
 	if r.Method != http.MethodPost {
-		at.Ticket = r.URL.Query().Get("ticket")
+		at.Ticket = d.laidOut(r, from, uid)
 		d.config.Pages.Entrance(w, r, at)
 		return nil
 	}

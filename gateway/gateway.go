@@ -111,6 +111,7 @@ type Gateway struct {
 	unix    *socket      // nil without a path
 	tls     *secure      // nil without TLS
 	keyless *keyless     // nil without one
+	leaflet *leaflet     // nil without one
 	crowd   crowd        // all requests but those at the login
 	arrive  crowd        // those
 	logins  crowd        // of those, the ones whose secrets are tried
@@ -120,6 +121,7 @@ type Gateway struct {
 	ceremonies ceremonies // with passkeys
 	wrong      bucket     // refusals of tokens
 	notable    bucket     // lines of the log about refusals
+	opening    opening
 }
 
 // Listen binds, and does nothing else, so that the process can be locked down
@@ -160,6 +162,11 @@ func Listen(c Config) (*Gateway, error) {
 		if g.tls, err = listenTLS(*c.TLS, c.People, c.Now); err != nil {
 			return nil, errors.Join(err, g.Close())
 		}
+		if c.TLS.Leaflet != "" {
+			if g.leaflet, err = listenLeaflet(*c.TLS, g.tls); err != nil {
+				return nil, errors.Join(err, g.Close())
+			}
+		}
 	}
 	if c.Keyless != nil {
 		if g.keyless, err = listenKeyless(*c.Keyless); err != nil && !errors.Is(err, ErrTaken) {
@@ -196,15 +203,19 @@ func (g *Gateway) TLSAddr() net.Addr {
 
 // Exposed lists the addresses at which other machines may come in, for
 // lock-down, which ties everything else to this machine.
-func (g *Gateway) Exposed() []netip.AddrPort {
+func (g *Gateway) Exposed() (all []netip.AddrPort) {
 	if g.tls == nil || !g.tls.exposed {
 		return nil
 	}
-	at, err := netip.ParseAddrPort(g.tls.Addr().String())
-	if err != nil {
-		return nil
+	for _, addr := range []net.Addr{g.tls.Addr(), g.LeafletAddr()} {
+		if addr == nil {
+			continue
+		}
+		if at, err := netip.ParseAddrPort(addr.String()); err == nil {
+			all = append(all, at)
+		}
 	}
-	return []netip.AddrPort{at}
+	return all
 }
 
 // Fingerprint is what a person compares before they trust this server's own
@@ -238,6 +249,11 @@ func (g *Gateway) Close() error {
 	}
 	if g.keyless != nil {
 		if err := g.keyless.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if g.leaflet != nil {
+		if err := g.leaflet.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
@@ -308,6 +324,10 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 			}
 			return nil
 		})
+	}
+	if g.leaflet != nil {
+		g.config.Log.Info("listening", "network", "tcp", "address", g.leaflet.Addr().String(), "tls", false, "for", "the certificate page")
+		running.Go(func() error { return g.leaflet.serve(failed) })
 	}
 	<-failed.Done()
 

@@ -100,6 +100,17 @@ func (h hosts) misdirected(r *http.Request) *refusal {
 		message: "This request was addressed to another host. Call Abaton by " + h.call}
 }
 
+// ledIn tells a person whom a page of another origin leads to where secrets are
+// typed: a colleague who opens their invitation in a mail on the web, the page that
+// tells how to trust us. Such a page is whole, is in no frame, and changes nothing.
+func ledIn(r *http.Request) bool {
+	one := func(name, value string) bool {
+		all := r.Header.Values(name)
+		return len(all) == 1 && all[0] == value
+	}
+	return r.Method == http.MethodGet && isGate(r.URL.Path) && one("Sec-Fetch-Mode", "navigate") && one("Sec-Fetch-Dest", "document")
+}
+
 // foreign refuses requests made by a web page that is not ours. It is stricter
 // than http.CrossOriginProtection: an Origin must match in any method (a page of
 // another origin has no business reading either, and web sockets begin with a
@@ -117,7 +128,7 @@ func foreign(r *http.Request) *refusal {
 		ok = ok && err == nil && u.Scheme == scheme && u.User == nil && u.Path == "" && u.RawQuery == "" && strings.EqualFold(u.Host, r.Host)
 	}
 	for _, site := range sites {
-		ok = ok && (site == "same-origin" || site == "none")
+		ok = ok && (site == "same-origin" || site == "none" || len(origins) == 0 && ledIn(r))
 	}
 	if ok {
 		return nil

@@ -17,6 +17,11 @@ type TLS struct {
 	Address string   // one address of this machine: "192.168.1.9:8443", "[2001:db8::9]:8443"
 	Names   []string // host names by which the others call it; the address always is one of its names
 
+	// Where others are told without TLS how to trust this server's own certificate:
+	// the same address and another port; empty: nowhere. It is told while Invited.
+	Leaflet string
+	Invited func() bool
+
 	// Where this server's own certificate authority lies. The folder is made at
 	// first use and is this account's alone.
 	Dir string

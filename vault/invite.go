@@ -75,6 +75,26 @@ func (d *Directory) Claim() (Once, error) {
 	return shown, nil
 }
 
+// Usable tells whether a claim or an invitation is good at this moment: nil, or why
+// it is not.
+func (d *Directory) Usable(ticket []byte) error {
+	_, _, err := d.admitted(ticket)
+	return err
+}
+
+// AnyInvited tells whether an invitation is open.
+func (d *Directory) AnyInvited() bool {
+	now := d.config.Now()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, n := range d.notes {
+		if now.Before(n.Expires) {
+			return true
+		}
+	}
+	return false
+}
+
 // Unclaimed tells whether nobody owns this installation yet.
 func (d *Directory) Unclaimed() bool {
 	d.mu.RLock()

@@ -25,13 +25,23 @@ type Doorway struct {
 // entrance is a doorway with a passphrase that may be taken.
 type entrance struct {
 	Doorway
-	Offer string
+	Offer  string
+	Coming *arrival
+	Void   bool // the ticket was used, has expired or was withdrawn
 }
 
 // Entrance shows where secrets are typed.
 func (p *Pages) Entrance(w http.ResponseWriter, r *http.Request, at Doorway) {
 	x := entrance{Doorway: at}
-	if at.Join {
+	if at.Join && at.Elsewhere == "" && at.Ticket != "" {
+		if err := p.People.Usable([]byte(at.Ticket)); err != nil {
+			x.Void, at.Status = true, http.StatusGone
+		}
+	}
+	if at.Claim { // afterwards it is nobody's who is not in
+		x.Coming = p.arrival(r.Context())
+	}
+	if at.Join && !x.Void {
 		offer := vault.NewPhrase()
 		x.Offer = string(offer.Reveal())
 		offer.Clear()
@@ -42,7 +52,7 @@ func (p *Pages) Entrance(w http.ResponseWriter, r *http.Request, at Doorway) {
 // Welcome tells somebody who has just joined their recovery code. A page's script,
 // which is how somebody joins with a passkey, is told where to read it.
 func (p *Pages) Welcome(w http.ResponseWriter, r *http.Request, s vault.Session, recovery []byte) {
-	x := welcome{Code: string(recovery), Passkey: s.Way() == vault.SlotPasskey}
+	x := welcome{Code: string(recovery), Passkey: s.Way() == vault.SlotPasskey, Coming: p.arrival(r.Context())}
 	if !script(r) {
 		p.render(w, r, http.StatusOK, "welcome", page{Where: "entrance", Content: x})
 		return
@@ -65,6 +75,7 @@ func (p *Pages) welcomed(v visit) {
 type welcome struct {
 	Code, Message string
 	Passkey       bool // there is no passphrase: the code opens the vault already
+	Coming        *arrival
 }
 
 // Refuse says why a request does not pass, on a page or to a script.
@@ -95,6 +106,9 @@ func (p *Pages) confirmRecovery(v visit) {
 	if err != nil {
 		p.lead(v, "/page/recovery")
 		return
+	}
+	if p.Warm != nil { // they will ask next
+		p.Warm(v.s)
 	}
 	p.lead(v, "/page/")
 }

@@ -23,12 +23,14 @@ type crowd struct {
 	Me      vault.PersonID
 	List    []vault.Person
 	Open    []vault.Invitation
-	Fresh   string // the link of an invitation that was just made, shown this once
+	Fresh   string  // the link of an invitation that was just made, shown this once
+	Code    *square // the same, to be read by a phone
+	Joining Joining
 	Text    string // the invitation itself
 	Made    vault.Invitation
 	Asked   vault.Person // who is about to be removed
 	Health  Health
-	Address string // that the link leads to is of this machine alone
+	Here    bool // the link leads to this machine alone
 }
 
 func (p *Pages) people(v visit) { p.showPeople(v, crowd{}) }
@@ -46,7 +48,7 @@ func (p *Pages) showPeople(v visit, c crowd) {
 		return
 	}
 	list, damaged := p.Shelf.List()
-	c.Me = v.s.Person
+	c.Me, c.Joining = v.s.Person, p.Machine.Joining
 	c.Health = Health{Version: p.Machine.Version, Walls: p.Machine.Walls, Models: len(list), Damaged: damaged != nil, Budget: p.Budget}
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "people", x)
@@ -74,14 +76,17 @@ func (p *Pages) invite(v visit) {
 		return
 	}
 	defer text.Clear()
-	base := "http://" + v.r.Host // which the door has checked
-	if v.r.TLS != nil {
-		base = "https://" + v.r.Host
-	}
 	c := crowd{Text: string(text.Reveal()), Made: made}
+	base := p.Machine.Joining.Base
+	switch {
+	case v.r.TLS != nil:
+		base = "https://" + v.r.Host // which the door has checked, and at which this browser came in
+	case base == "":
+		base, c.Here = "http://"+v.r.Host, true
+	}
 	c.Fresh = base + "/page/join?ticket=" + c.Text
-	if v.r.TLS == nil {
-		c.Address = v.r.Host
+	if !c.Here {
+		c.Code = squareOf(c.Fresh)
 	}
 	p.lead(v, "/page/people/"+p.parcels.put(v.s, c, p.Now()))
 }

@@ -30,6 +30,7 @@ type conversation struct {
 	Models      []string
 	Model       string
 	Most        int // characters of a question
+	Coming      *arrival
 }
 
 // turn is one question or one answer, as the page shows it.
@@ -56,7 +57,7 @@ func (p *Pages) begin(v visit) {
 		p.fail(v, err)
 		return
 	}
-	c := conversation{Most: history.MaxText}
+	c := conversation{Most: history.MaxText, Coming: p.arrival(v.r.Context())}
 	p.choices(&c, v.own.Model)
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
@@ -126,7 +127,9 @@ func (p *Pages) show(v visit) {
 	c.Turns = shown(tree, turns)
 	if n := len(c.Turns); n > 0 {
 		c.Turns[n-1].Last = true
-		c.Waits = !busy && c.Turns[n-1].Role == history.User
+		if c.Waits = !busy && c.Turns[n-1].Role == history.User; c.Waits {
+			c.Coming = p.arrival(v.r.Context())
+		}
 		c.After = c.Turns[n-1].ID.String()
 	}
 	if busy {

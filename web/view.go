@@ -24,6 +24,7 @@ type views map[string]*template.Template
 func openViews() (views, error) {
 	funcs := template.FuncMap{
 		"markup": markup.HTML,
+		"links":  mayLink,
 		"clean":  markup.Clean,
 		"bytes":  bytesOf,
 		"count":  countOf,
@@ -41,7 +42,7 @@ func openViews() (views, error) {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "edit", "manner", "settings", "keyboard", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem"} {
+	for _, name := range []string{"chat", "edit", "manner", "settings", "keyboard", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem", "links"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")

@@ -44,9 +44,12 @@ type Config struct {
 	// Manner is how a model is asked where the person says nothing else.
 	Manner func(models.Passport) (instruction string, options engine.Options)
 
-	Weigh  func(models.Passport) (Weight, error) // what a model would need here; nil: not known
-	Pulls  func() ([]models.Pull, error)         // that are at work; nil: not known
-	Budget int64                                 // bytes of memory that engines may take
+	Weigh    func(models.Passport) (Weight, error) // what a model would need here; nil: not known
+	Pulls    func() ([]models.Pull, error)         // that are at work; nil: not known
+	Ready    func(context.Context) bool            // an engine and a model are here; nil: they are
+	Fetching func() bool                           // a pull that began with this server is at work; nil: there was none
+	Warm     func(vault.Session)                   // gets the engine of somebody ready who will soon ask; nil: does not
+	Budget   int64                                 // bytes of memory that engines may take
 
 	// NoPasskeys says why none can be made where a request came in; empty: they can.
 	NoPasskeys func(*http.Request) string
@@ -63,6 +66,7 @@ type Machine struct {
 	Version string
 	Address string // of programs on this machine
 	LAN     string // of programs elsewhere; empty: none come in
+	Joining Joining
 	Walls   string // how an engine is shut in
 	Store   string // the file of the vaults
 	Device  string // the file of the device secret
@@ -151,8 +155,10 @@ var routes = []route{
 	{http.MethodPost, "export/", (*Pages).export},
 	{http.MethodPost, "stop/", (*Pages).halt},
 	{http.MethodGet, "live/", (*Pages).live},
+	{http.MethodGet, "links/", (*Pages).links},
 	{http.MethodPost, "rename/", (*Pages).rename},
 	{http.MethodPost, "delete/", (*Pages).remove},
+	{http.MethodGet, "ready", (*Pages).tellReady},
 	{http.MethodGet, "models", (*Pages).models},
 	{http.MethodGet, "people", (*Pages).people},
 	{http.MethodGet, "people/", (*Pages).invited},

@@ -19,7 +19,7 @@ func (f folders) Claim() string { return filepath.Join(filepath.Dir(f.Device()),
 // showClaim tells a terminal the claim, or a file that only this account reads:
 // what a service prints is kept by others, and longer. A terminal is also told the
 // address of the page where it is good. hide takes the file away.
-func showClaim(p *program, claim vault.Once, page string) (hide func() error, err error) {
+func showClaim(p *program, claim vault.Once, page string, opened bool) (hide func() error, err error) {
 	path := p.cfg.Folders.Claim()
 	hide = func() error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +37,11 @@ func showClaim(p *program, claim vault.Once, page string) (hide func() error, er
 	const makes = "            makes the owner, whose conversations are kept. Once, and until this server ends.\n"
 	if p.screen.errTTY {
 		if page != "" {
-			if _, err := fmt.Fprintf(p.screen.errs, "  begin     %s/page/join?ticket=%s\n", page, text); err != nil {
+			by := "open this in a browser on this machine"
+			if opened {
+				by = "your browser opens it, or you do"
+			}
+			if _, err := fmt.Fprintf(p.screen.errs, "  begin     %s/page/join?ticket=%s\n            %s\n", page, text, by); err != nil {
 				return hide, tell(err)
 			}
 		}

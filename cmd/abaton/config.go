@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ type config struct {
 	Names          []string `toml:"names"`
 	LAN            string   `toml:"lan_address"`
 	LANNames       []string `toml:"lan_names"`
+	Invite         string   `toml:"invite_address"`
 	Certificate    string   `toml:"certificate"`
 	CertificateKey string   `toml:"certificate_key"`
 	KeylessKey     string   `toml:"keyless_key"`
@@ -72,6 +74,7 @@ type surroundings struct {
 	caCerts string // SSL_CERT_FILE, for the door out
 	plain   bool   // NO_COLOR: no colours
 	dumb    bool   // a terminal that can do nothing but print
+	screen  bool   // DISPLAY or WAYLAND_DISPLAY, and not by SSH: a desktop of this machine
 }
 
 // duration is a time.Duration that a file and a variable can hold: "5m".
@@ -108,6 +111,7 @@ var settings = []setting{
 	{"names", "NAME,…", "further host names that browsers may use for this server", func(c *config) any { return &c.Names }},
 	{"lan_address", "IP:PORT", "one address of this machine where others may come in, by TLS and with an account", func(c *config) any { return &c.LAN }},
 	{"lan_names", "NAME,…", "host names by which the others call this machine", func(c *config) any { return &c.LANNames }},
+	{"invite_address", "IP:PORT", "the same address and another port, where people whom you invited read how to trust the certificate; without TLS, and only while an invitation is open", func(c *config) any { return &c.Invite }},
 	{"certificate", "FILE", "certificate for the others (one by an authority made here)", func(c *config) any { return &c.Certificate }},
 	{"certificate_key", "FILE", "its key", func(c *config) any { return &c.CertificateKey }},
 	{"keyless_key", "ID", "let programs that can send no key ask as this token (see `abaton keys`): models only, no vault", func(c *config) any { return &c.KeylessKey }},
@@ -201,6 +205,7 @@ func readConfig(given map[string]string) (config, error) {
 		caCerts: os.Getenv("SSL_CERT_FILE"),
 		plain:   os.Getenv("NO_COLOR") != "",
 		dumb:    os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "",
+		screen:  (os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" || runtime.GOOS == "darwin") && os.Getenv("SSH_CONNECTION") == "",
 	}
 	return c, c.check(origin)
 }
@@ -308,6 +313,9 @@ func (c *config) check(origin map[string]string) error {
 	} else if ip := net.ParseIP(host); n > 65535 || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return bad("address", fmt.Sprintf("%s is not this machine alone; only a loopback address such as 127.0.0.1 or [::1] is allowed here, "+
 			"for it has no TLS; other machines come in by --lan-address", cmp.Or(host, "an empty host")))
+	}
+	if c.Invite != "" && (c.LAN == "" || c.Certificate != "") {
+		return bad("invite_address", "it tells how to trust the certificate that is made for lan_address: set that, and no certificate of your own")
 	}
 	for key, word := range map[string]string{"shape": c.Shape, "lan_shape": c.LANShape} {
 		if m, err := shaper.ParseMode(word); err != nil || m == shaper.Channel {

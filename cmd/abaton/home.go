@@ -335,7 +335,7 @@ func (f folders) Store() string { return filepath.Join(f.Data, "vault", "store.d
 
 // began puts on the audit log that a server starts: with which program, behind
 // which walls. Other verbs do not, for that would tell when somebody worked.
-func (h *home) began(tier sandbox.Tier, isolation string) error {
+func (h *home) began(tier sandbox.Tier, isolation string, more ...audit.Event) error {
 	digest, err := ownDigest()
 	if err != nil {
 		return fmt.Errorf("reading this program: %w", err)
@@ -347,7 +347,7 @@ func (h *home) began(tier sandbox.Tier, isolation string) error {
 	if isolation == pinnedSlot {
 		events = append(events, audit.Event{What: audit.EngineShared})
 	}
-	return h.audit.RecordAll(events)
+	return h.audit.RecordAll(append(events, more...))
 }
 
 // tierNumber is how the audit log counts tiers.

@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -41,8 +43,27 @@ func pageLink(door *gateway.Gateway) string {
 	return "http://" + net.JoinHostPort(pageName, port)
 }
 
+// joining is how people on other machines come in, at the name by which the
+// operator calls this one, else at its bare address.
+func joining(p *program, door *gateway.Gateway) (j web.Joining) {
+	at, ok := door.TLSAddr().(*net.TCPAddr)
+	if !ok {
+		return j
+	}
+	name := at.IP.String()
+	if len(p.cfg.LANNames) > 0 {
+		name = strings.ToLower(strings.TrimSuffix(p.cfg.LANNames[0], "."))
+	}
+	j.Base = "https://" + net.JoinHostPort(name, strconv.Itoa(at.Port))
+	j.Words, j.Digits = door.Fingerprint(), door.FingerprintDigits()
+	if l, ok := door.LeafletAddr().(*net.TCPAddr); ok {
+		j.Leaflet = "http://" + net.JoinHostPort(name, strconv.Itoa(l.Port)) + "/"
+	}
+	return j
+}
+
 // newPages are the pages over the rooms behind them.
-func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes shaper.Policy) (*web.Pages, error) {
+func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes shaper.Policy, door *gateway.Gateway) (*web.Pages, error) {
 	return web.New(web.Config{
 		Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, People: h.people,
 		History: h.history, Unread: h.unread,
@@ -52,9 +73,19 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 		},
 		Machine: web.Machine{
 			Version: s.Version, Address: s.Address, LAN: p.cfg.LAN, Walls: fmt.Sprintf("Each runs behind walls: %s", s.Tier),
-			Store: h.places.Store(), Device: h.places.Device(),
+			Store: h.places.Store(), Device: h.places.Device(), Joining: joining(p, door),
 		},
 		Weigh: func(m models.Passport) (web.Weight, error) { return weigh(r, m) },
+		Ready: func(ctx context.Context) bool {
+			m, err := named.Default()
+			return err == nil && m.Size > 0 && r.engine.Installed(ctx)
+		},
+		Fetching: r.fetching.Load,
+		Warm: func(s vault.Session) {
+			if m, err := named.Default(); err == nil {
+				go func() { _ = r.engine.Warm(r.exit, engine.Person(s.Person), m.Digest) }() // the first question meets the same error
+			}
+		},
 		Pulls: r.shelf.Pulls, Budget: r.engine.Budget(),
 		Shape: shapes, NoPasskeys: gateway.NoPasskeys,
 		Words: func(err error) string { return pageWords(err, p.log) },

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"abaton.local/chat/resume"
@@ -22,14 +23,15 @@ var roomSettings = []string{"model", "engine", "threads", "context", "temperatur
 
 // rooms are what stands behind a question, in one process.
 type rooms struct {
-	lock   *storeLock
-	shelf  *models.Shelf
-	model  models.Passport // that answers when none is named
-	pack   *enginepack.Pack
-	jail   *sandbox.Jail
-	keeper *resume.Keeper // nil: what engines had read is lost with them
-	engine *engine.Engine
-	exit   context.Context // ends when nobody may wait any more
+	lock     *storeLock
+	shelf    *models.Shelf
+	model    models.Passport // that answers when none is named
+	pack     *enginepack.Pack
+	jail     *sandbox.Jail
+	keeper   *resume.Keeper // nil: what engines had read is lost with them
+	engine   *engine.Engine
+	fetching atomic.Bool     // a pull that began beside this process is at work
+	exit     context.Context // ends when nobody may wait any more
 
 	notEmptied func() // is told of an engine that people shared and that did not forget; nil tells nobody
 }
@@ -52,6 +54,32 @@ func openRooms(ctx context.Context, p *program, fetch bool) (r *rooms, err error
 	}
 	if err := r.stock(ctx, p, fetch); err != nil {
 		return r, err
+	}
+	return r, r.wallIn(ctx, p)
+}
+
+// openRoomsBeside is openRooms for a server that somebody starts at a terminal: what
+// is missing is fetched beside it, by a process that is started before this one is
+// locked down and that hears no word. People can be set up meanwhile.
+func openRoomsBeside(ctx context.Context, p *program) (r *rooms, err error) {
+	r = newRooms(ctx)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	if r.lock, err = lockStore(p.cfg.Folders.State, p.verb); err != nil {
+		return r, tell(err)
+	}
+	what, lacks, err := r.missing(ctx, p)
+	if err != nil {
+		return r, err
+	}
+	if lacks {
+		p.screen.say("Fetching what is missing, once and beside: `abaton pull`.")
+		if err := fetchBeside(ctx, p, &r.fetching, what...); err != nil {
+			return r, err
+		}
 	}
 	return r, r.wallIn(ctx, p)
 }
@@ -128,6 +156,9 @@ func (r *rooms) begin(p *program) error {
 	c := engine.Config{
 		Jail: r.jail, Pack: r.pack, Shelf: r.shelf, Threads: p.cfg.Threads, ContextTokens: p.cfg.Context,
 		MaxWaiting: p.cfg.MaxWaiting, KeepAlive: keep, LinkDir: ".", Log: p.log,
+	}
+	if r.pack == nil {
+		c.Later = func(ctx context.Context) (*enginepack.Pack, error) { return findPack(ctx, p.cfg) }
 	}
 	if p.cfg.Isolation == pinnedSlot {
 		c.Slots, c.Unclean = p.cfg.Slots, r.unclean

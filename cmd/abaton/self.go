@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"abaton.local/models/enginepack"
 )
@@ -45,6 +46,27 @@ func fetchMissing(ctx context.Context, p *program, what ...string) error {
 		return told{errNotPulled, max(exit.ExitCode(), failed)}
 	}
 	return err
+}
+
+// fetchBeside starts `abaton pull` for what is missing and does not wait for it. It
+// ends with ctx, and says what it has to say line by line, for this process writes
+// to the same terminal.
+func fetchBeside(ctx context.Context, p *program, going *atomic.Bool, what ...string) error {
+	cmd, err := self(ctx, append([]string{"pull", "--user", p.cfg.User}, what...)...)
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(environment(), "TERM=dumb")
+	cmd.Stdout, cmd.Stderr = p.screen.errs, p.screen.errs
+	if err := cmd.Start(); err != nil {
+		return tell(fmt.Errorf("cannot start `abaton pull`: %w", err))
+	}
+	going.Store(true)
+	go func() {
+		_ = cmd.Wait() // it said what went wrong
+		going.Store(false)
+	}()
+	return nil
 }
 
 // ownDigest is the SHA-256 of this program's file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"abaton.local/api"
+	"abaton.local/audit"
 	"abaton.local/chat"
 	"abaton.local/gateway"
 	"abaton.local/vault"
@@ -23,26 +25,27 @@ func serveVerb() verb {
 		name: "serve", short: "answer browsers and programs: a page, and the interfaces of OpenAI, Ollama and Anthropic",
 		about: "Serves a page to browsers on this machine, and answers programs in the dialects of OpenAI, Ollama and Anthropic, on a loopback address with an " +
 			"access token, and on a Unix socket for this account's own programs; `abaton connect` has the lines to paste into them. With --lan-address other machines come in too, by " +
-			"TLS and with an account. The claim makes the first owner: a terminal shows it once, else it lies in a file of this account, until the server ends. " +
+			"TLS and with an account. The claim makes the first owner: a terminal shows it once as a link, which a desktop's browser opens by itself, else it lies in a file of this account, until the server ends. " +
 			"Before it reads a question it gives up every way to make an Internet connection. SIGTERM or Ctrl-C ends it once " +
 			"running answers had time to end; a second one ends it at once.",
 		examples: []string{
 			"abaton serve",
 			"abaton serve --address 127.0.0.1:9000 --keep-alive 1h",
-			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local",
+			"abaton serve --lan-address 192.168.1.9:8443 --lan-names box.local --invite-address 192.168.1.9:8227",
 			"abaton serve --lan-address 192.168.1.9:8443 --lan-shape sealed",
 			`curl http://127.0.0.1:8226/v1/models -H "Authorization: Bearer abt_…"`,
 		},
-		settings: append([]string{"address", "names", "lan_address", "lan_names", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
+		settings: append([]string{"address", "names", "lan_address", "lan_names", "invite_address", "certificate", "certificate_key", "keyless_key", "keyless_account", "keyless_address", "witnesses",
 			"shape", "lan_shape", "shape_window", "padded_uploads", "max_requests", "response_space", "without_page"}, roomSettings...),
 		codes: []int{failed, unprotected},
 		bind: func(fs *flag.FlagSet) action {
+			noBrowser := fs.Bool("no-browser", false, "open no browser at the first start, where this is a desktop")
 			noToken := fs.Bool("no-token", false, "make no access token where there is none: only the socket lets anybody in")
 			return func(ctx context.Context, p *program, args []string) error {
 				if err := wantNothing("serve", args); err != nil {
 					return err
 				}
-				return serve(ctx, p, !*noToken)
+				return serve(ctx, p, !*noToken, !*noBrowser)
 			}
 		},
 	}
@@ -50,11 +53,15 @@ func serveVerb() verb {
 
 // serve opens the rooms in order: what needs rights first, then the lock-down,
 // then whatever listens to people.
-func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
+func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed error) {
 	ctx, release := signal.NotifyContext(ctx, os.Interrupt)
 	defer release()
 	context.AfterFunc(ctx, release) // a second signal ends it at once
-	r, err := openRooms(ctx, p, p.screen.inTTY && p.screen.errTTY)
+	open := openRoomsBeside
+	if !p.screen.inTTY || !p.screen.errTTY { // nobody sees what would be fetched
+		open = func(ctx context.Context, p *program) (*rooms, error) { return openRooms(ctx, p, false) }
+	}
+	r, err := open(ctx, p)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
@@ -92,7 +99,7 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	door, err := gateway.Listen(gateway.Config{
 		Address: p.cfg.Address, Socket: p.cfg.Folders.Socket(), Names: p.cfg.Names, MaxRequests: most, MaxPerSource: most / 2, MaxPerPerson: most / 8, MaxConnections: connections(most),
 		Pages: forBrowsers,
-		TLS:   p.lan(), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
+		TLS:   p.lan(h.people.AnyInvited), Keyless: without, Words: inWords, People: gateway.Directory(h.people), Log: p.log,
 	})
 	if err != nil {
 		return tell(err)
@@ -105,12 +112,20 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	forged := newForgeries(h.audit.RecordDaily)
 	r.notEmptied = forged.notEmptied
 	defer r.hurry(ctx)()
+	link := ""
+	if forBrowsers != nil {
+		link = pageLink(door)
+	}
+	opened := false
+	if wantBrowser && wantToken && link != "" && h.people.Unclaimed() && p.atDesktop() {
+		opened = openBrowser(link + door.Opening())
+	}
 	now := p.cfg.shapes()
 	now.Address, now.Tier, now.Version = door.Addr().String(), tierWords(r.jail.Tier()), ownVersion()
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
-	if err := h.began(r.jail.Tier(), p.cfg.Isolation); err != nil {
+	if err := h.began(r.jail.Tier(), p.cfg.Isolation, opens(opened, door)...); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	// After everything that can fail, for tokens and claims are shown once.
@@ -122,11 +137,8 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 	for _, line := range p.cfg.ownShapes(p.cfg.nobodysKeys(h.keyGood)) {
 		fmt.Fprintf(p.screen.out, "            %s\n", line)
 	}
-	link := ""
-	if forBrowsers != nil {
-		link = pageLink(door)
-	}
-	hide, err := showClaim(p, entry.claim, link)
+	door.LayOut(entry.claim.Reveal())
+	hide, err := showClaim(p, entry.claim, link, opened)
 	entry.claim.Clear()
 	defer func() { closed = errors.Join(closed, hide()) }()
 	if err != nil {
@@ -138,8 +150,8 @@ func serve(ctx context.Context, p *program, wantToken bool) (closed error) {
 		return errors.Join(tell(err), door.Close())
 	}
 	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
-	named := nameplates{r.shelf, p.cfg.Models, r.model.Name}
-	if pages.Pages, err = newPages(p, h, r, now, named, shapes); err != nil {
+	named := nameplates{r.shelf, p.cfg.Models, cmp.Or(r.model.Name, p.cfg.meant(p.cfg.Model))}
+	if pages.Pages, err = newPages(p, h, r, now, named, shapes, door); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	h.pages.Store(pages.Pages)
@@ -186,14 +198,26 @@ func enoughFiles(requests int) error {
 	return nil
 }
 
+// opens is what the audit log is told of a start that opened more than usual.
+func opens(browser bool, door *gateway.Gateway) (events []audit.Event) {
+	if browser {
+		events = append(events, audit.Event{What: audit.BrowserOpened})
+	}
+	if door.LeafletAddr() != nil {
+		events = append(events, audit.Event{What: audit.LeafletOpened})
+	}
+	return events
+}
+
 // lan says how other machines may come in; nil: not at all.
-func (p *program) lan() *gateway.TLS {
+func (p *program) lan(invited func() bool) *gateway.TLS {
 	if p.cfg.LAN == "" {
 		return nil
 	}
 	return &gateway.TLS{
 		Address: p.cfg.LAN, Names: p.cfg.LANNames, Dir: filepath.Join(p.cfg.Folders.State, "tls"),
 		CertFile: p.cfg.Certificate, KeyFile: p.cfg.CertificateKey, Words: vault.DigestWords,
+		Leaflet: p.cfg.Invite, Invited: invited,
 	}
 }
 
@@ -220,7 +244,7 @@ func (e *entrance) open(h *home, tokens *vault.Tokens, want bool) (err error) {
 // announce says where it serves, and behind which walls.
 func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 	out := p.screen.out
-	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cleanLine(r.model.Name))
+	fmt.Fprintf(out, "abaton %s serves %s\n", s.Version, cmp.Or(cleanLine(r.model.Name), "a model once it is fetched"))
 	fmt.Fprintf(out, "  address   http://%s/v1\n", s.Address)
 	if link := pageLink(door); link != "" && !p.cfg.WithoutPage {
 		fmt.Fprintf(out, "  page      %s (for browsers on this machine)\n", link)
@@ -237,6 +261,9 @@ func announce(p *program, r *rooms, s status, door *gateway.Gateway) {
 		if own := door.Fingerprint(); own != "" { // else the operator's certificate
 			fmt.Fprintf(out, "            authority %s\n            SHA-256   %s\n", own, door.FingerprintDigits())
 		}
+	}
+	if at := door.LeafletAddr(); at != nil {
+		fmt.Fprintf(out, "  invited   http://%s (how to trust the certificate; without TLS, and only while an invitation is open)\n", at)
 	}
 	fmt.Fprintf(out, "  shape     %s\n", shapeWords(s))
 	if words := p.cfg.sharing(); words != "" {

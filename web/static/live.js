@@ -73,6 +73,7 @@ function finish(article, said, end, status) {
     const after = document.querySelector("form.ask [name=after]");
     if (after) after.value = end.turn;
   }
+  if (said.querySelector(".address") || said.textContent.includes("://")) foot.append(addresses(id));
   if (["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id, end.turn));
   foot.append(asking("again", "Try again", id, end.turn));
   fill(end);
@@ -90,6 +91,15 @@ function fill(end) {
   meter.value = taken;
   place.querySelector("span").textContent = `${taken} of ${meter.max} tokens`;
   place.hidden = false;
+}
+
+// Leads to the page that shows the addresses of these answers, as the server writes it.
+function addresses(id) {
+  const a = document.createElement("a");
+  a.className = "links";
+  a.href = "/page/links/" + id;
+  a.textContent = "Addresses";
+  return a;
 }
 
 // The form that asks for another answer, or for more of it, as the server writes it.

@@ -3,6 +3,7 @@
 import { follow, toEnd } from "./live.js";
 import { dress } from "./dress.js";
 import { palette } from "./palette.js";
+import { watch } from "./ready.js";
 
 const form = document.querySelector("form.ask");
 const text = document.getElementById("text");
@@ -13,6 +14,7 @@ if (form) compose();
 const anew = document.querySelector("form[data-pads]");
 anew?.addEventListener("submit", () => pad(anew));
 for (const article of document.querySelectorAll(".turn.live")) follow(article, status);
+for (const place of document.querySelectorAll("[data-ready]")) watch(place);
 document.addEventListener("submit", stopping);
 document.addEventListener("keydown", shortcuts);
 offer();
