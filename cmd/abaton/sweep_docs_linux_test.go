@@ -40,14 +40,15 @@ func (s *swept) fillLibrary(o *openHouse, who vault.Session, p *sweptPerson) {
 	add := func(n int) sweptDocument {
 		d := sweptDocument{path: "/home/" + s.put("folder of a document") + "/" + s.put("name of a document") + ".md"}
 		heading := s.put("heading of a document")
-		text := "# About " + heading + "\n\n"
+		var text strings.Builder
+		text.WriteString("# About " + heading + "\n\n")
 		d.words = append(d.words, heading)
 		for range 3 {
 			word := s.put("word of a document")
 			d.words = append(d.words, word)
-			text += fmt.Sprintf("So %s it is, and %d more.\n\n", word, n)
+			fmt.Fprintf(&text, "So %s it is, and %d more.\n\n", word, n)
 		}
-		_, err := x.Add(ctx, library.File{Library: p.library, Path: d.path, Name: filepath.Base(d.path), Data: []byte(text)})
+		_, err := x.Add(ctx, library.File{Library: p.library, Path: d.path, Name: filepath.Base(d.path), Data: []byte(text.String())})
 		s.must(err)
 		return d
 	}
