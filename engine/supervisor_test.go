@@ -225,7 +225,7 @@ func TestCommandLine(t *testing.T) {
 	_, line, _ = strings.Cut(line, " ")
 	want := "-m /model.gguf --host /run/engine.sock --offline --no-ui --slot-save-path /run/slots --cache-ram 0 --no-cache-idle-slots -sps 0 " +
 		"--no-kv-unified --ctx-checkpoints 2 --no-context-shift -np 1 -c 8192 -b 512 -ub 512 -t 2 -tb 2 --threads-http 4 --timeout 600 " +
-		"--log-verbosity 1 --log-colors off --load-mode mmap"
+		"--log-verbosity 1 --log-colors off --load-mode mmap --fit off"
 	if line != want && !strings.Contains(line, filepath.Join("jail-")) { // paths of the host in a jail without a root
 		t.Errorf("%s", line)
 	}

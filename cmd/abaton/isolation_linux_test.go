@@ -15,6 +15,7 @@ import (
 
 	"abaton.local/chat/history"
 	"abaton.local/gateway"
+	"abaton.local/library"
 	"abaton.local/vault"
 )
 
@@ -65,6 +66,24 @@ func attacks() map[string]attack {
 		doPath + "history/export": {bodies: func(x string) []string {
 			return []string{fmt.Sprintf(`{"format":"json","ids":[%q]}`, x), fmt.Sprintf(`{"format":"markdown","ids":[%q]}`, x), `{"format":"json","ids":[]}`}
 		}},
+		doPath + "docs/known": {bodies: func(x string) []string {
+			return []string{asJSON(knownIn{Library: x, Paths: []string{x}, Sums: [][]byte{make([]byte, 32)}})}
+		}},
+		doPath + "docs/add": {bodies: func(x string) []string {
+			return []string{
+				asJSON(addIn{Library: "of a stranger", Path: x, Name: "x.txt", Size: 8, Upload: x, At: 4, Data: []byte("word")}),
+				asJSON(addIn{Library: "of a stranger", Path: x, Name: "x.txt", Size: 1 << 50, Data: []byte("word")}),
+			}
+		}},
+		doPath + "docs/added": {bodies: nothing},
+		doPath + "docs/list":  {bodies: func(x string) []string { return []string{asJSON(x), `""`} }},
+		doPath + "docs/find":  {bodies: func(x string) []string { return []string{asJSON(x), asJSON(x[:min(4, len(x))]), `""`} }},
+		doPath + "docs/show":  {bodies: text},
+		doPath + "docs/remove": {bodies: func(x string) []string {
+			return []string{fmt.Sprintf(`{"ids":[%q]}`, x), asJSON(removeIn{Library: x})}
+		}},
+		doPath + "docs/search":        {bodies: func(x string) []string { return inLibrary(x) }},
+		doPath + "docs/ask":           {bodies: func(x string) []string { return inLibrary(x) }},
 		doPath + "people/list":        {bodies: nothing},
 		doPath + "people/find":        {bodies: text},
 		doPath + "people/invite":      {bodies: func(string) []string { return []string{`"owner"`} }, manages: true},
@@ -78,6 +97,11 @@ func attacks() map[string]attack {
 		auditPath:                     {bodies: func(x string) []string { return []string{""} }},
 		auditPath + cosignatureName:   {bodies: func(x string) []string { return []string{"", x} }},
 	}
+}
+
+// inLibrary looks for something of somebody's, and in a library of theirs.
+func inLibrary(x string) []string {
+	return []string{asJSON(docsSearchIn{Query: x, Most: 100}), asJSON(docsSearchIn{Query: "word", Library: x, Most: 100})}
 }
 
 // deskRoutes reads from the table itself what it leads to.
@@ -110,7 +134,7 @@ func TestEveryRouteIsAttacked(t *testing.T) {
 			t.Errorf("%s is attacked and is no route any more", path)
 		}
 	}
-	if len(have) < 31 {
+	if len(have) < 40 {
 		t.Errorf("%d routes were read from the table", len(have))
 	}
 }
@@ -144,6 +168,11 @@ func (o *openHouse) settle(r *resident, s vault.Session, put func(what string) s
 		r.ids = append(r.ids, c.ID.String(), turns[0].ID.String())
 	}
 	o.h.must(x.Close(ctx))
+	d, name, path := o.openLibraries(s), put("name of a library"), put("name of a document")
+	got, err := d.Add(ctx, library.File{Library: name, Path: path, Name: path + ".md", Data: []byte("A word of " + put("word of a document"))})
+	o.h.must(err)
+	r.ids = append(r.ids, name, path, got.Document.ID.String(), got.Document.Library.String())
+	o.h.must(d.Close(ctx))
 	for scope, where := range map[vault.Scope]*string{vault.ScopeAsk: &r.ask, vault.ScopeAll: &r.all} {
 		name := put("name of a token")
 		token, info, err := o.people.MakeToken(ctx, s, name, scope, time.Now().Add(time.Hour))
@@ -188,6 +217,14 @@ func (o *openHouse) all(r *resident) string {
 		say([]any{c, turns}, err)
 	}
 	o.h.must(x.Close(ctx))
+	d := o.openLibraries(s)
+	documents, err := d.Documents(vault.ID{})
+	o.h.must(err)
+	for _, one := range documents {
+		one, words, err := d.Text(ctx, one.ID)
+		say([]any{one, words}, err)
+	}
+	o.h.must(d.Close(ctx))
 	return b.String()
 }
 
