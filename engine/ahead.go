@@ -91,6 +91,9 @@ func (e *Engine) goesOnFrom(w *worker) (best Snapshot, ok bool) {
 	if w.next == nil || w.snapshot == 0 || e.cfg.Keeper == nil {
 		return Snapshot{}, false
 	}
+	if _, fault := e.installed(w.life); fault != nil {
+		return Snapshot{}, false // the start says so
+	}
 	kept, err := e.cfg.Keeper.Kept(w.life, w.key.person)
 	if err != nil {
 		return Snapshot{}, false

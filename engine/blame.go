@@ -55,6 +55,14 @@ func (e *Engine) setApart(s *seat, id [32]byte) {
 	s.apart = true
 }
 
+// acquit is for a question that was answered alone: it may be asked in company again.
+func (e *Engine) acquit(s *seat, id [32]byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.apart, id)
+	s.apart = false
+}
+
 // setsOut is for a question that begins: whether it is asked alone.
 func (e *Engine) setsOut(s *seat, id [32]byte) {
 	e.mu.Lock()

@@ -84,6 +84,9 @@ func (e *Engine) persist(ctx context.Context, k key, keep *time.Duration, tokens
 			sent, err = ask(ctx, w)
 			release()
 		}
+		if asked && err == nil {
+			e.acquit(s, id)
+		}
 		if err == nil || errors.Is(err, errLeft) {
 			return err
 		}

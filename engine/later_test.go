@@ -16,6 +16,7 @@ func TestAPackThatComesLater(t *testing.T) {
 	found := enginepack.ErrNone
 	var come *enginepack.Pack
 	e, prompt := startTiny(t, nil, func(c *Config) {
+		c.Keeper = &drawer{}
 		c.Pack, c.Later = nil, func(context.Context) (*enginepack.Pack, error) { return come, found }
 	})
 	for range 5 { // more than a circuit bears
