@@ -94,6 +94,11 @@ func TestACrashInCompanyIsNobodys(t *testing.T) {
 	if company.Load() != 0 || annas.Load() != 3 {
 		t.Errorf("asked %d times, %d of them not alone", annas.Load(), company.Load())
 	}
+	h.e.mu.Lock()
+	defer h.e.mu.Unlock()
+	if n := len(h.e.apart); n != 1 {
+		t.Errorf("%d questions are asked alone from now on, not the guilty one", n)
+	}
 }
 
 // Who crashes a shared engine when nobody else is at work waits by themselves.
