@@ -68,7 +68,7 @@ type Config struct {
 	Forged       func(s vault.Session) // told of a request that named an engine's cache or slot; may be nil
 	Shape        shaper.Policy         // how much of answers is hidden from whoever watches the network
 	Lowered      func(s vault.Session) // told of a request for a shape that is none or that hides less than is set; may be nil
-	System       [32]byte              // digest of program and engine; zero tells nobody what answered
+	System       func() [32]byte       // digest of program and engine, zero while there is no engine; nil tells nobody what answered
 	WriteTimeout time.Duration         // for one piece of an answer to be taken by the client (20 s)
 	Silence      time.Duration         // after which a stream without a shape gives a sign of life (15 s)
 	Log          *slog.Logger          // nil discards

@@ -65,7 +65,7 @@ func slowly(context.Context, engine.Prompt) iter.Seq2[engine.Delta, error] {
 func TestWhatAnsweredIsNamed(t *testing.T) {
 	named := func(system byte, shelf shelf, request string) string {
 		t.Helper()
-		h := open(t, slowly, Config{Shelf: shelf, System: [32]byte{system}}, gateway.Config{})
+		h := open(t, slowly, Config{Shelf: shelf, System: func() [32]byte { return [32]byte{system} }}, gateway.Config{})
 		resp, body := h.ask(t, "POST", "/v1/"+request[:strings.Index(request, " ")], request[strings.Index(request, " ")+1:])
 		if resp.StatusCode != 200 {
 			t.Fatal(body)

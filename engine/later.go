@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"abaton.local/models"
 	"abaton.local/models/enginepack"
 )
 
@@ -29,6 +30,14 @@ func (e *Engine) installed(ctx context.Context) (*enginepack.Pack, *Fault) {
 func (e *Engine) Installed(ctx context.Context) bool {
 	_, fault := e.installed(ctx)
 	return fault == nil
+}
+
+// Files are the engine's, with their digests; none before it is installed.
+func (e *Engine) Files() map[string]models.Digest {
+	if pack := e.pack.Load(); pack != nil {
+		return pack.Files
+	}
+	return nil
 }
 
 func notHereYet() *Fault {

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"abaton.local/models/enginepack"
+	"abaton.local/models"
 )
 
 // self is this very program, started once more with other arguments, whatever
@@ -90,17 +90,17 @@ func ownDigest() (digest [sha256.Size]byte, err error) {
 	return digest, nil
 }
 
-// systemDigest names this program and its engine, by all their files.
-func systemDigest(pack *enginepack.Pack) (digest [sha256.Size]byte, err error) {
-	own, err := ownDigest()
-	if err != nil {
-		return digest, err
+// systemDigest names a program and its engine, by all their files; zero where
+// there is no engine yet.
+func systemDigest(program [sha256.Size]byte, engine map[string]models.Digest) (digest [sha256.Size]byte) {
+	if len(engine) == 0 {
+		return digest
 	}
 	h := sha256.New()
-	h.Write(own[:])
-	for _, name := range slices.Sorted(maps.Keys(pack.Files)) {
-		fmt.Fprintf(h, "%s %s\n", pack.Files[name], name)
+	h.Write(program[:])
+	for _, name := range slices.Sorted(maps.Keys(engine)) {
+		fmt.Fprintf(h, "%s %s\n", engine[name], name)
 	}
 	h.Sum(digest[:0])
-	return digest, nil
+	return digest
 }
