@@ -6,13 +6,17 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 )
@@ -28,6 +32,7 @@ type authenticator struct {
 	origin string
 	rpID   string
 	secret string // what a page's script derives
+	maker  bool   // vouches for it with a certificate, which nobody asked for
 }
 
 const present, verified, attested = 0x01, 0x04, 0x40
@@ -98,24 +103,46 @@ func (a *authenticator) create(q asked) string {
 	data := append(a.data(a.flags|attested), make([]byte, 16)...)
 	data = binary.BigEndian.AppendUint16(data, uint16(len(a.id)))
 	data = append(append(data, a.id...), cose...)
-	object, err := webauthncbor.Marshal(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": data})
+	client := a.client("webauthn.create", q.PublicKey.Challenge)
+	said := map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": data}
+	if a.maker {
+		said["fmt"], said["attStmt"] = "packed", map[string]any{"alg": -7, "sig": a.sign(client, data), "x5c": []any{a.certificate()}}
+	}
+	object, err := webauthncbor.Marshal(said)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return a.json(map[string]string{"clientDataJSON": b64(a.client("webauthn.create", q.PublicKey.Challenge)), "attestationObject": b64(object)})
+	return a.json(map[string]string{"clientDataJSON": b64(client), "attestationObject": b64(object)})
 }
 
-// get answers an authentication.
-func (a *authenticator) get(q asked) string {
+func (a *authenticator) sign(client, data []byte) []byte {
 	a.t.Helper()
-	client, data := a.client("webauthn.get", q.PublicKey.Challenge), a.data(a.flags)
 	hash := sha256.Sum256(client)
 	digest := sha256.Sum256(append(data[:len(data):len(data)], hash[:]...))
 	signature, err := ecdsa.SignASN1(rand.Reader, a.key, digest[:])
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return a.json(map[string]string{"clientDataJSON": b64(client), "authenticatorData": b64(data), "signature": b64(signature), "userHandle": b64(a.handle)})
+	return signature
+}
+
+// certificate is one as makers of authenticators have it.
+func (a *authenticator) certificate() []byte {
+	a.t.Helper()
+	maker := pkix.Name{Country: []string{"DE"}, Organization: []string{"A Maker"}, OrganizationalUnit: []string{"Authenticator Attestation"}, CommonName: "One"}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: maker, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true}
+	b, err := x509.CreateCertificate(rand.Reader, c, c, a.key.Public(), a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return b
+}
+
+// get answers an authentication.
+func (a *authenticator) get(q asked) string {
+	a.t.Helper()
+	client, data := a.client("webauthn.get", q.PublicKey.Challenge), a.data(a.flags)
+	return a.json(map[string]string{"clientDataJSON": b64(client), "authenticatorData": b64(data), "signature": b64(a.sign(client, data)), "userHandle": b64(a.handle)})
 }
 
 func (a *authenticator) json(response map[string]string) string {

@@ -44,30 +44,48 @@ type ceremonies struct {
 	of map[[sha256.Size]byte]ceremony // guarded by mu
 }
 
-// begin keeps a ceremony and gives its name; false where there are too many. Who
-// begins many of them loses their own oldest.
+// whose a ceremony is, as far as can be told: programs of this machine are one
+// source, whatever account they run under.
+type whose struct {
+	source string
+	uid    int
+	person vault.PersonID
+}
+
+func (c ceremony) whose() whose { return whose{c.source, c.uid, c.who.Person} }
+
+// begin keeps a ceremony and gives its name. Who begins many of them loses their own
+// oldest. Where there are too many of all, whoever has most loses theirs; false where
+// nobody has more than who begins.
 func (cs *ceremonies) begin(c ceremony, now time.Time) (name string, ok bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	var oldest [sha256.Size]byte
-	mine := 0
+	held, oldest := map[whose]int{}, map[whose][sha256.Size]byte{}
 	for key, x := range cs.of {
 		if now.After(x.until) {
 			delete(cs.of, key)
 			continue
 		}
-		if x.source != c.source {
-			continue
-		}
-		if mine++; mine == 1 || x.until.Before(cs.of[oldest].until) {
-			oldest = key
+		of := x.whose()
+		if held[of]++; held[of] == 1 || x.until.Before(cs.of[oldest[of]].until) {
+			oldest[of] = key
 		}
 	}
-	if mine >= mostOfOneSource {
-		delete(cs.of, oldest)
-	}
-	if len(cs.of) >= mostCeremonies {
-		return "", false
+	mine := c.whose()
+	switch {
+	case held[mine] >= mostOfOneSource:
+		delete(cs.of, oldest[mine])
+	case len(cs.of) >= mostCeremonies:
+		most := mine
+		for of, n := range held {
+			if n > held[most] {
+				most = of
+			}
+		}
+		if held[most] <= held[mine]+1 { // they would be the next to lose one
+			return "", false
+		}
+		delete(cs.of, oldest[most])
 	}
 	if cs.of == nil {
 		cs.of = map[[sha256.Size]byte]ceremony{}

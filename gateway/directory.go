@@ -63,6 +63,7 @@ func (d directory) Enter(ctx context.Context, e Entry) (in Entered, err error) {
 		return Entered{}, err
 	}
 	if in.Session, err = d.Unlock(ctx, a); err != nil {
+		in.Session.End() // it may be there beside the error, and nobody would have it
 		return Entered{}, mistaken(err)
 	}
 	return in, d.issued(&in)
@@ -99,11 +100,13 @@ func (d directory) joined(ctx context.Context, e Entry) (in Entered, err error) 
 	if e.NewPasskey != nil {
 		n.Passkey, n.PasskeySecret = e.NewPasskey, e.PasskeySecret
 		if in.Session, in.Recovery, err = d.JoinByPasskey(ctx, n); err != nil {
+			in.Session.End()
 			return Entered{}, mistaken(err)
 		}
 		return in, d.issued(&in)
 	}
 	if in.Session, err = d.Join(ctx, n); err != nil {
+		in.Session.End()
 		return Entered{}, mistaken(err)
 	}
 	if len(e.Recovery) == 0 {

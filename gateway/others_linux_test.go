@@ -131,7 +131,7 @@ func inWorldOfOthers(dir string) error {
 func serveOthers(dir string) int {
 	err := func() error {
 		// People are set up before the door opens.
-		d, err := directoryIn(context.Background(), dir, time.Now)
+		d, err := directoryIn(context.Background(), dir, time.Now, recorder{})
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,8 @@ func (c *ceremony) asserts(p *webauthn.WebAuthn, a *protocol.ParsedCredentialAss
 func (c *ceremony) made(p *webauthn.WebAuthn, a *protocol.ParsedCredentialCreationData) (vault.Passkey, bool) {
 	// We ask for no word about the maker. Where one comes all the same, its
 	// certificates are not for us to read.
-	if f := a.Response.AttestationObject.Format; f != "none" && f != "packed" {
+	said := a.Response.AttestationObject
+	if _, certified := said.AttStatement["x5c"]; certified || said.Format != "none" && said.Format != "packed" {
 		return vault.Passkey{}, false
 	}
 	k, err := p.CreateCredential(bearerOf{handle: c.handle, name: c.name}, c.SessionData, a)

@@ -69,7 +69,7 @@ func (d *desk) keyhole(w http.ResponseWriter, r *http.Request, from peer) *refus
 		e.Passkey, no = unlocking(&c, p, f)
 	} else {
 		e.Name, e.Ticket = string(f.text("name")), bytes.TrimSpace(f.text("ticket"))
-		if e.Name != c.name {
+		if e.Name != c.name || len(e.Ticket) == 0 { // without a ticket it would be a guess at that name's passphrase
 			return staleCeremony()
 		}
 		e.NewPasskey, no = making(&c, p, f)

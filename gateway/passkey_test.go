@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"maps"
 	"net/http"
@@ -235,6 +236,14 @@ func TestWhatAPasskeyMustDo(t *testing.T) {
 		}
 		a.flags = present
 		tell("not verified", "not_verified", func(q asked) map[string]string { return map[string]string{"credential": answer(q), "secret": a.secret} })
+		a.flags = present | verified
+		if path == morePasskeys {
+			a.maker = true
+			tell("its maker's certificate", "invalid_passkey", func(q asked) map[string]string {
+				return map[string]string{"credential": a.create(q), "secret": a.secret}
+			})
+			a.maker = false
+		}
 		a.flags = verified
 		if r := p.tell(path, map[string]string{"credential": answer(p.begin(path, nil)), "secret": a.secret}); r.StatusCode == 200 {
 			t.Errorf("%s: nobody present: %s", path, r.body)
@@ -274,6 +283,11 @@ func TestJoiningByPasskey(t *testing.T) {
 	a := newAuthenticator(t, "http://"+p.host, ownName)
 	as := func(name string) map[string]string {
 		return map[string]string{"credential": a.create(p.begin(newPasskey, who)), "secret": a.secret, "name": name, "ticket": who["ticket"]}
+	}
+	bare := as("Nora New")
+	bare["ticket"] = " "
+	if r := p.tell(newPasskey, bare); r.StatusCode != 409 {
+		t.Errorf("without the ticket at the end: %s %s", r.Status, r.body)
 	}
 	if r := p.tell(newPasskey, as("Nobody Else")); r.StatusCode != 409 {
 		t.Errorf("under another name: %s %s", r.Status, r.body)
@@ -381,6 +395,44 @@ func TestCeremoniesHaveBounds(t *testing.T) {
 	}
 	if _, ok := cs.take("", now); ok {
 		t.Error("no name is one")
+	}
+}
+
+// Another account of this machine, or another person, ends nobody's ceremony; and who
+// has most loses first where all places are taken.
+func TestCeremoniesOfOthersStay(t *testing.T) {
+	var cs ceremonies
+	now := time.Now()
+	begin := func(c ceremony) (string, bool) {
+		now = now.Add(time.Millisecond)
+		c.source = "loopback"
+		return cs.begin(c, now)
+	}
+	mine, _ := begin(ceremony{uid: 1})
+	hers, _ := begin(ceremony{uid: 1, who: vault.Session{Person: "ada"}})
+	for range 2 * mostOfOneSource {
+		begin(ceremony{uid: 2})
+		begin(ceremony{uid: 1, who: vault.Session{Person: "bob"}})
+	}
+	fill := func() { // with one of each of many accounts
+		for uid := 3; len(cs.of) < mostCeremonies; uid++ {
+			cs.of[sha256.Sum256([]byte(strconv.Itoa(uid)))] = ceremony{source: "loopback", uid: uid, until: now.Add(ceremonyLife)}
+		}
+	}
+	fill()
+	late, ok := begin(ceremony{uid: 1})
+	if !ok || len(cs.of) != mostCeremonies {
+		t.Errorf("%v, %d are kept", ok, len(cs.of))
+	}
+	for _, name := range []string{mine, hers, late} {
+		if _, ok := cs.take(name, now); !ok {
+			t.Error("one of them is gone")
+		}
+	}
+	clear(cs.of)
+	fill()
+	if _, ok := begin(ceremony{uid: 1}); ok || len(cs.of) != mostCeremonies {
+		t.Errorf("nobody has more, and %v, %d are kept", ok, len(cs.of))
 	}
 }
 

@@ -43,7 +43,12 @@ const (
 // newDirectory is an empty directory whose clock is set by hand.
 func newDirectory(t testing.TB, c *clock) *vault.Directory {
 	t.Helper()
-	d, err := directoryIn(t.Context(), t.TempDir(), c.now)
+	return newDirectoryOf(t, c, recorder{})
+}
+
+func newDirectoryOf(t testing.TB, c *clock, record vault.Recorder) *vault.Directory {
+	t.Helper()
+	d, err := directoryIn(t.Context(), t.TempDir(), c.now, record)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +60,7 @@ func newDirectory(t testing.TB, c *clock) *vault.Directory {
 	return d
 }
 
-func directoryIn(ctx context.Context, dir string, now func() time.Time) (*vault.Directory, error) {
+func directoryIn(ctx context.Context, dir string, now func() time.Time, record vault.Recorder) (*vault.Directory, error) {
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return nil, err
@@ -65,7 +70,7 @@ func directoryIn(ctx context.Context, dir string, now func() time.Time) (*vault.
 		return nil, err
 	}
 	return vault.OpenDirectory(ctx, vault.Config{
-		Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: recorder{}, Now: now, Cost: vault.FloorCost(),
+		Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: record, Now: now, Cost: vault.FloorCost(),
 	})
 }
 

@@ -72,7 +72,7 @@ func inside(host string) string {
 	host = strings.TrimSuffix(host, ".")
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr = addr.Unmap(); !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() {
+		if addr = addr.Unmap(); !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() || reserved(addr) {
 			return own
 		}
 		return ""
@@ -80,10 +80,26 @@ func inside(host string) string {
 	switch {
 	case last != "" && last[0] >= '0' && last[0] <= '9': // browsers read 0x7f.1 and 2130706433 as addresses
 		return "Its host is a number, written so that it reads otherwise than browsers take it."
-	case last == host || last == "localhost" || last == "local" || last == "internal" || last == "test" || strings.HasSuffix(host, ".home.arpa"):
+	case last == host || strings.HasSuffix(host, ".home.arpa"):
+		return own
+	}
+	switch last { // that networks give to what is their own
+	case "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test":
 		return own
 	}
 	return ""
+}
+
+// reserved tells addresses that are none of the web's, and that package netip does
+// not: of this network, between providers and their customers, for measurements, and
+// for a later day.
+func reserved(addr netip.Addr) bool {
+	for _, of := range []string{"0.0.0.0/8", "100.64.0.0/10", "198.18.0.0/15", "240.0.0.0/4"} {
+		if netip.MustParsePrefix(of).Contains(addr) {
+			return true
+		}
+	}
+	return false
 }
 
 // ascii writes what is beyond ASCII as browsers do.

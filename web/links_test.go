@@ -45,6 +45,18 @@ func TestAddressesAreJudged(t *testing.T) {
 		"http://127.1/":                                    {Host: "127.1"},
 		"http://router/":                                   {Host: "router"},
 		"http://printer.local./":                           {Host: "printer.local."},
+		"http://0.1.2.3/":                                  {Host: "0.1.2.3"},
+		"http://100.64.0.1/":                               {Host: "100.64.0.1"},
+		"http://198.19.255.255/":                           {Host: "198.19.255.255"},
+		"http://240.0.0.1/":                                {Host: "240.0.0.1"},
+		"http://router.localdomain/":                       {Host: "router.localdomain"},
+		"http://router.intranet/":                          {Host: "router.intranet"},
+		"http://router.lan/":                               {Host: "router.lan"},
+		"http://router.home/":                              {Host: "router.home"},
+		"http://router.corp/":                              {Host: "router.corp"},
+		"http://router.private/":                           {Host: "router.private"},
+		"http://router.test/":                              {Host: "router.test"},
+		"http://100.128.0.1/":                              {Opens: "http://100.128.0.1/", Host: "100.128.0.1"},
 		"http://１２７.0.0.1/":                                {Host: "127.0.0.1"},
 	} {
 		got := judged(address)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"abaton.local/models"
 	"abaton.local/shaper"
@@ -74,5 +75,19 @@ func TestTheEngineIsWarmedForWhoWillAsk(t *testing.T) {
 	}
 	if w := h.post(h.ada, "recovery", "code", string(code.Reveal())); w.Header().Get("Location") != "/page/" || len(warmed) != 1 || warmed[0] != h.ada.Person {
 		t.Errorf("the right code: %d %v", w.Code, warmed)
+	}
+}
+
+// A page that waits for the engine asks by itself: it keeps no vault open that nobody
+// uses.
+func TestWaitingForTheEngineIsNoUse(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	h.Ready = func(context.Context) bool { return false }
+	for range 16 {
+		h.ahead.Add(int64(time.Minute))
+		h.get(h.ada, "ready")
+	}
+	if h.ada.Unlocked() {
+		t.Error("16 minutes later the vault is open")
 	}
 }

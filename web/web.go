@@ -125,7 +125,7 @@ type visit struct {
 	rest string // what follows a path that ends in "/"
 
 	own    settings
-	unread bool // they could not be read
+	unread bool // they were not read, or could not be
 }
 
 // route is one line of the table. A path that ends in "/" covers what follows it.
@@ -187,9 +187,12 @@ func (p *Pages) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Ses
 		p.problem(v, http.StatusForbidden, "Your vault is locked. Open this page anew to unlock it.")
 		return
 	}
-	own, err := settingsOf(r.Context(), s)
-	v.own, v.unread = own, err != nil
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/page"), "/")
+	v.unread = true
+	if path != "ready" { // a script asks for it by itself, which is no use of the vault
+		own, err := settingsOf(r.Context(), s)
+		v.own, v.unread = own, err != nil
+	}
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ type house struct {
 	people    *vault.Directory
 	ada, bob  vault.Session
 	histories map[vault.PersonID]*history.History
+	ahead     atomic.Int64 // of the vault's clock
 	speaker
 }
 
@@ -94,7 +96,7 @@ func settle(t *testing.T, shape shaper.Policy) *house {
 	device, err := vault.MakeDevice(filepath.Join(dir, "config", "device"), data)
 	must(t, err)
 	h := &house{t: t, histories: map[vault.PersonID]*history.History{}, speaker: speaker{make(chan string), make(chan engine.Prompt, 10)}}
-	h.people, err = vault.OpenDirectory(t.Context(), vault.Config{Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: quiet{}, Now: time.Now, Cost: vault.FloorCost()})
+	h.people, err = vault.OpenDirectory(t.Context(), vault.Config{Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: quiet{}, Now: h.now, Cost: vault.FloorCost()})
 	must(t, err)
 	t.Cleanup(func() { must(t, h.people.Close()) })
 	claim, err := h.people.Claim()
@@ -119,6 +121,8 @@ func settle(t *testing.T, shape shaper.Policy) *house {
 	t.Cleanup(h.Pages.Close)
 	return h
 }
+
+func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
 
 func (h *house) join(name string, ticket vault.Once) vault.Session {
 	h.t.Helper()
