@@ -122,6 +122,10 @@ func (r *reading) child(in *made, c parse.Child, depth int) error {
 // leafPassages is how many passages one record holds: what is read to show one.
 const leafPassages = 32
 
+// deepest is the lowest level that a heading may have: every passage keeps the
+// whole path of headings above it, and a hostile document nests them without end.
+const deepest = 9
+
 // cut makes the passages. What its own program does not show is left out: who
 // hides text in a document wants it read by a model and not by a person.
 func (m *made) cut(records []parse.Record) error {
@@ -131,7 +135,7 @@ func (m *made) cut(records []parse.Record) error {
 		if r.Flags&parse.Hidden != 0 {
 			continue
 		}
-		list = append(list, chunk.Record{Page: r.Page, Kind: kindOf(r.Kind), Level: r.Level, Text: r.Text})
+		list = append(list, chunk.Record{Page: r.Page, Kind: kindOf(r.Kind), Level: min(r.Level, deepest), Text: r.Text})
 	}
 	title := m.Name
 	doc, err := chunk.Cut(title, list, chunk.Usual(), estimate)
