@@ -48,8 +48,16 @@ type reading struct {
 	now   time.Time
 	count int // documents that may yet lie in it
 	bytes int // and their bytes
+	text  int // bytes that may yet be found in all of them
 	over  bool
 }
+
+// What is found in a file and all that lies in it is held at once until it is
+// kept. A record takes room beside its text.
+const (
+	mostText  = 256 << 20
+	perRecord = 128
+)
 
 // maxDepth is in how many containers a document may lie.
 const maxDepth = 4
@@ -66,6 +74,12 @@ func (r *reading) make(name, from string, data []byte, depth int) (*made, error)
 	got, err := r.parse(r.ctx, parse.Source{Name: name, Data: data, Depth: depth})
 	if err != nil {
 		return nil, err
+	}
+	for _, x := range got.Records {
+		r.text -= len(x.Text) + perRecord
+	}
+	if r.text < 0 {
+		return nil, &parse.RefusedError{Why: parse.TooMuchFound}
 	}
 	m := &made{Document: Document{
 		ID: vault.NewID(), Name: shown(name), Path: from, Format: string(got.Format), Sum: sha256.Sum256(data), Size: int64(len(data)), Added: r.now,
@@ -94,10 +108,14 @@ func (r *reading) make(name, from string, data []byte, depth int) (*made, error)
 
 // child reads what lies in a document, as far as one may hold.
 func (r *reading) child(in *made, c parse.Child, depth int) error {
-	if r.count--; r.count < 0 || len(c.Data) > r.bytes {
+	if r.count--; r.count < 0 || len(c.Data) > r.bytes || r.text < 0 {
+		why := parse.TooManyParts
+		if r.text < 0 {
+			why = parse.TooMuchFound
+		}
 		if !r.over {
 			r.over = true
-			in.Missing = append(in.Missing, parse.TooManyParts.String())
+			in.Missing = append(in.Missing, why.String())
 		}
 		return nil
 	}
