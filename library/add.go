@@ -81,7 +81,7 @@ func (l *Libraries) Add(ctx context.Context, f File) (Outcome, error) {
 		return Outcome{Verdict: Unchanged, Document: Document{Name: shown(f.Name), Size: int64(len(f.Data))}}, nil
 	}
 	now := l.config.Now()
-	r := reading{ctx: ctx, parse: l.config.Parse, now: moment(now.UnixMilli()), count: l.config.MostWithin, bytes: l.config.BytesWithin}
+	r := reading{ctx: ctx, parse: l.config.Parse, now: moment(now.UnixMilli()), count: l.config.MostWithin, bytes: l.config.BytesWithin, text: mostText}
 	m, err := r.make(f.Name, f.Path, f.Data, 0)
 	if no, ok := errors.AsType[*parse.RefusedError](err); ok {
 		var within []Outcome
@@ -132,12 +132,19 @@ func (l *Libraries) keep(ctx context.Context, name string, m *made) (Outcome, er
 	if id, ok := x.paths[m.Path]; ok {
 		verdict, old = Changed, s.with(id)
 	}
-	r := l.drop(&e, x, old)
+	var r rewriting
+	if len(old) > 0 {
+		r = l.drop(&e, x, old)
+		e.Drop = append(e.Drop, s.broken...) // they may hold words of what goes
+	}
 	if err := l.write(ctx, e); err != nil {
 		return Outcome{}, fmt.Errorf("keeping a document: %w", err)
 	}
 	l.mu.Lock()
 	r.done()
+	if len(old) > 0 {
+		s.broken = nil
+	}
 	for _, d := range old {
 		s.abandon(d)
 	}

@@ -91,12 +91,10 @@ type rewriting struct {
 
 // forget lets an edit replace all segments of a library that hold one of the
 // passages by such without it, so that no word of what is removed stays in the
-// vault once the edit is made.
+// vault once the edit is made. Segments that hold what is dead already are
+// replaced, too.
 func (l *Libraries) forget(e *vault.Edit, x *shelf, docs map[bm25.ID]bool) rewriting {
 	r := rewriting{shelf: x, docs: docs}
-	if len(docs) == 0 {
-		return r
-	}
 	for _, seg := range x.index.Segments() {
 		holds := x.index.Deleted(seg) > 0
 		for id := range docs {

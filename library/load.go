@@ -32,7 +32,11 @@ func (l *Libraries) load(ctx context.Context) error {
 	l.mu.Lock()
 	l.state, l.doubt = s, false
 	l.mu.Unlock()
-	return l.indexRest(ctx, seen)
+	if err := l.indexRest(ctx, seen); err != nil {
+		l.doubt = true // the next change reads all anew, and so indexes what is not
+		return err
+	}
+	return nil
 }
 
 func (l *Libraries) readLibraries(ctx context.Context, s *state) error {

@@ -48,8 +48,16 @@ type reading struct {
 	now   time.Time
 	count int // documents that may yet lie in it
 	bytes int // and their bytes
+	text  int // bytes that may yet be found in all of them
 	over  bool
 }
+
+// What is found in a file and all that lies in it is held at once until it is
+// kept. A record takes room beside its text.
+const (
+	mostText  = 256 << 20
+	perRecord = 128
+)
 
 // maxDepth is in how many containers a document may lie.
 const maxDepth = 4
@@ -66,6 +74,12 @@ func (r *reading) make(name, from string, data []byte, depth int) (*made, error)
 	got, err := r.parse(r.ctx, parse.Source{Name: name, Data: data, Depth: depth})
 	if err != nil {
 		return nil, err
+	}
+	for _, x := range got.Records {
+		r.text -= len(x.Text) + perRecord
+	}
+	if r.text < 0 {
+		return nil, &parse.RefusedError{Why: parse.TooMuchFound}
 	}
 	m := &made{Document: Document{
 		ID: vault.NewID(), Name: shown(name), Path: from, Format: string(got.Format), Sum: sha256.Sum256(data), Size: int64(len(data)), Added: r.now,
@@ -94,10 +108,14 @@ func (r *reading) make(name, from string, data []byte, depth int) (*made, error)
 
 // child reads what lies in a document, as far as one may hold.
 func (r *reading) child(in *made, c parse.Child, depth int) error {
-	if r.count--; r.count < 0 || len(c.Data) > r.bytes {
+	if r.count--; r.count < 0 || len(c.Data) > r.bytes || r.text < 0 {
+		why := parse.TooManyParts
+		if r.text < 0 {
+			why = parse.TooMuchFound
+		}
 		if !r.over {
 			r.over = true
-			in.Missing = append(in.Missing, parse.TooManyParts.String())
+			in.Missing = append(in.Missing, why.String())
 		}
 		return nil
 	}
@@ -122,6 +140,10 @@ func (r *reading) child(in *made, c parse.Child, depth int) error {
 // leafPassages is how many passages one record holds: what is read to show one.
 const leafPassages = 32
 
+// deepest is the lowest level that a heading may have: every passage keeps the
+// whole path of headings above it, and a hostile document nests them without end.
+const deepest = 9
+
 // cut makes the passages. What its own program does not show is left out: who
 // hides text in a document wants it read by a model and not by a person.
 func (m *made) cut(records []parse.Record) error {
@@ -131,7 +153,7 @@ func (m *made) cut(records []parse.Record) error {
 		if r.Flags&parse.Hidden != 0 {
 			continue
 		}
-		list = append(list, chunk.Record{Page: r.Page, Kind: kindOf(r.Kind), Level: r.Level, Text: r.Text})
+		list = append(list, chunk.Record{Page: r.Page, Kind: kindOf(r.Kind), Level: min(r.Level, deepest), Text: r.Text})
 	}
 	title := m.Name
 	doc, err := chunk.Cut(title, list, chunk.Usual(), estimate)

@@ -34,20 +34,27 @@ func (l *Libraries) Remove(ctx context.Context, ids ...vault.ID) (int, error) {
 			count++
 		}
 	}
-	var e vault.Edit
-	var all []rewriting
-	for x, list := range gone {
-		if x == nil { // it could not be read, so what it had in an index is not known, and was not attached
-			for _, d := range list {
-				e.Drop = append(e.Drop, d.ID)
-			}
-			continue
-		}
-		all = append(all, l.drop(&e, x, list))
-	}
-	if len(e.Drop) == 0 {
+	if len(gone) == 0 {
 		return 0, nil
 	}
+	var e vault.Edit
+	// Of one that could not be read is not known which library has its words: they
+	// are dead in their segment, so all segments with dead passages are made anew.
+	lost := gone[nil]
+	delete(gone, nil)
+	for _, d := range lost {
+		e.Drop = append(e.Drop, d.ID)
+	}
+	var all []rewriting
+	for x, list := range gone {
+		all = append(all, l.drop(&e, x, list))
+	}
+	for _, x := range s.shelves {
+		if len(lost) > 0 && gone[x] == nil {
+			all = append(all, l.forget(&e, x, nil))
+		}
+	}
+	e.Drop = append(e.Drop, s.broken...)
 	if err := l.write(ctx, e); err != nil {
 		return 0, fmt.Errorf("removing documents: %w", err)
 	}
@@ -55,6 +62,10 @@ func (l *Libraries) Remove(ctx context.Context, ids ...vault.ID) (int, error) {
 	defer l.mu.Unlock()
 	for i := range all {
 		all[i].done()
+	}
+	s.broken = nil
+	for _, d := range lost {
+		s.abandon(d)
 	}
 	for _, list := range gone {
 		for _, d := range list {
@@ -91,6 +102,7 @@ func (l *Libraries) RemoveLibrary(ctx context.Context, id vault.ID) (int, error)
 	for _, segment := range x.kept {
 		e.Drop = append(e.Drop, segment)
 	}
+	e.Drop = append(e.Drop, s.broken...) // they may be of this one
 	if err := l.write(ctx, e); err != nil {
 		return 0, fmt.Errorf("removing a library: %w", err)
 	}
@@ -99,6 +111,7 @@ func (l *Libraries) RemoveLibrary(ctx context.Context, id vault.ID) (int, error)
 	for _, d := range gone {
 		s.abandon(d)
 	}
+	s.broken = nil
 	delete(s.shelves, id)
 	x.index = bm25.NewIndex() // whoever still searches it finds nothing
 	return len(gone), nil

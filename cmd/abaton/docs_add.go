@@ -313,6 +313,15 @@ func (a *adding) hand(ctx context.Context, f localFile) (outcomeJSON, error) {
 	for at := 0; ; at += largestPiece {
 		in.At, in.Data = int64(at), f.data[at:min(at+largestPiece, len(f.data))]
 		out, err := addDocument().at(ctx, a.p, a.desk, "reading", in)
+		for at == 0 && err != nil && strings.Contains(err.Error(), errBusy.Error()) {
+			// One that was broken off is still being read, or another verb adds.
+			select {
+			case <-ctx.Done():
+				return outcomeJSON{}, errStopped
+			case <-time.After(reportEvery):
+			}
+			out, err = addDocument().at(ctx, a.p, a.desk, "reading", in)
+		}
 		if err != nil {
 			return outcomeJSON{}, err
 		}

@@ -86,11 +86,21 @@ func addDocument() long[addIn, addOut] {
 		if err != nil || whole == nil && in.Size > 0 {
 			return out, err
 		}
+		if in.At > 0 {
+			defer k.finished(in.Upload)
+		}
 		x, err := h.libraries(ctx, s)
 		if err != nil {
 			return out, err
 		}
-		turn, err := k.take(ctx)
+		ctx, cancel := k.open(ctx)
+		defer cancel()
+		defer func() {
+			if err != nil && k.locked.Err() != nil {
+				err = vault.ErrLocked
+			}
+		}()
+		turn, err := take(ctx, k.reading)
 		if err != nil {
 			return out, err
 		}
@@ -227,6 +237,15 @@ func showDocument() long[vault.ID, documentText] {
 		if err != nil {
 			return out, err
 		}
+		k, err := h.shelf(s)
+		if err != nil {
+			return out, err
+		}
+		turn, err := take(ctx, k.showing)
+		if err != nil {
+			return out, err
+		}
+		defer turn()
 		d, all, err := x.Text(ctx, id)
 		if d.ID != id { // damage to single records leaves the rest to be shown
 			return out, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"abaton.local/audit"
 	"abaton.local/library"
@@ -20,27 +19,39 @@ type shelved struct {
 	mu        sync.Mutex         // held while they are read: others of the house need not wait for it
 	libraries *library.Libraries // nil until they are; guarded by mu
 	reading   chan struct{}      // holds one while a document of theirs is read: others have their turn, too
+	showing   chan struct{}      // and one while a document's whole text is put together
+	locked    context.Context    // over when the vault locks
+	lock      context.CancelFunc
 
 	arriving sync.Mutex
-	upload   *upload // that is under way; guarded by arriving
+	upload   *upload // that is under way, or waits for its verdict; guarded by arriving
 	added    uint32  // documents that the audit log does not have yet; guarded by arriving
 }
 
-// upload is a file that comes in several pieces.
-type upload struct {
-	name  string // drawn by whoever sends it
-	bytes []byte
-	size  int64
-	last  *time.Timer // ends it when nothing more comes
+func newShelved(v *vault.Vault) *shelved {
+	k := &shelved{vault: v, reading: make(chan struct{}, 1), showing: make(chan struct{}, 1)}
+	k.locked, k.lock = context.WithCancel(context.Background())
+	return k
 }
 
-// Bounds of uploads.
-const (
-	largestDocument = 200 << 20
-	largestPiece    = 4 << 20
-	allUploads      = 512 << 20   // of everybody at once
-	patience        = time.Minute // with one that does not go on
-)
+// shut gives up what is under way: nothing of a person's is read or waits to be
+// once their vault is locked.
+func (k *shelved) shut() {
+	k.lock()
+	k.arriving.Lock()
+	defer k.arriving.Unlock()
+	if k.upload != nil {
+		k.upload.last.Stop()
+		k.upload = nil
+	}
+}
+
+// open is a context that ends when the vault locks, too.
+func (k *shelved) open(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(k.locked, cancel)
+	return ctx, func() { stop(); cancel() }
+}
 
 // childrenAtOnce is how many documents are read at one time in this house.
 const childrenAtOnce = 2
@@ -82,7 +93,10 @@ func (h *home) shelf(s vault.Session) (*shelved, error) {
 	defer h.mu.Unlock()
 	k := h.shelves[s.Person]
 	if k == nil || k.vault != v {
-		k = &shelved{vault: v, reading: make(chan struct{}, 1)}
+		if k != nil {
+			k.shut()
+		}
+		k = newShelved(v)
 		h.shelves[s.Person] = k
 	}
 	return k, nil
@@ -114,6 +128,7 @@ func (h *home) closeLibraries(ctx context.Context) (err error) {
 	h.shelves = map[vault.PersonID]*shelved{}
 	h.mu.Unlock()
 	for person, k := range all {
+		k.shut()
 		k.mu.Lock()
 		if k.libraries != nil {
 			err = errors.Join(err, k.libraries.Close(ctx))
@@ -124,86 +139,14 @@ func (h *home) closeLibraries(ctx context.Context) (err error) {
 	return err
 }
 
-var (
-	errBusy  = errors.New("another large file of yours is arriving: wait for it, or a minute if it was given up")
-	errRoom  = errors.New("too many large files are arriving at once: try again in a minute")
-	errPiece = errors.New("the pieces of this file do not follow each other: add it again")
-)
-
-// arrive takes a piece of a file. Whole is nil until the last one came.
-func (h *home) arrive(k *shelved, in addIn) (whole []byte, err error) {
-	if in.Size < 0 || in.Size > largestDocument || in.At < 0 || in.At+int64(len(in.Data)) > in.Size {
-		return nil, errPiece
-	}
-	if in.At == 0 && int64(len(in.Data)) == in.Size {
-		return in.Data, nil
-	}
-	if in.At == 0 && h.arrivingNow(k)+in.Size > allUploads {
-		return nil, errRoom
-	}
-	k.arriving.Lock()
-	defer k.arriving.Unlock()
-	u := k.upload
-	switch {
-	case in.At == 0 && u != nil && u.name != in.Upload:
-		return nil, errBusy
-	case in.At == 0:
-		if u != nil {
-			u.last.Stop()
-		}
-		u = &upload{name: in.Upload, size: in.Size, bytes: make([]byte, 0, in.Size)}
-		u.last = time.AfterFunc(patience, func() { k.giveUp(u) })
-		k.upload = u
-	case u == nil || u.name != in.Upload || u.size != in.Size || int64(len(u.bytes)) != in.At:
-		return nil, errPiece
-	}
-	u.bytes = append(u.bytes, in.Data...)
-	u.last.Reset(patience)
-	if int64(len(u.bytes)) < u.size {
-		return nil, nil
-	}
-	u.last.Stop()
-	k.upload = nil
-	return u.bytes, nil
-}
-
-// giveUp forgets an upload, if it is still the one that is under way.
-func (k *shelved) giveUp(u *upload) {
-	k.arriving.Lock()
-	defer k.arriving.Unlock()
-	if k.upload == u {
-		k.upload = nil
-	}
-}
-
-// take waits for a person's turn to have a document read.
-func (k *shelved) take(ctx context.Context) (done func(), err error) {
+// take waits for a person's turn to have a document read, or shown.
+func take(ctx context.Context, turn chan struct{}) (done func(), err error) {
 	select {
-	case k.reading <- struct{}{}:
-		return func() { <-k.reading }, nil
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// arrivingNow is how many bytes the uploads of all but one shelf have asked for.
-func (h *home) arrivingNow(but *shelved) (sum int64) {
-	h.mu.Lock()
-	var others []*shelved
-	for _, k := range h.shelves {
-		if k != but {
-			others = append(others, k)
-		}
-	}
-	h.mu.Unlock()
-	for _, k := range others {
-		k.arriving.Lock()
-		if k.upload != nil {
-			sum += k.upload.size
-		}
-		k.arriving.Unlock()
-	}
-	return sum
 }
 
 // counted puts on the audit log how many documents a person added since the last

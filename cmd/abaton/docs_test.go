@@ -18,7 +18,7 @@ import (
 func TestPiecesOfAFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHome(folders{})
-		k, other := &shelved{}, &shelved{}
+		k, other := newShelved(nil), newShelved(nil)
 		h.shelves = map[vault.PersonID]*shelved{"a": k, "b": other}
 		piece := func(k *shelved, upload string, at, size int64, data string) (string, error) {
 			whole, err := h.arrive(k, addIn{Upload: upload, At: at, Size: size, Data: []byte(data)})
@@ -44,6 +44,19 @@ func TestPiecesOfAFile(t *testing.T) {
 		want("the second", got, err, "abcdef", nil)
 		got, err = piece(k, "x", 3, 6, "def")
 		want("the second again", got, err, "", errPiece)
+		got, err = piece(k, "y", 0, 6, "abc")
+		want("another while it is read", got, err, "", errBusy)
+		got, err = piece(k, "x", 0, 6, "abc")
+		want("the same while it is read", got, err, "", errBusy)
+		if n := h.arrivingNow(other); n != 6 {
+			t.Errorf("%d bytes are counted while it is read", n)
+		}
+		time.Sleep(2 * patience)
+		got, err = piece(k, "y", 0, 6, "abc")
+		want("another while it is read for long", got, err, "", errBusy)
+		k.finished("x")
+		got, err = piece(k, "x", 0, 6, "")
+		want("nothing", got, err, "", errPiece)
 		got, err = piece(k, "x", 0, largestDocument+1, "abc")
 		want("too large", got, err, "", errPiece)
 		got, err = piece(k, "x", 2, 3, "abc")
@@ -56,6 +69,14 @@ func TestPiecesOfAFile(t *testing.T) {
 		want("begun anew", got, err, "", nil)
 		got, err = piece(k, "x", 3, 6, "DEF")
 		want("then its end", got, err, "ABCDEF", nil)
+		k.finished("x")
+		for at := range int64(2 * mostPatience / patience) {
+			if got, err = piece(k, "slow", at, 100, "a"); err != nil {
+				break
+			}
+			time.Sleep(patience - time.Second)
+		}
+		want("a byte a minute", got, err, "", errPiece)
 		if _, err = piece(k, "x", 0, 6, "abc"); err != nil {
 			t.Error(err)
 		}

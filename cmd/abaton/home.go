@@ -48,6 +48,8 @@ type home struct {
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
 	shelves   map[vault.PersonID]*shelved
+
+	uploading sync.Mutex // held while room for a file is looked for and taken
 }
 
 // kept is a person's conversations over one opening of their vault.
@@ -228,6 +230,7 @@ func (h *home) forget(person vault.PersonID) {
 	delete(h.shelves, person)
 	h.mu.Unlock()
 	if k != nil {
+		k.shut()
 		_ = h.counted(k, person) // of an adding that was broken off; a log that fails is told of by whoever writes next
 	}
 }

@@ -29,11 +29,15 @@ type Encoder struct {
 }
 
 // cost is how much memory a record takes at who decodes it: a text that was
-// normalised is held twice, and its map besides.
+// normalised is held twice, and its map besides. Behind a heading comes what the
+// path to it takes with every section.
 func (r Record) cost() int {
 	n := perMessage + len(r.Raw)
 	if r.Map != nil {
 		n += len(r.Text) + perSpan*len(r.Map)
+	}
+	if r.Kind == Heading {
+		n += perHeading
 	}
 	return n
 }
@@ -41,6 +45,7 @@ func (r Record) cost() int {
 const (
 	perMessage = 128
 	perSpan    = 40
+	perHeading = 8 << 10
 )
 
 // NewEncoder begins a row of messages that together take at most most bytes.

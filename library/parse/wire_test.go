@@ -63,6 +63,19 @@ func TestTooMuchFound(t *testing.T) {
 	}
 }
 
+// TestTooManyHeadings: each takes more than its text, on both sides alike.
+func TestTooManyHeadings(t *testing.T) {
+	const most = 10 * (perHeading + perMessage + 10)
+	b := said(t, "heads.md", []byte(strings.Repeat("# h\n\n", 1000)), most)
+	d, err := Decode(bytes.NewReader(b), most, func() {})
+	if err != nil || len(d.Cuts) != 1 || d.Cuts[0].Why != TooMuchFound || len(d.Records) != 10 {
+		t.Errorf("%d records, %v, %v", len(d.Records), d.Cuts, err)
+	}
+	if _, err := Decode(bytes.NewReader(b), most/2, func() {}); err == nil {
+		t.Error("taken although it is too long")
+	}
+}
+
 // TestGarbled: what no child of ours says is not taken.
 func TestGarbled(t *testing.T) {
 	n := func(all ...uint64) (s string) {

@@ -1,0 +1,125 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+
+	"abaton.local/vault"
+)
+
+// TestRemovedThoughDamaged: of a document whose head cannot be read no word stays,
+// whichever library it was of.
+func TestRemovedThoughDamaged(t *testing.T) {
+	o := newHome(t)
+	d := o.add(t, "house", "/secret.txt", "violet elephants").Document
+	for i := range 3 {
+		o.add(t, "house", fmt.Sprintf("/%d.txt", i), "other things")
+	}
+	o.add(t, "work", "/w.txt", "other things")
+	if err := o.l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.nonsense(t, d.ID)
+	o.open(t)
+	if o.l.Damage() == nil {
+		t.Fatal("the damage is not said")
+	}
+	if n, err := o.l.Remove(t.Context(), d.ID); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	o.gone(t, d, "violet")
+	if got := o.finds(t, "other"); len(got) != 4 {
+		t.Errorf("left are %v", got)
+	}
+}
+
+// nonsense takes the place of a record's payload.
+func (o *home) nonsense(t *testing.T, id vault.ID) {
+	t.Helper()
+	r, err := o.v.Lookup(id)
+	if err == nil {
+		put := vault.Put{ID: r.ID, Container: r.Container, Kind: r.Kind, Order: r.Order, Payload: []byte("\x01 nonsense that is long enough")}
+		err = o.v.Write(t.Context(), vault.Edit{Put: []vault.Put{put}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBrokenSegmentsGoWithWhatIsRemoved: nobody can tell what words they hold.
+func TestBrokenSegmentsGoWithWhatIsRemoved(t *testing.T) {
+	for name, change := range map[string]func(*home, Document) error{
+		"removed": func(o *home, d Document) error { _, err := o.l.Remove(t.Context(), d.ID); return err },
+		"library": func(o *home, d Document) error { _, err := o.l.RemoveLibrary(t.Context(), d.Library); return err },
+		"replaced": func(o *home, _ Document) error {
+			_, err := o.l.Add(t.Context(), File{Library: "house", Path: "/a.txt", Name: "a.txt", Data: []byte("other")})
+			return err
+		},
+	} {
+		o := newHome(t)
+		o.add(t, "house", "/a.txt", "violet elephants")
+		list, err := o.l.Documents(vault.ID{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		broken := vault.NewID()
+		put := vault.Put{ID: broken, Container: broken, Kind: vault.KindWords, Payload: []byte("violet")}
+		if err := o.v.Write(t.Context(), vault.Edit{Put: []vault.Put{put}}); err != nil {
+			t.Fatal(err)
+		}
+		o.l.state.broken = []vault.ID{broken}
+		w := &watched{Vault: o.v}
+		o.l.vault = w
+		if err := change(o, list[0]); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		// Sealing, which comes after, would take it along; the edit itself has to.
+		if len(w.edits) == 0 || !slices.Contains(w.edits[0].Drop, broken) || len(o.l.state.broken) > 0 {
+			t.Errorf("%s: the broken segment did not go with it", name)
+		}
+	}
+}
+
+// watched is a vault whose edits are kept, and whose passages cannot be read for
+// a while.
+type watched struct {
+	*vault.Vault
+	edits  []vault.Edit
+	broken bool
+}
+
+func (w *watched) Write(ctx context.Context, e vault.Edit) error {
+	w.edits = append(w.edits, e)
+	return w.Vault.Write(ctx, e)
+}
+
+var errNotNow = errors.New("not now")
+
+func (w *watched) ReadMany(ctx context.Context, ids []vault.ID) iter.Seq2[vault.Content, error] {
+	if w.broken && len(ids) > 0 {
+		if r, err := w.Lookup(ids[0]); err == nil && r.Kind == vault.KindPassages {
+			return func(yield func(vault.Content, error) bool) { yield(vault.Content{}, errNotNow) }
+		}
+	}
+	return w.Vault.ReadMany(ctx, ids)
+}
+
+// TestReadAnewUntilAllIsIndexed: what could not be indexed is, with the next change.
+func TestReadAnewUntilAllIsIndexed(t *testing.T) {
+	o := newHome(t)
+	o.add(t, "house", "/a.txt", "violet elephants")
+	w := &watched{Vault: o.v, broken: true}
+	o.l.vault, o.l.doubt = w, true
+	if _, err := o.l.Add(t.Context(), File{Library: "house", Path: "/b.txt", Name: "b.txt", Data: []byte("b")}); !errors.Is(err, errNotNow) {
+		t.Fatal(err)
+	}
+	w.broken = false
+	o.add(t, "house", "/b.txt", "yellow giraffes")
+	if got := o.finds(t, "violet"); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
