@@ -112,7 +112,7 @@ func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() ti
 		Manner:  func(models.Passport) (string, engine.Options) { return "", engine.Options{} },
 		Machine: web.Machine{Version: "test", Walls: "None here", Store: "memory", Device: "a file"},
 		Words:   func(err error) string { return err.Error() },
-		Now:     now,
+		Now:     now, NoPasskeys: gateway.NoPasskeys,
 	})
 	must(t, err)
 	door, err := gateway.Listen(gateway.Config{Address: "127.0.0.1:0", Pages: atDoor{pages}, People: gateway.Directory(people)})

@@ -80,7 +80,7 @@ func TestFirstDay(t *testing.T) {
 	b.write("#name", "ada")
 	b.write("#passphrase", "not this one")
 	b.press(".fields > button")
-	b.see(".warning")
+	b.see(".warning[role=alert]")
 	b.write("#passphrase", passphrase)
 	b.press(".fields > button")
 	b.see(".hello")
