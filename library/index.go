@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"abaton.local/library/bm25"
 	"abaton.local/vault"
@@ -122,38 +121,10 @@ func (r *rewriting) done() {
 	}
 }
 
-// settling is how long finding out about an edit may take.
-const settling = 5 * time.Second
-
-// write makes an edit. Where the store did not say whether it happened, it finds
-// out; where that fails too, the next change has to (see changing). The caller
-// holds writing.
+// write makes an edit. Where nobody can tell whether it happened, the next change
+// has to find out (see changing). The caller holds writing.
 func (l *Libraries) write(ctx context.Context, e vault.Edit) error {
-	var before uint64
-	if len(e.Put) > 0 {
-		r, _ := l.vault.Lookup(e.Put[0].ID) // 0 where it is new
-		before = r.Version
-	}
-	err := l.vault.Write(ctx, e)
-	if err == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
-	defer cancel()
-	if l.vault.Write(ctx, vault.Edit{}) != nil {
-		l.doubt = true
-		return err
-	}
-	happened := false
-	switch {
-	case len(e.Put) > 0:
-		r, _ := l.vault.Lookup(e.Put[0].ID)
-		happened = r.Version > before
-	case len(e.Drop) > 0:
-		happened = len(l.vault.List(0, e.Drop[0])) == 0
-	}
-	if happened {
-		return nil
-	}
+	doubt, err := vault.Settle(ctx, l.vault, e)
+	l.doubt = l.doubt || doubt
 	return err
 }

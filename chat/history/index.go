@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"abaton.local/library/bm25"
 	"abaton.local/vault"
@@ -119,41 +118,10 @@ func (s *state) forgotten(r rewriting, docs map[bm25.ID]bool) {
 	}
 }
 
-// settling is how long finding out about an edit may take.
-const settling = 5 * time.Second
-
-// write makes an edit. Where the store did not say whether it happened, it finds
-// out; where that fails too, the next change has to (see changing). The caller
-// holds writing.
+// write makes an edit. Where nobody can tell whether it happened, the next change
+// has to find out (see changing). The caller holds writing.
 func (h *History) write(ctx context.Context, e vault.Edit) error {
-	var before uint64
-	if len(e.Put) > 0 {
-		r, _ := h.vault.Lookup(e.Put[0].ID) // 0 where it is new
-		before = r.Version
-	}
-	err := h.vault.Write(ctx, e)
-	if err == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
-	defer cancel()
-	if h.vault.Write(ctx, vault.Edit{}) != nil {
-		h.doubt = true
-		return err
-	}
-	happened := false
-	switch {
-	case len(e.Put) > 0:
-		r, _ := h.vault.Lookup(e.Put[0].ID)
-		happened = r.Version > before
-	case len(e.Drop) > 0:
-		happened = len(h.vault.List(0, e.Drop[0])) == 0
-	case len(e.Delete) > 0:
-		_, gone := h.vault.Lookup(e.Delete[0])
-		happened = gone != nil
-	}
-	if happened {
-		return nil
-	}
+	doubt, err := vault.Settle(ctx, h.vault, e)
+	h.doubt = h.doubt || doubt
 	return err
 }
