@@ -21,23 +21,36 @@ func askVerb() verb {
 		name: "ask", args: "QUESTION", short: "ask one question; standard input is the material",
 		about: "Asks one question and prints the answer as it is made. What standard input holds, where it is not a terminal, " +
 			"is the material that the question is about; without a question, it is the question. Nothing is kept: whoever asks here is a guest. " +
-			"With --docs it answers from your own documents (see `abaton docs`), with passages word for word, where each stands, and whether they hold an answer at all.",
+			"With --docs it answers from your own documents (see `abaton docs`): which passages were read stands before it, each quotation was looked up in them, and what no passage supports is marked. " +
+			"Models with fewer than 1,000,000,000 parameters are not asked, for they invent: then the passages stand there word for word, and --generate asks all the same.",
 		examples: []string{
 			`abaton ask "What is the capital of France?"`,
 			`abaton ask "what is the notice period?" < contract.txt`,
 			`abaton ask --json "Name three rivers." | jq -r .answer`,
 			`abaton ask --docs "What is the notice period of my lease?"`,
 			`abaton ask --library mail "When does the train leave?"`,
+			`abaton ask --whole 3f9a1c20 "What does it say about repairs?"`,
 		},
 		settings: append(slices.Clone(roomSettings), "person"),
 		codes:    []int{failed, unprotected, locked, found, stopped},
 		bind: func(fs *flag.FlagSet) action {
-			asJSON := fs.Bool("json", false, "print one JSON object: answer, model, finish, usage; with --docs the passages")
-			docs := fs.Bool("docs", false, "answer from your own documents, word for word")
-			library := fs.String("library", "", "as --docs, from the library of this `NAME` alone")
+			asJSON := fs.Bool("json", false, "print one JSON object: answer, model, finish, usage; with --docs passages, sentences, outcome")
+			docs := fs.Bool("docs", false, "answer from your own documents")
+			var o askDocsOptions
+			fs.StringVar(&o.library, "library", "", "as --docs, from the library of this `NAME` alone")
+			fs.Func("whole", "as --docs, from the document of this `ID`, read whole where it fits; may stand several times", func(id string) error {
+				o.whole = append(o.whole, id)
+				return nil
+			})
+			fs.BoolVar(&o.generate, "generate", false, "with --docs: have the model write the answer, however small it is")
+			fs.BoolVar(&o.extract, "extract", false, "with --docs: passages alone, word for word; no model is asked")
 			return func(ctx context.Context, p *program, args []string) error {
-				if *docs || *library != "" {
-					return askDocs(ctx, p, args, *library, *asJSON)
+				o.json = *asJSON
+				if *docs || o.library != "" || len(o.whole) > 0 {
+					return askDocs(ctx, p, args, o)
+				}
+				if o.generate || o.extract {
+					return usageError{"ask", "--generate and --extract say how documents answer: give --docs, too."}
 				}
 				return ask(ctx, p, args, *asJSON)
 			}

@@ -169,7 +169,7 @@ func newCounter(h *home, p *program, r *rooms, door *gateway.Gateway) (*gateway.
 		showDocument().route(at, gateway.Unlocked),
 		removeDocuments().route(at, gateway.Unlocked),
 		searchDocuments().route(at, gateway.Unlocked),
-		askDocuments().route(at, gateway.Unlocked),
+		askDocuments(askedOf(p, r)).route(at, gateway.Unlocked),
 		// The house. None of these reads what anybody keeps.
 		listPeople().route(at, gateway.Owner),
 		findPerson().route(at, gateway.Unlocked),

@@ -9,7 +9,6 @@ import (
 
 	"abaton.local/audit"
 	"abaton.local/library"
-	"abaton.local/library/find"
 	"abaton.local/vault"
 )
 
@@ -348,46 +347,6 @@ func passageOf(f library.Found) passageJSON {
 	}
 	return passageJSON{Document: f.Document.ID, Name: f.Document.Name, Library: f.Library, Passage: f.Passage, Heading: f.Heading,
 		Page: f.Page, LastPage: f.LastPage, Text: f.Text, SnippetAt: [2]int{f.Start, f.End}, Matches: f.Matches}
-}
-
-// askDocuments gives the passages that answer a question, word for word, or the
-// nearest ones and that they do not.
-func askDocuments() call[docsSearchIn, docsAnswer] {
-	return call[docsSearchIn, docsAnswer]{"docs/ask", func(ctx context.Context, h *home, s vault.Session, in docsSearchIn) (out docsAnswer, err error) {
-		x, err := h.libraries(ctx, s)
-		if err != nil {
-			return out, err
-		}
-		ids, err := scopeOf(x, in.Library)
-		if err != nil {
-			return out, err
-		}
-		caps := find.Usual()
-		if in.Most > 0 {
-			caps.All = min(caps.All, in.Most)
-		}
-		a, err := x.Answer(ctx, ids, in.Query, caps)
-		if err != nil && a.Passages == nil {
-			return out, err
-		}
-		out = docsAnswer{Found: a.Enough, Coverage: a.Coverage, Passages: []passageJSON{}, Damage: text(err)}
-		for _, q := range a.Passages {
-			p := passageOf(q.Found)
-			p.Coverage = q.Coverage
-			for _, same := range q.Same {
-				p.Same = append(p.Same, passageOf(same))
-			}
-			out.Passages = append(out.Passages, p)
-		}
-		return out, nil
-	}}
-}
-
-type docsAnswer struct {
-	Found    bool          `json:"found"` // whether the documents may hold an answer
-	Coverage float64       `json:"coverage"`
-	Passages []passageJSON `json:"passages"` // all that was looked at for it
-	Damage   string        `json:"damage,omitempty"`
 }
 
 // exportDocuments adds all documents to an exported one, as one more member of

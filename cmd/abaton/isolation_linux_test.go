@@ -82,8 +82,10 @@ func attacks() map[string]attack {
 		doPath + "docs/remove": {bodies: func(x string) []string {
 			return []string{fmt.Sprintf(`{"ids":[%q]}`, x), asJSON(removeIn{Library: x})}
 		}},
-		doPath + "docs/search":        {bodies: func(x string) []string { return inLibrary(x) }},
-		doPath + "docs/ask":           {bodies: func(x string) []string { return inLibrary(x) }},
+		doPath + "docs/search": {bodies: func(x string) []string { return inLibrary(x) }},
+		doPath + "docs/ask": {bodies: func(x string) []string {
+			return []string{asJSON(docsAskIn{Query: x}), asJSON(docsAskIn{Query: "word", Library: x})}
+		}},
 		doPath + "people/list":        {bodies: nothing},
 		doPath + "people/find":        {bodies: text},
 		doPath + "people/invite":      {bodies: func(string) []string { return []string{`"owner"`} }, manages: true},
