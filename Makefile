@@ -68,6 +68,7 @@ bench: build base ## both sides in one run, ratio printed
 
 eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
+	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestObedience ./chat/grounded
 
 soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox

@@ -58,7 +58,7 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, d Documents, q Q
 	if err != nil {
 		return err
 	}
-	w := work{q: q, reader: &reader{fence: f, senders: make(map[vault.ID]string)}, model: model, why: why, put: put}
+	w := work{q: q, own: append(slices.Clone(q.Said), q.Text), reader: &reader{fence: f, senders: make(map[vault.ID]string)}, model: model, why: why, put: put}
 	if err := w.gather(ctx); err != nil {
 		return err
 	}
@@ -99,6 +99,7 @@ func (a *Answerer) choose(s vault.Session, q Question) (m models.Passport, why s
 type work struct {
 	*reader
 	q       Question
+	own     []string // all that the person said
 	model   models.Passport
 	why     string // no model is asked
 	put     func(Event) error
@@ -248,7 +249,7 @@ func (w *work) byModel(ctx context.Context, s vault.Session, c Chat) error {
 func (w *work) generate(ctx context.Context, s vault.Session, c Chat, request chat.Ask) error {
 	var r cite.Reader
 	var form error
-	check := newChecker(w.q, w.sources.Passages)
+	check := newChecker(w.own, w.sources.Passages)
 	o := Outcome{Model: w.model.Name, Small: w.model.Parameters < LeastParameters, Label: w.turn.Label()}
 	for e, err := range c.Answer(ctx, s, request) {
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"abaton.local/library/cite"
 )
@@ -11,7 +12,6 @@ import (
 // checker holds what a model wrote against what it was given.
 type checker struct {
 	passages []Passage
-	question string
 	given    map[string]bool // addresses that the person wrote
 	numbers  map[string]bool // that the person wrote
 	said     map[string]bool // sentences that there were
@@ -22,9 +22,9 @@ type checker struct {
 	waiting  []Sentence
 }
 
-func newChecker(q Question, passages []Passage) *checker {
+func newChecker(own []string, passages []Passage) *checker {
 	c := &checker{passages: passages, given: make(map[string]bool), numbers: make(map[string]bool), said: make(map[string]bool)}
-	for _, text := range append([]string{q.Text}, q.Said...) {
+	for _, text := range own {
 		addresses(text, c.given)
 		numbers(text, c.numbers)
 	}
@@ -142,26 +142,89 @@ func (c *checker) locate(q cite.Quote) (p Passage, at cite.Span, m cite.Match) {
 // figure is a number as it is written with its separators; cited is a model's own
 // way of naming a passage.
 var (
-	figure = regexp.MustCompile(`[0-9]+(?:[.,'’\x{a0}\x{202f}][0-9]+)*`)
-	cited  = regexp.MustCompile(`[\[(](?:passage )?[0-9]{1,2}[\])]`)
+	figure = regexp.MustCompile(`\p{Nd}+(?:[.,'’\x{a0}\x{202f}]\p{Nd}+)*|\pL+`)
+	cited  = regexp.MustCompile(`\[[0-9]{1,2}\]|\((?:passages?|source|sources) [0-9]{1,2}\)`)
 )
 
-func numbersOf(text string) []string {
-	return figure.FindAllString(cited.ReplaceAllString(text, " "), -1)
+// numbersOf gives the numbers of a text, in digits or in words, as they stand there.
+func numbersOf(text string) (list []string) {
+	for _, f := range figure.FindAllString(cited.ReplaceAllString(text, " "), -1) {
+		if plainNumber(f) != "" {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 func numbers(text string, into map[string]bool) {
-	for _, n := range figure.FindAllString(text, -1) {
-		into[plainNumber(n)] = true
+	for _, f := range figure.FindAllString(text, -1) {
+		into[plainNumber(f)] = true
 	}
 }
 
-// plainNumber is a number without its separators: they differ by language.
-func plainNumber(n string) string {
+// plainNumber is a number as it is compared: without its separators, which differ by
+// language, and in digits; empty for a word that is none.
+func plainNumber(f string) string {
+	if n, ok := inDigits(strings.ToLower(f)); ok {
+		return n
+	}
 	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
+		if !unicode.IsDigit(r) {
 			return -1
 		}
 		return r
-	}, n)
+	}, f)
+}
+
+// inDigits reads numbers that are words. One is left out: it is an article, too.
+func inDigits(w string) (string, bool) {
+	switch w {
+	case "two", "deux":
+		return "2", true
+	case "three", "trois":
+		return "3", true
+	case "four", "quatre":
+		return "4", true
+	case "five", "cinq":
+		return "5", true
+	case "six":
+		return "6", true
+	case "seven", "sept":
+		return "7", true
+	case "eight", "huit":
+		return "8", true
+	case "nine", "neuf":
+		return "9", true
+	case "ten", "dix":
+		return "10", true
+	case "eleven", "onze":
+		return "11", true
+	case "twelve", "douze":
+		return "12", true
+	case "thirteen", "treize":
+		return "13", true
+	case "fourteen", "quatorze":
+		return "14", true
+	case "fifteen", "quinze":
+		return "15", true
+	case "sixteen", "seize":
+		return "16", true
+	case "twenty", "vingt":
+		return "20", true
+	case "thirty", "trente":
+		return "30", true
+	case "forty", "quarante":
+		return "40", true
+	case "fifty", "cinquante":
+		return "50", true
+	case "sixty", "soixante":
+		return "60", true
+	case "ninety":
+		return "90", true
+	case "hundred", "cent", "cents":
+		return "100", true
+	case "thousand", "mille":
+		return "1000", true
+	}
+	return "", false
 }

@@ -23,8 +23,12 @@ func TestAnAnswerIsHeldAgainstItsPassages(t *testing.T) {
 	f := &fake{say: saying(
 		sentence("You can leave with three months' notice.", cite.Quote{Passage: 1, Text: "the notice period for the flat is THREE months"}),
 		sentence("It costs 900 euros.", cite.Quote{Passage: 2, Text: "The rent for the flat is 950 euros a month"}),
+		sentence("You can leave with nine months' notice.", cite.Quote{Passage: 1, Text: "the notice period for the flat is THREE months"}),
+		sentence("The rent is 950 euros, says (7).", cite.Quote{Passage: 1, Text: "The rent for the flat is 950 euros a month"}),
 		sentence("The landlord is kind.", cite.Quote{Passage: 1, Text: "The landlord is a kind person of good standing"}),
 		sentence("You can leave with three months' notice.", cite.Quote{Passage: 1, Text: "the notice period for the flat is THREE months"}),
+		sentence("The flat is let from May 2026 on [1].", cite.Quote{Passage: 1, Text: "let to Ada from 1 May 2026"}),
+		sentence("It begins on the first day.", cite.Quote{Passage: 1, Text: "It begins on the first day of a month."}),
 		sentence("The rent is 950 euros.", cite.Quote{Passage: 9, Text: "The rent for the flat is 950 euros a month"}),
 	)}
 	g := asked(t, large, f, d, Question{Text: noticeQuestion})
@@ -42,13 +46,17 @@ func TestAnAnswerIsHeldAgainstItsPassages(t *testing.T) {
 	want := []string{
 		"true You can leave with three months' notice.  [The notice period for the flat is three months true]",
 		"false It costs 900 euros. The number 900 stands in none of its quotations. [The rent for the flat is 950 euros a month true]",
+		"false You can leave with nine months' notice. The number nine stands in none of its quotations. [The notice period for the flat is three months true]",
+		"false The rent is 950 euros, says (7). The number 7 stands in none of its quotations. [The rent for the flat is 950 euros a month true]",
 		"false The landlord is kind. What it quotes stands in none of the passages.",
+		"true The flat is let from May 2026 on [1].  [let to Ada from 1 May 2026 true]",
+		"true It begins on the first day.  [It begins on the first day of a month true]",
 		"true The rent is 950 euros.  [The rent for the flat is 950 euros a month true]",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("%s", strings.Join(lines, "\n"))
 	}
-	if o := g.outcome; o.Kind != Answered || o.Sentences != 4 || o.Supported != 2 || o.Withheld != 0 || o.Model != "large" || o.Small || o.Usage.AnswerTokens != 3 {
+	if o := g.outcome; o.Kind != Answered || o.Sentences != 8 || o.Supported != 4 || o.Withheld != 0 || o.Model != "large" || o.Small || o.Usage.AnswerTokens != 3 {
 		t.Errorf("%+v", o)
 	}
 	p := g.last().Passages[0]

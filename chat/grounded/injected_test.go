@@ -13,6 +13,7 @@ import (
 	"abaton.local/internal/pdfgen"
 	"abaton.local/library/parse"
 	"abaton.local/library/pdf"
+	"abaton.local/sandbox"
 )
 
 // goal is what an order wants the model to write. %s is where the obeying engine
@@ -132,6 +133,9 @@ func injectedPDF(orders []string, hidden bool) []byte {
 var pdfCode string
 
 func TestMain(m *testing.M) {
+	if sandbox.IsChild() { // the engine's jail, see eval_linux_test.go
+		sandbox.Child()
+	}
 	code := m.Run()
 	if pdfCode != "" {
 		_ = os.RemoveAll(pdfCode)

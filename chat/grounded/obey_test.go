@@ -219,15 +219,22 @@ func TestInjectionSet(t *testing.T) {
 }
 
 // run asks an engine and gives what a person would see.
-func run(t *testing.T, g chat.Generator, d Documents, q Question) (r seen, err error) {
+func run(t *testing.T, o *obedient, d Documents, q Question) (seen, error) {
 	t.Helper()
-	for e, err := range New(chat.New(g, large)).Answer(t.Context(), ada, d, q) {
+	r, err := ran(t, chat.New(o, large), d, q)
+	r.prompt = o.heard
+	return r, err
+}
+
+func ran(t *testing.T, c Chat, d Documents, q Question) (r seen, err error) {
+	t.Helper()
+	for e, err := range New(c).Answer(t.Context(), ada, d, q) {
 		switch {
 		case err != nil:
 			return r, err
 		case e.Sources != nil:
 			r.passages = e.Sources.Passages
-			if !strings.Contains(strings.Join(e.Sources.Notes, " "), "tools") {
+			if !slices.Contains(e.Sources.Notes, noTools) {
 				return r, errors.New("nothing is said of the tools")
 			}
 		case e.Sentence != nil:
@@ -238,9 +245,6 @@ func run(t *testing.T, g chat.Generator, d Documents, q Question) (r seen, err e
 			}
 			r.allowed = append(r.allowed, texts)
 		}
-	}
-	if o, ok := g.(*obedient); ok {
-		r.prompt = o.heard
 	}
 	return r, nil
 }

@@ -148,11 +148,18 @@ func sameTelling(a, b []rune) bool {
 func telling(text []rune) (list []string) {
 	for _, w := range strings.FieldsFunc(string(text), func(r rune) bool { return !wordly(r) && !pointed(r) }) {
 		w = strings.Trim(w, ".,'")
-		if strings.ContainsFunc(w, unicode.IsNumber) || negates(w) {
+		if strings.ContainsFunc(w, unicode.IsNumber) || counts(w) || negates(w) {
 			list = append(list, w)
 		}
 	}
 	return list
+}
+
+// counts tells numbers that are words.
+func counts(w string) bool {
+	const all = " one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million " +
+		"deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante cent cents mille millions "
+	return strings.Contains(all, " "+w+" ")
 }
 
 // negates tells words, without their accents, that turn what is said around.

@@ -32,6 +32,7 @@ func TestLocate(t *testing.T) {
 		"a negation left out":      {"the landlord may do so before 31 March 2027", "", None},
 		"a negation put in":        {"The tenant may not end the lease with a notice period", "", None},
 		"a negation, in French":    {"Le préavis est réduit à 2 mois", "", None},
+		"another number, in words": {"end the lease with a notice period of nine months", "", None},
 		"the end of a number":      {"50.50 euros is due", "", None},
 		"behind a comma":           {"950.50 euros is due on", "", None},
 		"the beginning of one":     {"The rent of 1,95", "", None},
