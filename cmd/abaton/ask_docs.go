@@ -107,7 +107,7 @@ func mannered(p *program, in *docsAskIn, shelf *models.Shelf) (models.Passport, 
 	m, err := findModel(shelf, p.cfg.meant(p.cfg.Model))
 	if err == nil {
 		how := mannerFor(p.cfg, m)
-		in.Temperature, in.TopP = how.options.Temperature, how.options.TopP
+		in.Temperature, in.TopP, in.MaxTokens = how.options.Temperature, how.options.TopP, p.cfg.Models[m.Name].MaxTokens
 	}
 	return m, err
 }

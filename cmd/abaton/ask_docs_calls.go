@@ -31,6 +31,7 @@ type docsAskIn struct {
 	Model       string       `json:"model,omitempty"`
 	Temperature *float64     `json:"temperature,omitempty"`
 	TopP        *float64     `json:"top_p,omitempty"`
+	MaxTokens   int          `json:"max_tokens,omitempty"`
 }
 
 // docsStep is one step of an answer, on a line of its own. One without anything
@@ -173,7 +174,7 @@ func (a asking) do(ctx context.Context, h *home, s vault.Session, in docsAskIn, 
 	}
 	ctx, cancel := k.open(ctx)
 	defer cancel()
-	q := grounded.Question{Text: in.Query, Libraries: ids, Whole: in.Whole, Model: in.Model, Way: in.Way, Options: engine.Options{Temperature: in.Temperature, TopP: in.TopP}}
+	q := grounded.Question{Text: in.Query, Libraries: ids, Whole: in.Whole, Model: in.Model, Way: in.Way, Options: engine.Options{Temperature: in.Temperature, TopP: in.TopP, MaxTokens: max(0, in.MaxTokens)}}
 	for e, err := range grounded.New(a.of()).Answer(ctx, s, x, q) {
 		if err == nil {
 			err = put(stepOf(e))

@@ -29,8 +29,9 @@ const (
 	MostSentences = 12
 	MostQuotes    = 3 // of a sentence
 
-	mostAnswer = 64 << 10 // bytes
-	mostText   = 2000     // characters of a sentence or a quotation
+	mostAnswer  = 64 << 10              // bytes
+	mostWritten = mostText + mostText/4 // characters of either, as JSON has it
+	mostText    = 1000                  // characters of a sentence or a quotation
 )
 
 // Errors of an answer that cannot be used.
@@ -61,6 +62,7 @@ type Reader struct {
 	read   int // of all
 	stack  []byte
 	text   bool // within a string
+	length int  // of it so far, in characters as JSON has them
 	escape bool
 	item   int // where the sentence begins that is being written
 	given  int // sentences
@@ -93,11 +95,18 @@ func (r *Reader) step(c byte) (s Sentence, whole bool, err error) {
 	switch {
 	case r.escape:
 		r.escape = false
+		r.length++
 	case r.text:
 		r.escape = c == '\\'
 		r.text = c != '"'
+		if c&0xc0 != 0x80 {
+			r.length++
+		}
+		if r.length > mostWritten { // a model that has lost itself is not listened to till its end
+			return s, false, r.fail()
+		}
 	case c == '"':
-		r.text = true
+		r.text, r.length = true, 0
 	case c == '{' || c == '[':
 		switch len(r.stack) {
 		case 1:

@@ -150,6 +150,7 @@ func TestOtherForms(t *testing.T) {
 		"cut in a text":  {`{"answer":[` + one + `,{"quotes":[],"sentence":"ab`, 1, ErrCutShort},
 		"wrong brackets": {`{"answer":[` + one + `}`, 1, ErrForm},
 		"nested":         {`{"answer":[{"quotes":[{"passage":{"a":[{"b":[[]]}]},"quote":""}],"sentence":""}]}`, 0, ErrForm},
+		"lost":           {`{"answer":[{"quotes":[{"passage":1,"quote":"` + strings.Repeat("and ", mostText), 0, ErrForm},
 		"endless":        {`{"answer":[{"quotes":[],"sentence":"` + strings.Repeat("x", mostAnswer), 0, ErrForm},
 		"long":           {`{"answer":[{"quotes":[],"sentence":"` + strings.Repeat("é", mostText+1) + `"}]}`, 0, ErrForm},
 		"many":           {`{"answer":[` + strings.TrimSuffix(strings.Repeat(one+",", MostSentences+1), ",") + "]}", MostSentences, ErrForm},
