@@ -235,7 +235,7 @@ func (w *work) byModel(ctx context.Context, s vault.Session, c Chat) error {
 		}
 		request := ask(w.q, w.model.Name, w.sources.Passages, mark(w.sources.Passages))
 		request.Options.Tools = tools
-		request.Fleeting = !w.turn.May(Remember)
+		request.Fleeting = !w.turn.May(Remember) // what an engine has read of a document would outlive the document
 		err := w.generate(ctx, s, c, request)
 		fault, is := errors.AsType[*engine.Fault](err)
 		if !is || fault.Kind != engine.TooLong || fault.Window == 0 || budget <= leastRoom || w.picked[0].Whole {

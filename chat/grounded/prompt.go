@@ -39,8 +39,7 @@ func ask(q Question, model string, passages []Passage, mark string) chat.Ask {
 				"Claim nothing that no passage says. If the passages do not hold the answer, the list is empty."},
 			{Role: engine.User, Content: b.String()},
 		},
-		Options:  steered(q.Options, len(passages)),
-		Fleeting: true, // what an engine has read of a document would outlive the document
+		Options: steered(q.Options, len(passages)),
 	}
 }
 

@@ -3,12 +3,14 @@ package grounded
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"abaton.local/chat"
 	"abaton.local/engine"
 	"abaton.local/library"
 	"abaton.local/library/cite"
@@ -81,12 +83,35 @@ func TestToolsAreLeftOut(t *testing.T) {
 		if o := p.Options; len(o.Tools) > 0 || o.ToolChoice != "" || o.OnlyTool != "" || o.Stop != nil || o.LogProbs != 0 || o.JSONSchema == nil {
 			t.Errorf("%+v", o)
 		}
-		if p.Keep {
-			t.Error("what the engine read would be kept") // R10
-		}
 	}
 	if len(f.heard) != 2 {
 		t.Errorf("asked %d times", len(f.heard))
+	}
+}
+
+// heeds tells what a chat was asked.
+type heeds struct {
+	*chat.Answerer
+	asked []chat.Ask
+}
+
+func (h *heeds) Answer(ctx context.Context, s vault.Session, a chat.Ask) iter.Seq2[chat.Event, error] {
+	h.asked = append(h.asked, a)
+	return h.Answerer.Answer(ctx, s, a)
+}
+
+// TestNothingIsRemembered (R10): the engine keeps nothing of what it read of a
+// document, whoever asks.
+func TestNothingIsRemembered(t *testing.T) {
+	d := documents(t, file{"house", "/lease.md", lease})
+	h := &heeds{Answerer: chat.New(&fake{say: saying()}, large)}
+	for _, err := range New(h).Answer(t.Context(), ada, d, Question{Text: noticeQuestion}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(h.asked) != 1 || !h.asked[0].Fleeting {
+		t.Errorf("%+v", h.asked)
 	}
 }
 
