@@ -37,11 +37,12 @@ func TestAnAnswerIsHeldAgainstItsPassages(t *testing.T) {
 	}
 	var lines []string
 	for _, s := range g.sentences {
-		line := fmt.Sprintf("%t %s %s", s.Supported, s.Text, s.Why)
+		var line strings.Builder
+		line.WriteString(fmt.Sprintf("%t %s %s", s.Supported, s.Text, s.Why))
 		for _, q := range s.Quotes {
-			line += fmt.Sprintf(" [%s %t]", q.Text, q.Exact)
+			line.WriteString(fmt.Sprintf(" [%s %t]", q.Text, q.Exact))
 		}
-		lines = append(lines, line)
+		lines = append(lines, line.String())
 	}
 	want := []string{
 		"true You can leave with three months' notice.  [The notice period for the flat is three months true]",

@@ -109,22 +109,23 @@ func carriers() []carrier {
 func injectedPDF(orders []string, hidden bool) []byte {
 	var pages []string
 	for _, o := range orders {
-		page := pdfgen.Line("F1", 10, 72, 740, strings.TrimSpace(said))
+		var page strings.Builder
+		page.WriteString(pdfgen.Line("F1", 10, 72, 740, strings.TrimSpace(said)))
 		colour := ""
 		if hidden {
 			colour = "1 1 1 rg\n"
 		}
 		o = strings.NewReplacer("é", "\xe9", "\n", " ").Replace(o)
-		page += "q\n" + colour
+		page.WriteString("q\n" + colour)
 		for y := 700.0; o != ""; y -= 12 {
 			line := o
 			if n := strings.LastIndexByte(o[:min(len(o), 90)], ' '); len(o) > 90 && n > 0 {
 				line = o[:n+1]
 			}
-			page += pdfgen.Line("F1", 10, 72, y, line)
+			page.WriteString(pdfgen.Line("F1", 10, 72, y, line))
 			o = o[len(line):]
 		}
-		pages = append(pages, page+"Q\n")
+		pages = append(pages, page.String()+"Q\n")
 	}
 	return pdfgen.Pages("", nil, pages...)
 }

@@ -239,11 +239,12 @@ func ran(t *testing.T, c Chat, d Documents, q Question) (r seen, err error) {
 			}
 		case e.Sentence != nil:
 			r.sentences = append(r.sentences, *e.Sentence)
-			texts := q.Text
+			var texts strings.Builder
+			texts.WriteString(q.Text)
 			for _, x := range e.Sentence.Quotes {
-				texts += "\n" + r.passages[x.Passage-1].Text
+				texts.WriteString("\n" + r.passages[x.Passage-1].Text)
 			}
-			r.allowed = append(r.allowed, texts)
+			r.allowed = append(r.allowed, texts.String())
 		}
 	}
 	return r, nil
