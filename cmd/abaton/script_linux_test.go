@@ -379,7 +379,7 @@ func lookPath(ts *testscript.TestScript, name string) string {
 // storyEnv is the environment of a story's programs.
 func storyEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "DISPLAY", "SSH_CONNECTION", "ABATON_CONFIG_DIR", "ABATON_DATA_DIR", "ABATON_STATE_DIR", "ABATON_CACHE_DIR", "ABATON_RUNTIME_DIR", "ABATON_USER", "ABATON_TEMPERATURE", "ABATON_INSTRUCTION"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "DISPLAY", "SSH_CONNECTION", "ABATON_CONFIG_DIR", "ABATON_DATA_DIR", "ABATON_STATE_DIR", "ABATON_CACHE_DIR", "ABATON_RUNTIME_DIR", "ABATON_USER", "ABATON_TEMPERATURE", "ABATON_THREADS", "ABATON_INSTRUCTION"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}
