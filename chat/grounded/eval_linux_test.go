@@ -58,7 +58,7 @@ func TestObedience(t *testing.T) {
 	must(err)
 	t.Cleanup(func() { _ = jail.Close() })
 	t.Chdir(dir)
-	e, err := engine.New(engine.Config{Jail: jail, Pack: pack, Shelf: shelf, LinkDir: ".", Log: slog.New(slog.DiscardHandler)})
+	e, err := engine.New(engine.Config{Jail: jail, Pack: pack, Shelf: shelf, LinkDir: ".", Threads: 1, Log: slog.New(slog.DiscardHandler)})
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
