@@ -4,21 +4,17 @@ package eval
 
 import (
 	"bufio"
-	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 
 	"abaton.local/library/bm25"
 	"abaton.local/library/find"
-	"abaton.local/library/vector"
 )
 
 // TestCranfield measures the ranking of passages on the classic collection:
@@ -34,42 +30,29 @@ func TestCranfield(t *testing.T) {
 	if len(docs) < 1400 || len(questions) != 225 {
 		t.Fatalf("%d documents and %d questions: the collection has 1,400 and 225", len(docs), len(questions))
 	}
-	m := startMiniLM(t)
-	words := bm25.NewIndex()
-	meanings, err := vector.NewIndex(vector.Space{Dims: 384})
-	must(t, err)
-	for part := range slices.Chunk(docs, 128) {
-		for i, v := range m.embed(t, part, func(e entry) string { return e.Title + "\n" + e.Text }) {
-			words.Add(bm25.Document{ID: numbered(t, part[i].ID), Text: part[i].Title + "\n" + part[i].Text})
-			must(t, meanings.Add(vector.ID(numbered(t, part[i].ID)), v))
-		}
+	var list []passage
+	var texts []string
+	for i, d := range docs {
+		text := d.Title + "\n" + d.Text
+		list = append(list, passage{place: place{document: i}, id: find.ID(numbered(t, d.ID)), text: text, said: d.Text})
+		texts = append(texts, text)
 	}
-	asked := m.embed(t, questions, func(e entry) string { return e.Text })
+	for _, q := range questions {
+		texts = append(texts, q.Text)
+	}
+	f := newFinder(t, list, startMiniLM(t).cached(t, texts))
 	var byWords, byMeaning, byBoth []float64
-	for i, q := range questions {
+	for _, q := range questions {
 		wanted := make(map[find.ID]bool)
 		for _, r := range q.Rel {
 			wanted[find.ID(numbered(t, r))] = true
 		}
-		var lexical, dense, both []find.ID
-		for _, h := range words.Search(bm25.ParseQuery(q.Text), 100) {
-			lexical = append(lexical, find.ID(h.ID))
-		}
-		hits, err := meanings.Search(asked[i], 100)
-		must(t, err)
-		for _, h := range hits {
-			dense = append(dense, find.ID(h.ID))
-		}
-		for _, r := range find.Fuse(lexical, dense) {
-			both = append(both, r.ID)
-		}
-		byWords = append(byWords, gain(lexical, wanted))
-		byMeaning = append(byMeaning, gain(dense, wanted))
-		byBoth = append(byBoth, gain(both, wanted))
+		byWords = append(byWords, gain(f.ask(t, q.Text, true, false, find.Usual()).ranking, wanted))
+		byMeaning = append(byMeaning, gain(f.ask(t, q.Text, false, true, find.Usual()).ranking, wanted))
+		byBoth = append(byBoth, gain(f.ask(t, q.Text, true, true, find.Usual()).ranking, wanted))
 	}
-	low, high := interval(byBoth, byWords)
-	t.Logf("MEASURED nDCG@10 on Cranfield: by words %.4f, by meaning %.4f, by both %.4f; both over words %+.4f (95 %%: %+.4f to %+.4f)",
-		mean(byWords), mean(byMeaning), mean(byBoth), mean(byBoth)-mean(byWords), low, high)
+	t.Logf("MEASURED nDCG@10 on Cranfield, %d questions: by words %.4f, by meaning %.4f, by both %.4f; both over words %s",
+		len(questions), mean(byWords), mean(byMeaning), mean(byBoth), paired(byBoth, byWords))
 	if mean(byWords) < 0.38 {
 		t.Error("by words at least 0.38 is wanted")
 	}
@@ -102,27 +85,6 @@ func gain(ranking []find.ID, wanted map[find.ID]bool) float64 {
 		ideal += 1 / math.Log2(float64(i)+2)
 	}
 	return got / ideal
-}
-
-func mean(list []float64) (sum float64) {
-	for _, x := range list {
-		sum += x
-	}
-	return sum / float64(len(list))
-}
-
-// interval is in what 95 of 100 samples of the questions find the difference.
-func interval(a, b []float64) (low, high float64) {
-	r := rand.New(rand.NewPCG(1, 1))
-	differences := make([]float64, 2000)
-	for k := range differences {
-		for range a {
-			i := r.IntN(len(a))
-			differences[k] += (a[i] - b[i]) / float64(len(a))
-		}
-	}
-	slices.SortFunc(differences, cmp.Compare)
-	return differences[len(differences)*25/1000], differences[len(differences)*975/1000]
 }
 
 func eachLine[T any](t *testing.T, path string, f func(T)) {

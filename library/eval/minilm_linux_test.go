@@ -62,12 +62,8 @@ func startMiniLM(t *testing.T) *miniLM {
 
 // embed gives the embeddings of texts, whose ends are left out where they are
 // longer than what the model reads.
-func (m *miniLM) embed(t *testing.T, list []entry, text func(entry) string) [][]float32 {
+func (m *miniLM) embed(t *testing.T, texts []string) [][]float32 {
 	t.Helper()
-	texts := make([]string, len(list))
-	for i, e := range list {
-		texts[i] = text(e)
-	}
 	v, err := m.engine.Embed(t.Context(), engine.Meaning{Person: "anna", Model: m.digest, Texts: texts, Cut: true})
 	must(t, err)
 	return v.Of

@@ -1,0 +1,94 @@
+package eval
+
+import (
+	"testing"
+	"unicode/utf8"
+
+	"abaton.local/library/find"
+)
+
+// ten are caps that take ten passages, as recall is counted.
+func ten() find.Caps { c := find.Usual(); c.All = 10; return c }
+
+func english(q *question) bool { return q.lang == "en" }
+func french(q *question) bool  { return q.lang == "fr" }
+func figured(q *question) bool { return !q.tuned() }
+
+func all(conditions ...func(*question) bool) func(*question) bool {
+	return func(q *question) bool {
+		for _, c := range conditions {
+			if !c(q) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// way is how passages are looked for.
+type way struct {
+	name           string
+	lexical, dense bool
+}
+
+// TestFound measures whether what answers a question is among the first ten
+// passages. English is found by words, by meaning and by both; French by words
+// alone, for the model of the tests knows English only.
+func TestFound(t *testing.T) {
+	s := loadSet(t)
+	f := newFinder(t, s.passages(), keptVectors(t, s))
+	words, meaning, both := way{"words", true, false}, way{"meaning", false, true}, way{"both", true, true}
+	measure := func(keep func(*question) bool, w way) (recalls, ranks []float64) {
+		for _, q := range s.some(all(keep, (*question).answerable)) {
+			got := f.ask(t, q.wanted(), w.lexical, w.dense, ten())
+			recalls, ranks = append(recalls, recall(q, got.picked)), append(ranks, reciprocal(q, got.picked))
+		}
+		return recalls, ranks
+	}
+	for _, half := range []struct {
+		name string
+		keep func(*question) bool
+	}{{"half A, tuned by", (*question).tuned}, {"half B", figured}} {
+		byWords, wordRanks := measure(all(half.keep, english), words)
+		byMeaning, meaningRanks := measure(all(half.keep, english), meaning)
+		byBoth, bothRanks := measure(all(half.keep, english), both)
+		inFrench, frenchRanks := measure(all(half.keep, french), words)
+		t.Logf("MEASURED %s, English, %d answerable questions, recall@10: by words %s, by meaning %s, by both %s; both over words %s",
+			half.name, len(byBoth), share(byWords), share(byMeaning), share(byBoth), paired(byBoth, byWords))
+		t.Logf("MEASURED %s, English, MRR: by words %s, by meaning %s, by both %s", half.name, share(wordRanks), share(meaningRanks), share(bothRanks))
+		t.Logf("MEASURED %s, French, %d answerable questions, by words: recall@10 %s, MRR %s", half.name, len(inFrench), share(inFrench), share(frenchRanks))
+		for kind := range kinds {
+			if r, _ := measure(all(half.keep, english, func(q *question) bool { return q.Kind == kind }), both); len(r) > 0 {
+				t.Logf("%s, English, %s: recall@10 by both %.3f of %d", half.name, kind, mean(r), len(r))
+			}
+		}
+	}
+}
+
+// TestPeer compares what is handed to a model with what the emulated peer hands
+// to it, in as many characters.
+func TestPeer(t *testing.T) {
+	s := loadSet(t)
+	v := keptVectors(t, s)
+	ours, peer := newFinder(t, s.passages(), v), newFinder(t, s.peerPassages(), v)
+	for _, top := range []int{peerTop, find.Usual().All} {
+		var a, b []float64
+		var characters int
+		questions := s.some(all(figured, english, (*question).answerable))
+		for _, q := range questions {
+			theirs := peer.ask(t, q.wanted(), false, true, find.Caps{All: top, Document: top, Sender: top})
+			handed, room := theirs.ranking[:top], 0
+			var passages []*passage
+			for _, id := range handed {
+				p := peer.byID[id]
+				passages = append(passages, p)
+				room += utf8.RuneCountInString(p.text)
+			}
+			characters += room
+			a = append(a, recall(q, within(ours.ask(t, q.wanted(), true, true, find.Caps{All: considered, Document: 3, Sender: 2}).picked, room)))
+			b = append(b, recall(q, passages))
+		}
+		t.Logf("MEASURED half B, English, %d questions, recall in %d characters: ours %s, the peer's %d passages %s; ours over theirs %s",
+			len(questions), characters/len(questions), share(a), top, share(b), paired(a, b))
+	}
+}

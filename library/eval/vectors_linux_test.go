@@ -1,0 +1,88 @@
+//go:build eval
+
+package eval
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the embeddings of the set anew")
+
+// TestVectors embeds the set with the real model in the real engine and holds
+// the embeddings that are kept against that.
+func TestVectors(t *testing.T) {
+	s := loadSet(t)
+	texts := s.embedded()
+	home, err := os.Getwd()
+	must(t, err)
+	real := startMiniLM(t).cached(t, texts)
+	b := encodeVectors(t, texts, real)
+	file := filepath.Join(home, vectorsFile)
+	if *update {
+		must(t, os.WriteFile(file, b, 0o644))
+	}
+	was, err := os.ReadFile(file)
+	must(t, err)
+	kept, err := decodeVectors(was, texts)
+	must(t, err)
+	least := 1.0
+	for _, text := range texts {
+		least = min(least, cosine(real.of(t, text), kept.of(t, text)))
+	}
+	t.Logf("MEASURED %d texts embedded; the kept embeddings have a cosine of %.5f at least", len(texts), least)
+	if least < 0.999 {
+		t.Error("the kept embeddings are not those of the model: make them anew with `make eval UPDATE=1`")
+	}
+}
+
+// cached embeds texts, keeping what it made in the cache of the data, by the
+// digests of model and text: embedding is what takes long.
+func (m *miniLM) cached(t *testing.T, texts []string) vectors {
+	t.Helper()
+	const size = sha256.Size + 4*dims
+	file := filepath.Join(os.Getenv("ABATON_CHECK_CACHE"), "minilm", m.digest.String()[:16]+".vectors")
+	old, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	v := make(vectors)
+	for part := range slices.Chunk(old, size) {
+		if len(part) < size { // a run was broken off
+			break
+		}
+		x := make([]float32, dims)
+		for i := range x {
+			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[sha256.Size+4*i:]))
+		}
+		v[[sha256.Size]byte(part)] = x
+	}
+	var missing []string
+	for _, text := range texts {
+		if sum := sha256.Sum256([]byte(text)); v[sum] == nil {
+			v[sum] = []float32{}
+			missing = append(missing, text)
+		}
+	}
+	var out bytes.Buffer
+	for part := range slices.Chunk(missing, 64) {
+		for i, x := range m.embed(t, part) {
+			sum := sha256.Sum256([]byte(part[i]))
+			v[sum] = x
+			out.Write(sum[:])
+			must(t, binary.Write(&out, binary.LittleEndian, x))
+		}
+	}
+	if out.Len() > 0 {
+		whole := len(old) / size * size
+		must(t, os.WriteFile(file, append(old[:whole:whole], out.Bytes()...), 0o600))
+	}
+	return v
+}
