@@ -66,7 +66,8 @@ bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/... ./chat/history
 
-eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections
+eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections, UPDATE=1 embeds the question set anew
+	@$(if $(UPDATE),$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -run '^TestVectors$$' -v ./library/eval -update)
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestObedience ./chat/grounded
 

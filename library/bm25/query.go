@@ -142,10 +142,10 @@ func languages(text string) (english, french bool) {
 
 // stop tells the words that say nothing, in English and in French.
 func stop(word string) (english, french bool) {
-	const en = " a an and are as at be been but by can could did do does for from had has have he her him his how i if in into is it its me my " +
-		"not of on or our she should so such than that the their them then there these they this those to was we were what when where which who why will with would you your "
-	const fr = " a ai as au aux avec avez c ce ces cet cette ceux d dans de des du elle elles en es est et eu eux il ils j je l la le les leur leurs lui m ma mais me mes moi mon n ne nos notre nous " +
-		"on ont ou où par pas plus pour qu que quel quelle quelles quels qui s sa sans se ses si son sont suis sur t ta te tes toi ton tu un une va vos votre vous y à été être "
+	const en = " a an and any are as at be been but by can could did do does for from get got had has have he her him his how i if in into is it its many me might much must my " +
+		"not of on or our she should so some such than that the their them then there these they this those to us was we were what when where which who whom whose why will with would you your "
+	const fr = " a ai as au aux avec avez c ce ces cet cette ceux combien comment d dans de des doit doivent donc du elle elles en es est et eu eux fait faire faut il ils j je l la le les leur leurs lui m ma mais me mes moi mon " +
+		"n ne nos notre nous on ont ou où par pas peut peuvent peux plus pour pourquoi puis qu quand que quel quelle quelles quels qui quoi s sa sans se ses si son sont suis sur t ta te tes toi ton tu un une va vos votre vous y à été être "
 	if word == "" || len(word) > 12 {
 		return false, false
 	}

@@ -108,10 +108,11 @@ func reciprocal(q *question, passages []*passage) float64 {
 	return 0
 }
 
-// within are the passages, best first, that fit into so many characters.
-func within(passages []*passage, characters int) (out []*passage) {
+// within are the passages, best first, that fit into so many characters, as
+// their length is counted.
+func within(passages []*passage, characters int, length func(*passage) int) (out []*passage) {
 	for _, p := range passages {
-		if n := utf8.RuneCountInString(p.text); n <= characters {
+		if n := length(p); n <= characters {
 			characters -= n
 			out = append(out, p)
 		}

@@ -25,7 +25,7 @@ type question struct {
 	Gold [][2]string // document, and its words that hold the answer; all of them are wanted
 	lang string
 
-	gold []place
+	gold []gold
 }
 
 // kinds are those of questions, and whether the documents answer them.
@@ -54,10 +54,17 @@ func (q *question) tuned() bool { return sha256.Sum256([]byte(q.ID))[0]&1 == 0 }
 // place is a stretch of a document's text.
 type place struct{ document, start, end int }
 
-// covers says whether it has at least half of what is wanted.
-func (p place) covers(gold place) bool {
-	both := min(p.end, gold.end) - max(p.start, gold.start)
-	return p.document == gold.document && 2*both >= gold.end-gold.start
+// covers says whether a passage has at least half of what is wanted, or all of
+// it in the titles above it, with which it is shown.
+func (p *passage) covers(g gold) bool {
+	both := min(p.end, g.end) - max(p.start, g.start)
+	return p.document == g.document && (2*both >= g.end-g.start || strings.Contains(p.text, g.words))
+}
+
+// gold are the words of a document that hold an answer.
+type gold struct {
+	place
+	words string
 }
 
 // document is one of the set, cut up as the product does.
@@ -119,7 +126,7 @@ func loadSet(t testing.TB) *set {
 				if at < 0 || strings.Contains(s.documents[i].Text[at+1:], g[1]) {
 					t.Errorf("%s: %q must stand in %s once", q.ID, g[1], g[0])
 				}
-				q.gold = append(q.gold, place{i, at, at + len(g[1])})
+				q.gold = append(q.gold, gold{place{i, at, at + len(g[1])}, g[1]})
 			}
 			s.questions = append(s.questions, q)
 		}

@@ -3,7 +3,6 @@
 package eval
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"flag"
@@ -71,18 +70,26 @@ func (m *miniLM) cached(t *testing.T, texts []string) vectors {
 			missing = append(missing, text)
 		}
 	}
-	var out bytes.Buffer
-	for part := range slices.Chunk(missing, 64) {
+	if len(missing) == 0 {
+		return v
+	}
+	kept, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o600)
+	must(t, err)
+	defer kept.Close()
+	at := int64(len(old) / size * size)
+	for part := range slices.Chunk(missing, 4) {
+		var out []byte
 		for i, x := range m.embed(t, part) {
 			sum := sha256.Sum256([]byte(part[i]))
 			v[sum] = x
-			out.Write(sum[:])
-			must(t, binary.Write(&out, binary.LittleEndian, x))
+			out = append(out, sum[:]...)
+			for _, n := range x {
+				out = binary.LittleEndian.AppendUint32(out, math.Float32bits(n))
+			}
 		}
-	}
-	if out.Len() > 0 {
-		whole := len(old) / size * size
-		must(t, os.WriteFile(file, append(old[:whole:whole], out.Bytes()...), 0o600))
+		_, err = kept.WriteAt(out, at)
+		must(t, err)
+		at += int64(len(out))
 	}
 	return v
 }

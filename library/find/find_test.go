@@ -92,3 +92,15 @@ func TestGate(t *testing.T) {
 		}
 	}
 }
+
+// A model that nobody measured opens no gate: words alone decide.
+func TestNeeded(t *testing.T) {
+	if g := Needed([32]byte{1}); g != Needed([32]byte{}) || g.Coverage <= 0 || g.Cosine != 0 {
+		t.Errorf("a model that nobody measured has %+v", g)
+	}
+	miniLM := [32]byte{0x55, 0x5e, 0xdd, 0x70, 0xe5, 0x9f, 0xd4, 0x5b, 0x63, 0xc3, 0xc3, 0x35, 0x29, 0xc3, 0x4b, 0x18,
+		0x47, 0x92, 0x98, 0x94, 0x01, 0x67, 0xa1, 0xe5, 0x12, 0x08, 0xc1, 0xb1, 0xea, 0xa0, 0x66, 0x2b}
+	if g := Needed(miniLM); g.Cosine <= 0 || g.Coverage <= Needed([32]byte{}).Coverage {
+		t.Errorf("of the model of the tests words alone decide as without it: %+v", g)
+	}
+}
