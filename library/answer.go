@@ -30,11 +30,6 @@ type Quoted struct {
 // Considered is how many passages are looked at for one answer.
 const considered = 50
 
-// usualGate is what a question needs before passages are shown as an answer:
-// half of what its words say, by how rare they are. By words alone, for nothing
-// is embedded yet.
-func usualGate() find.Gate { return find.Gate{Coverage: 0.5} }
-
 // Answer finds the passages that answer a question, of the libraries named or of
 // all, as far as the caps allow. The scope and what is looked for come from the
 // person alone: what a document says changes neither.
@@ -80,6 +75,6 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 		a.Passages = append(a.Passages, quoted)
 		a.Coverage = max(a.Coverage, c)
 	}
-	a.Enough = usualGate().Enough(find.Evidence{Coverage: a.Coverage})
+	a.Enough = find.Needed([32]byte{}).Enough(find.Evidence{Coverage: a.Coverage})
 	return a, errors.Join(damage...)
 }
