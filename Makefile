@@ -14,8 +14,8 @@ TELL  = ABATON_CHECK_HOME=$(CHECK_HOME)/own ABATON_CHECK_MODELS=$(CHECK_HOME)/ow
 REPORT = bin/slowest
 # Of the rooms with heavy counts the race detector gets what runs at once; the rest would take it half an hour.
 AT_ONCE = AtOnce|Concurrent|ManyWriters|Loops
-# pdfium compiles ten times slower under it, and has nothing that runs at once.
-LIBRARY = $$($(GO) list ./library/... | grep -v -e /pdf$$ -e /reader$$)
+# pdfium compiles ten times slower under it, and has nothing that runs at once; nor has the evaluation.
+LIBRARY = $$($(GO) list ./library/... | grep -v -e /pdf$$ -e /reader$$ -e /eval$$)
 TOOL   = $(GO) tool -modfile=tools/go.mod
 
 .PHONY: build run check quick lint test race clients shots bench eval soak leak-page fuzz base release

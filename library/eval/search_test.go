@@ -151,7 +151,7 @@ func splitted(text string, start, end int, separators []string) (out [][2]int) {
 	}
 	var small [][2]int
 	at := start
-	for _, part := range strings.Split(text[start:end], sep) {
+	for part := range strings.SplitSeq(text[start:end], sep) {
 		piece := [2]int{at, at + len(part)}
 		at = piece[1] + len(sep)
 		switch {

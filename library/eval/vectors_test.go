@@ -3,8 +3,8 @@ package eval
 import (
 	"crypto/sha256"
 	"fmt"
-	"math"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -26,23 +26,6 @@ func (v vectors) of(t testing.TB, text string) []float32 {
 const vectorsFile = "testdata/minilm.vectors"
 
 const shortSum = 8 // bytes of a text's digest in the file
-
-func encodeVectors(t testing.TB, texts []string, v vectors) (out []byte) {
-	t.Helper()
-	for _, text := range texts {
-		sum := sha256.Sum256([]byte(text))
-		out = append(out, sum[:shortSum]...)
-		x := v.of(t, text)
-		most := 0.0
-		for _, n := range x {
-			most = max(most, math.Abs(float64(n)))
-		}
-		for _, n := range x {
-			out = append(out, byte(int8(math.RoundToEven(float64(n)/most*127))))
-		}
-	}
-	return out
-}
 
 func decodeVectors(b []byte, texts []string) (vectors, error) {
 	const size = shortSum + dims
@@ -96,12 +79,20 @@ func keptVectors(t testing.TB, s *set) vectors {
 	return v
 }
 
-func cosine(a, b []float32) float64 {
-	var ab, aa, bb float64
-	for i := range a {
-		ab += float64(a[i]) * float64(b[i])
-		aa += float64(a[i]) * float64(a[i])
-		bb += float64(b[i]) * float64(b[i])
+// Embeddings of other texts than those of the set are not taken for theirs.
+func TestKeptVectors(t *testing.T) {
+	s := loadSet(t)
+	b, err := os.ReadFile(vectorsFile)
+	must(t, err)
+	texts := s.embedded()
+	other := slices.Clone(texts)
+	other[len(other)/2] += "."
+	for name, list := range map[string][]string{"a text that changed": other, "a text more": append(other, "x"), "a text less": texts[1:]} {
+		if _, err := decodeVectors(b, list); err == nil {
+			t.Errorf("%s goes unnoticed", name)
+		}
 	}
-	return ab / math.Sqrt(aa*bb)
+	if _, err := decodeVectors(b, texts); err != nil {
+		t.Error(err)
+	}
 }
