@@ -51,6 +51,8 @@ const (
 	pathUnlock = pathPages + "unlock"
 	pathEnter  = pathPages + "join"
 	pathLeave  = pathPages + "lock"
+
+	pathChannel = pathPages + "channel"
 )
 
 // isPage reports whether a path is of a page for people.
@@ -106,7 +108,9 @@ func (d *desk) page(w http.ResponseWriter, r *http.Request, from peer, among fun
 	if no := among(s); no != nil {
 		return no
 	}
-	d.remind(w, r, from, s)
+	if !strings.HasPrefix(r.URL.Path, pathChannel) { // a cookie there would show that something was kept
+		d.remind(w, r, from, s)
+	}
 	if strings.HasPrefix(r.URL.Path, pathPasskeys) {
 		return d.addPasskey(w, r, from, s)
 	}

@@ -48,6 +48,13 @@ func (p *Pipe) Put(message []byte) error {
 	return nil
 }
 
+// Idle tells that nothing waits.
+func (p *Pipe) Idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting) == 0
+}
+
 // Next gives a frame of n bytes, whatever waits.
 func (p *Pipe) Next(n int) []byte {
 	frame := make([]byte, n)

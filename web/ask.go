@@ -40,7 +40,9 @@ var (
 func (p *Pages) question(v visit) (string, error) {
 	text := typed(v.r, "text")
 	switch {
-	case p.Shape.Uploads && p.hides(v) > shaper.Off && !shaper.Padded(int(v.r.ContentLength)):
+	case p.shows(v):
+		return "", errChannel
+	case p.Shape.Uploads && p.hides(v) > shaper.Off && !v.channel && !shaper.Padded(int(v.r.ContentLength)):
 		return "", errUneven
 	case strings.TrimSpace(text) == "":
 		return "", errNothing
@@ -81,7 +83,14 @@ func (p *Pages) askFirst(v visit) {
 	if err == nil {
 		err = p.answer(v, in, c.ID, wish{model: start.Model})
 	}
-	p.asked(v, c.ID, err)
+	var asked []history.Turn
+	if err == nil && v.channel { // its page goes on without another one
+		var tree history.Tree
+		if _, tree, err = in.Tree(v.r.Context(), c.ID); err == nil {
+			asked = tree.All()[:1]
+		}
+	}
+	p.asked(v, c.ID, err, asked...)
 }
 
 // askNext goes on with a conversation: with what the page shows of it, which is not
@@ -126,6 +135,9 @@ func (p *Pages) again(v visit) {
 		return
 	}
 	after, err := afterOf(v.r)
+	if err == nil && p.shows(v) {
+		err = errChannel
+	}
 	if err == nil {
 		err = p.answer(v, h, id, wish{model: field(v.r, "model"), through: after, anew: true})
 	}

@@ -30,7 +30,7 @@ type group struct {
 // framed is what the frame shows of somebody who is in.
 func (p *Pages) framed(v visit, where string) (page, error) {
 	mode := p.hides(v)
-	x := page{Person: v.s.Person, Where: where, In: true, Theme: v.own.Theme, Least: v.shape(), Sight: p.sight(v.r, mode), Hidden: mode > shaper.Off || v.r.TLS == nil}
+	x := page{Person: v.s.Person, Where: where, In: true, Theme: v.own.Theme, Least: v.shape(), Sight: p.sight(v.r, mode), Hidden: mode != shaper.Channel && (mode > shaper.Off || v.r.TLS == nil), Channel: mode == shaper.Channel}
 	me, err := p.People.Me(v.r.Context(), v.s)
 	if err != nil {
 		return x, err

@@ -43,18 +43,9 @@ func (p *Pages) live(v visit) {
 	}
 	harden(v.w.Header())
 	v.w.Header().Set("Content-Type", "application/x-ndjson")
-	conn := http.NewResponseController(v.w)
-	send := func(b []byte) error {
-		if err := conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
-			return err
-		}
-		if _, err := v.w.Write(b); err != nil {
-			return err
-		}
-		return conn.Flush()
-	}
+	send := sender(v.w)
 	x := &telling{visit: v, a: p.newest(v.s, id)}
-	switch mode := p.hides(v); {
+	switch mode := min(p.hides(v), shaper.Sealed); {
 	case mode > shaper.Pad:
 		plan := p.Shape.Plan(mode)
 		_ = plan.Send(v.r.Context(), plan.Begin(asked), x, send) // an error is the client's hanging up
@@ -65,6 +56,20 @@ func (p *Pages) live(v visit) {
 			}
 			return send(b)
 		})
+	}
+}
+
+// sender sends pieces, each at once.
+func sender(w http.ResponseWriter) func([]byte) error {
+	conn := http.NewResponseController(w)
+	return func(b []byte) error {
+		if err := conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		return conn.Flush()
 	}
 }
 

@@ -147,6 +147,9 @@ func (p *Pages) goOn(v visit) {
 		return
 	}
 	after, err := afterOf(v.r)
+	if err == nil && p.shows(v) {
+		err = errChannel
+	}
 	if err != nil {
 		p.asked(v, id, err)
 		return

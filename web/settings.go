@@ -20,12 +20,12 @@ type settings struct {
 	Schema int    `json:"schema"`
 	Theme  string `json:"theme,omitempty"` // light or dark; empty: as the device has it
 	Model  string `json:"model,omitempty"` // of new conversations; empty: that of the installation
-	Shape  string `json:"shape,omitempty"` // paced or sealed; empty: as the installation has it
+	Shape  string `json:"shape,omitempty"` // paced, sealed or channel; empty: as the installation has it
 }
 
 var (
 	themes = []string{"", "light", "dark"}
-	shapes = []string{"", shaper.Paced.String(), shaper.Sealed.String()}
+	shapes = []string{"", shaper.Paced.String(), shaper.Sealed.String(), shaper.Channel.String()}
 )
 
 // errSettings says that what is kept makes no sense.
@@ -88,7 +88,9 @@ func keepSettings(ctx context.Context, s vault.Session, to settings) error {
 // that cannot be read, it is the most that there is.
 func (v visit) shape() shaper.Mode {
 	switch {
-	case v.unread, v.own.Shape == shaper.Sealed.String():
+	case v.unread, v.own.Shape == shaper.Channel.String():
+		return shaper.Channel
+	case v.own.Shape == shaper.Sealed.String():
 		return shaper.Sealed
 	case v.own.Shape == shaper.Paced.String():
 		return shaper.Paced
@@ -98,6 +100,10 @@ func (v visit) shape() shaper.Mode {
 
 // hides is how much is hidden of what is sent to a visit.
 func (p *Pages) hides(v visit) shaper.Mode { return max(p.mode(v.r, v.s.Person), v.shape()) }
+
+// shows tells of a question that came by a way which shows on the network that there
+// was one, where its person wants that nothing does.
+func (p *Pages) shows(v visit) bool { return p.hides(v) == shaper.Channel && !v.channel }
 
 // choosing is what the page of settings shows.
 type choosing struct {

@@ -42,7 +42,7 @@ func TestSettings(t *testing.T) {
 	if body := h.get(h.bob, "").Body.String(); strings.Contains(body, "data-theme") || strings.Contains(body, "are hidden") {
 		t.Error("another person has them")
 	}
-	for _, bad := range [][]string{{"theme", "pink"}, {"shape", "off"}, {"shape", "channel"}, {"model", strings.Repeat("x", 1001)}} {
+	for _, bad := range [][]string{{"theme", "pink"}, {"shape", "off"}, {"shape", "Channel"}, {"model", strings.Repeat("x", 1001)}} {
 		if w := h.post(h.ada, "settings", bad...); w.Code != 422 {
 			t.Errorf("%.40q: %d", bad, w.Code)
 		}
@@ -66,7 +66,7 @@ func TestShapeOfOnesOwn(t *testing.T) {
 		want  shaper.Mode
 	}{
 		{want: shaper.Off}, {tls: true, want: shaper.Paced}, {own: settings{Shape: "paced"}, want: shaper.Paced}, {own: settings{Shape: "sealed"}, want: shaper.Sealed},
-		{own: settings{Shape: "sealed"}, tls: true, want: shaper.Sealed}, {wrong: true, want: shaper.Sealed},
+		{own: settings{Shape: "sealed"}, tls: true, want: shaper.Sealed}, {own: settings{Shape: "channel"}, want: shaper.Channel}, {wrong: true, want: shaper.Channel},
 	} {
 		v := visit{r: httptest.NewRequest("GET", "/page/", nil), s: h.ada, own: c.own, unread: c.wrong}
 		if c.tls {
@@ -98,7 +98,7 @@ func TestSettingsForm(t *testing.T) {
 	if got, err := parseSettings(b); err != nil || got != (settings{1, "dark", "smollm2-135m", "sealed"}) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, bad := range []string{"", "{}", `{"schema":2}`, `{"schema":1,"mood":"x"}`, `{"schema":1}{}`, `{"schema":1,"theme":"pink"}`, `{"schema":1,"shape":"channel"}`} {
+	for _, bad := range []string{"", "{}", `{"schema":2}`, `{"schema":1,"mood":"x"}`, `{"schema":1}{}`, `{"schema":1,"theme":"pink"}`, `{"schema":1,"shape":"Channel"}`} {
 		if got, err := parseSettings([]byte(bad)); err == nil {
 			t.Errorf("%s is %+v", bad, got)
 		}

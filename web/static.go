@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -19,6 +21,7 @@ type files map[string]file
 type file struct {
 	media, tag string
 	body       []byte
+	packed     []byte // by gzip: they hold no secret, so its size tells none
 }
 
 var media = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -35,9 +38,24 @@ func openFiles() (files, error) {
 			return nil, fmt.Errorf("the page's files: %w", err)
 		}
 		sum := sha256.Sum256(body)
-		all["/page/static/"+entry.Name()] = file{media[path.Ext(entry.Name())], `"` + hex.EncodeToString(sum[:12]) + `"`, body}
+		all["/page/static/"+entry.Name()] = file{media[path.Ext(entry.Name())], `"` + hex.EncodeToString(sum[:12]) + `"`, body, packed(body)}
 	}
 	return all, nil
+}
+
+func packed(body []byte) []byte {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err == nil {
+		_, err = z.Write(body)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		panic("web: " + err.Error()) // a buffer takes all
+	}
+	return b.Bytes()
 }
 
 // Static serves a file that is the same for everybody. A browser may keep it, and
@@ -56,6 +74,12 @@ func (p *Pages) Static(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	h.Set("Content-Type", f.media)
+	h.Set("Vary", "Accept-Encoding")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		w.Write(f.packed)
+		return true
+	}
 	w.Write(f.body)
 	return true
 }

@@ -86,6 +86,7 @@ type page struct {
 	Theme   string      // light or dark; empty: as the device has it
 	Least   shaper.Mode // what the person wants hidden of it
 	Hidden  bool        // nothing of an answer
+	Channel bool        // the page opens one, and says itself what can be seen
 	Content any
 }
 
@@ -133,6 +134,8 @@ var sights = map[shaper.Mode]string{
 	shaper.Pad:    "Word lengths are hidden; times can be seen",
 	shaper.Paced:  "Sizes and times are hidden on the network",
 	shaper.Sealed: "Sizes, times and ends of answers are hidden on the network",
+	// Until the page's script has opened it:
+	shaper.Channel: "The channel is not open: nothing can be asked yet",
 }
 
 func (p *Pages) sight(r *http.Request, mode shaper.Mode) string {

@@ -75,17 +75,19 @@ type Machine struct {
 // Pages is safe for concurrent use.
 type Pages struct {
 	Config
-	base  context.Context
-	stop  context.CancelFunc
-	files files
-	views views
+	base   context.Context
+	stop   context.CancelFunc
+	files  files
+	views  views
+	routes []route
 
-	parcels parcels
-	briefs  briefs
-	mu      sync.Mutex
-	answers map[vault.ID]*answer  // that are being written, by conversation; guarded by mu
-	looks   map[models.Digest]int // tokens that models look at here; guarded by mu
-	working sync.WaitGroup
+	parcels  parcels
+	briefs   briefs
+	channels channels
+	mu       sync.Mutex
+	answers  map[vault.ID]*answer  // that are being written, by conversation; guarded by mu
+	looks    map[models.Digest]int // tokens that models look at here; guarded by mu
+	working  sync.WaitGroup
 }
 
 // New makes the pages. Close ends what they have at work.
@@ -96,7 +98,7 @@ func New(c Config) (*Pages, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &Pages{Config: c, answers: map[vault.ID]*answer{}, looks: map[models.Digest]int{}}
+	p := &Pages{Config: c, routes: routes(), answers: map[vault.ID]*answer{}, looks: map[models.Digest]int{}}
 	var err error
 	if p.files, err = openFiles(); err != nil {
 		return nil, err
@@ -126,6 +128,8 @@ type visit struct {
 
 	own    settings
 	unread bool // they were not read, or could not be
+
+	channel bool // it came over one
 }
 
 // route is one line of the table. A path that ends in "/" covers what follows it.
@@ -134,62 +138,72 @@ type route struct {
 	serve        func(*Pages, visit)
 }
 
-// routes is every page of somebody who is in, below /page/.
-var routes = []route{
-	{http.MethodGet, "", (*Pages).begin},
-	{http.MethodGet, "all", (*Pages).all},
-	{http.MethodGet, "all/", (*Pages).all},
-	{http.MethodPost, "search", (*Pages).search},
-	{http.MethodGet, "found/", (*Pages).found},
-	{http.MethodPost, "ask", (*Pages).askFirst},
-	{http.MethodGet, "c/", (*Pages).show},
-	{http.MethodPost, "ask/", (*Pages).askNext},
-	{http.MethodPost, "again/", (*Pages).again},
-	{http.MethodGet, "edit/", (*Pages).edit},
-	{http.MethodPost, "edit/", (*Pages).edited},
-	{http.MethodPost, "on/", (*Pages).goOn},
-	{http.MethodPost, "drop/", (*Pages).drop},
-	{http.MethodGet, "manner/", (*Pages).manner},
-	{http.MethodPost, "manner/", (*Pages).mannerSaid},
-	{http.MethodPost, "pin/", (*Pages).pin},
-	{http.MethodPost, "export/", (*Pages).export},
-	{http.MethodPost, "stop/", (*Pages).halt},
-	{http.MethodGet, "live/", (*Pages).live},
-	{http.MethodGet, "links/", (*Pages).links},
-	{http.MethodPost, "rename/", (*Pages).rename},
-	{http.MethodPost, "delete/", (*Pages).remove},
-	{http.MethodGet, "ready", (*Pages).tellReady},
-	{http.MethodGet, "models", (*Pages).models},
-	{http.MethodGet, "people", (*Pages).people},
-	{http.MethodGet, "people/", (*Pages).invited},
-	{http.MethodPost, "invite", (*Pages).invite},
-	{http.MethodPost, "withdraw", (*Pages).withdraw},
-	{http.MethodPost, "person", (*Pages).changePerson},
-	{http.MethodGet, "keys", (*Pages).keys},
-	{http.MethodGet, "keys/", (*Pages).madeKey},
-	{http.MethodPost, "keys", (*Pages).makeKey},
-	{http.MethodPost, "revoke", (*Pages).revokeKey},
-	{http.MethodGet, "security", (*Pages).security},
-	{http.MethodGet, "acts", (*Pages).acts},
-	{http.MethodGet, "settings", (*Pages).settings},
-	{http.MethodPost, "settings", (*Pages).settingsSaid},
-	{http.MethodGet, "keyboard", (*Pages).keyboard},
-	{http.MethodGet, "recovery", (*Pages).recovery},
-	{http.MethodGet, "recovery/", (*Pages).welcomed},
-	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
-	{http.MethodPost, "passkeys/remove", (*Pages).removePasskey},
+// routes is every page of somebody who is in, below /page/. It is no variable, for a
+// channel serves some of them in turn.
+func routes() []route {
+	return []route{
+		{http.MethodGet, "", (*Pages).begin},
+		{http.MethodGet, "all", (*Pages).all},
+		{http.MethodGet, "all/", (*Pages).all},
+		{http.MethodPost, "search", (*Pages).search},
+		{http.MethodGet, "found/", (*Pages).found},
+		{http.MethodPost, "ask", (*Pages).askFirst},
+		{http.MethodGet, "c/", (*Pages).show},
+		{http.MethodPost, "ask/", (*Pages).askNext},
+		{http.MethodPost, "again/", (*Pages).again},
+		{http.MethodGet, "edit/", (*Pages).edit},
+		{http.MethodPost, "edit/", (*Pages).edited},
+		{http.MethodPost, "on/", (*Pages).goOn},
+		{http.MethodPost, "drop/", (*Pages).drop},
+		{http.MethodGet, "manner/", (*Pages).manner},
+		{http.MethodPost, "manner/", (*Pages).mannerSaid},
+		{http.MethodPost, "pin/", (*Pages).pin},
+		{http.MethodPost, "export/", (*Pages).export},
+		{http.MethodPost, "stop/", (*Pages).halt},
+		{http.MethodGet, "live/", (*Pages).live},
+		{http.MethodGet, "links/", (*Pages).links},
+		{http.MethodPost, "rename/", (*Pages).rename},
+		{http.MethodPost, "delete/", (*Pages).remove},
+		{http.MethodGet, "ready", (*Pages).tellReady},
+		{http.MethodGet, "channel", (*Pages).channel},
+		{http.MethodPost, "channel/", (*Pages).hear},
+		{http.MethodGet, "models", (*Pages).models},
+		{http.MethodGet, "people", (*Pages).people},
+		{http.MethodGet, "people/", (*Pages).invited},
+		{http.MethodPost, "invite", (*Pages).invite},
+		{http.MethodPost, "withdraw", (*Pages).withdraw},
+		{http.MethodPost, "person", (*Pages).changePerson},
+		{http.MethodGet, "keys", (*Pages).keys},
+		{http.MethodGet, "keys/", (*Pages).madeKey},
+		{http.MethodPost, "keys", (*Pages).makeKey},
+		{http.MethodPost, "revoke", (*Pages).revokeKey},
+		{http.MethodGet, "security", (*Pages).security},
+		{http.MethodGet, "acts", (*Pages).acts},
+		{http.MethodGet, "settings", (*Pages).settings},
+		{http.MethodPost, "settings", (*Pages).settingsSaid},
+		{http.MethodGet, "keyboard", (*Pages).keyboard},
+		{http.MethodGet, "recovery", (*Pages).recovery},
+		{http.MethodGet, "recovery/", (*Pages).welcomed},
+		{http.MethodPost, "recovery", (*Pages).confirmRecovery},
+		{http.MethodPost, "passkeys/remove", (*Pages).removePasskey},
+	}
 }
 
 // ServeSession serves a page of somebody whose vault is open.
 func (p *Pages) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
-	v := visit{w: w, r: r, s: s}
+	p.serve(w, r, s, false)
+}
+
+// serve serves it, also where it was asked over a channel.
+func (p *Pages) serve(w http.ResponseWriter, r *http.Request, s vault.Session, channel bool) {
+	v := visit{w: w, r: r, s: s, channel: channel}
 	if !s.Unlocked() || s.Guest() {
 		p.problem(v, http.StatusForbidden, "Your vault is locked. Open this page anew to unlock it.")
 		return
 	}
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/page"), "/")
 	v.unread = true
-	if path != "ready" { // a script asks for it by itself, which is no use of the vault
+	if !steady(path) {
 		own, err := settingsOf(r.Context(), s)
 		v.own, v.unread = own, err != nil
 	}
@@ -198,7 +212,7 @@ func (p *Pages) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Ses
 		method = http.MethodGet
 	}
 	other := false
-	for _, rt := range routes {
+	for _, rt := range p.routes {
 		rest, ok := rt.matches(path)
 		if !ok {
 			continue

@@ -2,9 +2,11 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -470,11 +472,19 @@ func TestFirstView(t *testing.T) {
 	h := settle(t, shaper.Policy{})
 	all := h.get(h.ada, "").Body.Len()
 	for path := range h.files {
-		w := httptest.NewRecorder()
-		if !h.Static(w, httptest.NewRequest("GET", path, nil)) || w.Header().Get("Content-Type") == "" {
+		w, asked := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+		asked.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd") // as browsers do
+		if !h.Static(w, asked) || w.Header().Get("Content-Type") == "" {
 			t.Errorf("%s is not served", path)
 		}
 		all += w.Body.Len()
+		plain := httptest.NewRecorder()
+		h.Static(plain, httptest.NewRequest("GET", path, nil))
+		z, err := gzip.NewReader(w.Body)
+		must(t, err)
+		if unpacked, err := io.ReadAll(z); err != nil || !bytes.Equal(unpacked, plain.Body.Bytes()) {
+			t.Errorf("%s is another one packed: %v", path, err)
+		}
 		again := httptest.NewRequest("GET", path, nil)
 		again.Header.Set("If-None-Match", w.Header().Get("ETag"))
 		kept := httptest.NewRecorder()

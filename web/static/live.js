@@ -2,6 +2,7 @@
 
 import { Tree } from "./tree.js";
 import { dress } from "./dress.js";
+import { lines } from "./road.js";
 
 const tries = 5;
 
@@ -10,6 +11,7 @@ const tries = 5;
 export async function follow(article, status) {
   const said = article.querySelector(".said");
   const tree = new Tree(said);
+  status.textContent = "Answering…";
   for (let i = 0; i < tries; i++) {
     try {
       tree.clear();
@@ -25,28 +27,19 @@ export async function follow(article, status) {
 }
 
 async function once(article, tree, status) {
-  const response = await fetch(article.dataset.live, { headers: { "Accept": "application/x-ndjson" } });
-  if (response.status === 401) location.reload(); // locked meanwhile
-  if (!response.ok) throw new Error("refused");
-  status.textContent = "Answering…";
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return null;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    for (const text of lines) {
-      const line = JSON.parse(text);
-      if (line.thinks) status.textContent = "Thinking…";
-      if (line.ops) {
-        const near = atEnd();
-        tree.apply(line.ops);
-        if (near) toEnd();
-      }
-      if (line.end) return line.end;
+  let first = true;
+  for await (const line of lines(article.dataset.live.slice("/page/".length))) {
+    if (first) status.textContent = "Answering…";
+    first = false;
+    if (line.thinks) status.textContent = "Thinking…";
+    if (line.ops) {
+      const near = atEnd();
+      tree.apply(line.ops);
+      if (near) toEnd();
     }
+    if (line.end) return line.end;
   }
+  return null;
 }
 
 function finish(article, said, end, status) {

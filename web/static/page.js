@@ -4,18 +4,22 @@ import { follow, toEnd } from "./live.js";
 import { dress } from "./dress.js";
 import { palette } from "./palette.js";
 import { watch } from "./ready.js";
+import * as road from "./road.js";
+import { settle, versionsAfter } from "./narrow.js";
 
 const form = document.querySelector("form.ask");
 const text = document.getElementById("text");
 const status = document.getElementById("status");
 
 dress(document);
+if (road.narrow) road.keep();
 if (form) compose();
 const anew = document.querySelector("form[data-pads]");
-anew?.addEventListener("submit", () => pad(anew));
+anew?.addEventListener("submit", (e) => (road.narrow ? differently(e) : pad(anew)));
 for (const article of document.querySelectorAll(".turn.live")) follow(article, status);
 for (const place of document.querySelectorAll("[data-ready]")) watch(place);
 document.addEventListener("submit", stopping);
+if (road.narrow) document.addEventListener("submit", more);
 document.addEventListener("keydown", shortcuts);
 offer();
 if (form?.dataset.next && !location.hash) toEnd();
@@ -38,7 +42,7 @@ function compose() {
   });
   form.addEventListener("submit", (e) => {
     pad(form);
-    if (!form.dataset.next) return; // the next page shows the answer
+    if (!form.dataset.next && !road.narrow) return; // the next page shows the answer
     e.preventDefault();
     ask(fit);
   });
@@ -60,42 +64,51 @@ function pad(form) {
   field.value = "x".repeat(to - size);
 }
 
+// Sends a form, and gives what is said to it; null where it did not get there, which
+// was told.
+async function send(path, fields, place, what) {
+  place.textContent = "Sending…";
+  const far = (part) => { if (part < 1) place.textContent = `Sending… ${Math.floor(part * 100)} %`; };
+  try {
+    const { status, said } = await road.ask(path, fields, far);
+    if (status === 401) place.textContent = `Your vault has locked. ${what} is still here: unlock in another tab, then send it again.`;
+    else if (status >= 400) place.textContent = said.problem;
+    else return said;
+  } catch {
+    place.textContent = `The server does not answer. ${what} is still here: send it again.`;
+  }
+  return null;
+}
+
 async function ask(fit) {
-  const words = text.value;
-  const body = new URLSearchParams(new FormData(form));
-  form.elements.namedItem("pad").value = "";
   if (document.querySelector(".turn.live")) {
     status.textContent = "An answer is being written. Wait until it ends, or stop it.";
     return;
   }
-  status.textContent = "Sending…";
-  let response;
-  try {
-    response = await fetch(form.action, { method: "POST", body, headers: { "Accept": "application/json" } });
-    if (response.status === 401) {
-      status.textContent = "Your vault has locked. What you typed is still here: unlock in another tab, then send it again.";
-      return;
-    }
-    if (!response.ok) {
-      status.textContent = (await response.json()).problem;
-      return;
-    }
-  } catch {
-    status.textContent = "The server does not answer. Your question is still here: send it again.";
-    return;
-  }
-  const question = (await response.json()).question;
-  form.elements.namedItem("after").value = question; // until the answer has a name
+  const words = text.value;
+  const fields = new FormData(form);
+  form.elements.namedItem("pad").value = "";
+  const said = await send(form.dataset.next ? "ask/" + form.dataset.next : "ask", fields, status, "Your question");
+  if (!said) return;
+  if (!form.dataset.next) settle(said.conversation, words, fields.has("fleeting"));
+  form.elements.namedItem("after").value = said.question; // until the answer has a name
   text.value = "";
   fit();
   const thread = document.getElementById("thread");
   for (const old of thread.querySelectorAll("footer form")) old.remove();
-  thread.append(turn("you", words, question));
+  thread.append(turn("you", words, said.question));
+  answering(thread);
+}
+
+// Adds the place of an answer, and follows it.
+function answering(thread, versions) {
   const answer = turn("it", "");
   answer.classList.add("live");
   answer.dataset.live = "/page/live/" + form.dataset.next;
   answer.querySelector(".said").setAttribute("aria-busy", "true");
-  answer.querySelector("footer").append(stopper());
+  const foot = answer.querySelector("footer");
+  if (versions) foot.append(versions);
+  foot.append(stopper());
   thread.append(answer);
   toEnd();
   follow(answer, status);
@@ -144,7 +157,30 @@ function stopping(e) {
   if (!("stop" in e.target.dataset)) return;
   e.preventDefault();
   status.textContent = "Stopping…";
-  fetch(e.target.action, { method: "POST", headers: { "Accept": "application/json" } }).catch(() => e.target.submit());
+  const path = new URL(e.target.action).pathname.slice("/page/".length);
+  road.ask(path, new FormData(e.target)).catch(() => { if (!road.narrow) e.target.submit(); });
+}
+
+// With a channel, another answer and more of one are asked for without another page.
+async function more(e) {
+  const [, what] = new URL(e.target.action).pathname.match(/^\/page\/(again|on)\//) ?? [];
+  if (!what) return;
+  e.preventDefault();
+  if (!await send(what + "/" + form.dataset.next, new FormData(e.target), status, "What you asked")) return;
+  const thread = document.getElementById("thread"), last = thread.querySelector(".turn:last-of-type");
+  let versions = null;
+  if (last.matches(".it")) versions = what === "again" ? versionsAfter(last, form.dataset.next) : last.querySelector(".versions");
+  if (last.matches(".it")) last.remove();
+  for (const old of thread.querySelectorAll("footer form, :scope > form, :scope > .ending")) old.remove();
+  answering(thread, versions);
+}
+
+// So is what is asked differently; the conversation is another page.
+async function differently(e) {
+  e.preventDefault();
+  const place = anew.querySelector("[role=status]");
+  const said = await send(new URL(anew.action).pathname.slice("/page/".length), new FormData(anew), place, "Your question");
+  if (said) location.assign("/page/c/" + said.conversation);
 }
 
 // Those of the list at /page/keyboard. None is a single letter, which people who speak
