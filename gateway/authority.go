@@ -75,9 +75,14 @@ func openAuthority(dir string, id identity, now time.Time) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	if now.Before(a.cert.NotBefore) {
+		return nil, fmt.Errorf("this server's own certificate authority begins on %s, and by this machine's clock it is %s: set the clock right and start again",
+			a.cert.NotBefore.Format(time.DateOnly), now.Format(time.DateOnly))
+	}
 	again := fmt.Sprintf("move %s away and start again: a new authority is made, and every device must then install its certificate", dir)
 	if now.After(a.cert.NotAfter.Add(-leafLife)) {
-		return nil, fmt.Errorf("this server's own certificate authority ends on %s: %s", a.cert.NotAfter.Format(time.DateOnly), again)
+		return nil, fmt.Errorf("this server's own certificate authority ends on %s, and by this machine's clock it is %s: if the clock is wrong, set it right and start again; if it is right, %s",
+			a.cert.NotAfter.Format(time.DateOnly), now.Format(time.DateOnly), again)
 	}
 	leaf, err := a.leaf(id, now)
 	if err == nil {

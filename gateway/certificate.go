@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 )
@@ -73,10 +74,22 @@ type certificates struct {
 	id        identity
 	now       func() time.Time
 
+	// Of an operator's: where it lies, and what is told to whoever reads the log where
+	// a new one that is put there cannot be used.
+	certFile, keyFile string
+	refused           func(error)
+
 	mu      sync.Mutex
 	current *tls.Certificate // guarded by mu
 	until   time.Time        // when current is to be renewed; guarded by mu
+	written time.Time        // when the operator's file was, as far as it was looked at; guarded by mu
+	looked  time.Time        // when that was asked; guarded by mu
+	told    time.Time        // of a file that cannot be used: when it was written; guarded by mu
 }
+
+// lookAgain is how often it is asked whether the operator put a new certificate in
+// the place of the old one.
+const lookAgain = time.Minute
 
 // renewing makes certificates of 90 days, each renewed after half its life by
 // the first client who comes then: nothing is asked of any network.
@@ -86,13 +99,33 @@ func renewing(a *authority, id identity, now func() time.Time) (*certificates, e
 	return c, err
 }
 
+// ends is when what clients trust ends: our own authority, whose certificates renew
+// themselves, or the operator's certificate.
+func (c *certificates) ends() time.Time {
+	if c.authority != nil {
+		return c.authority.cert.NotAfter
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current.Leaf.NotAfter
+}
+
 // get is a tls.Config.GetCertificate. What name a client asks for does not
 // matter here: the host guard judges names.
 func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
-	if c.authority == nil || (c.current != nil && now.Before(c.until) && !now.Before(c.current.Leaf.NotBefore)) {
+	if c.authority == nil {
+		c.renewed(now)
+		return c.current, nil
+	}
+	if c.current != nil && now.Before(c.until) && !now.Before(c.current.Leaf.NotBefore) {
+		return c.current, nil
+	}
+	// By a clock that is years off nothing that is made now is good on any device.
+	// What there is may be: each judges by its own clock.
+	if c.current != nil && (now.Before(c.authority.cert.NotBefore) || now.After(c.authority.cert.NotAfter)) {
 		return c.current, nil
 	}
 	next, err := c.authority.leaf(c.id, now)
@@ -103,8 +136,45 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return next, nil
 }
 
-// fixed reads an operator's certificate, its chain and its key.
+// renewed takes the certificate that an operator has put in the place of the old one.
+// One that is no good is not taken: the old one stays. The caller holds mu.
+func (c *certificates) renewed(now time.Time) {
+	if d := now.Sub(c.looked); 0 <= d && d < lookAgain {
+		return
+	}
+	c.looked = now
+	info, err := os.Stat(c.certFile)
+	if err != nil || info.ModTime().Equal(c.written) {
+		return
+	}
+	next, err := readFixed(c.certFile, c.keyFile, c.id, now)
+	if err != nil {
+		// Its key may come a moment later: it is tried again, and told once.
+		if c.refused != nil && !c.told.Equal(info.ModTime()) {
+			c.refused(err)
+		}
+		c.told = info.ModTime()
+		return
+	}
+	c.current, c.written = next, info.ModTime()
+}
+
+// fixed serves an operator's certificate. A new one in its place is taken while we
+// serve, so that whatever renews it need not start us again.
 func fixed(certFile, keyFile string, id identity, now func() time.Time) (*certificates, error) {
+	cert, err := readFixed(certFile, keyFile, id, now())
+	if err != nil {
+		return nil, err
+	}
+	c := &certificates{id: id, now: now, certFile: certFile, keyFile: keyFile, current: cert, looked: now()}
+	if info, err := os.Stat(certFile); err == nil {
+		c.written = info.ModTime()
+	}
+	return c, nil
+}
+
+// readFixed reads an operator's certificate, its chain and its key.
+func readFixed(certFile, keyFile string, id identity, at time.Time) (*tls.Certificate, error) {
 	if certFile == "" || keyFile == "" {
 		return nil, errors.New("a certificate needs its key and a key its certificate: give both files, or neither for this server's own authority")
 	}
@@ -117,18 +187,18 @@ func fixed(certFile, keyFile string, id identity, now func() time.Time) (*certif
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate: %w", err)
 	}
-	at := now()
+	today := at.Format(time.DateOnly)
 	switch {
 	case at.After(cert.Leaf.NotAfter):
-		return nil, fmt.Errorf("the certificate in %s ended on %s: put a new one there and start again", certFile, cert.Leaf.NotAfter.Format(time.DateOnly))
+		return nil, fmt.Errorf("the certificate in %s ended on %s, and by this machine's clock it is %s: put a new one there, or set the clock right, and start again", certFile, cert.Leaf.NotAfter.Format(time.DateOnly), today)
 	case at.Before(cert.Leaf.NotBefore):
-		return nil, fmt.Errorf("the certificate in %s begins on %s: is this machine's clock right?", certFile, cert.Leaf.NotBefore.Format(time.DateOnly))
+		return nil, fmt.Errorf("the certificate in %s begins on %s, and by this machine's clock it is %s: is the clock right?", certFile, cert.Leaf.NotBefore.Format(time.DateOnly), today)
 	}
 	// Authorities outside seldom vouch for addresses, so names are enough.
 	if err := names(cert.Leaf, identity{names: id.names}); err != nil || len(id.names) == 0 {
 		return nil, fmt.Errorf("the certificate in %s does not fit (%v): declare the names that it has, and no others", certFile, err)
 	}
-	return &certificates{id: id, now: now, current: &cert}, nil
+	return &cert, nil
 }
 
 // config is how this server speaks TLS: version 1.3 alone, which leaves nothing

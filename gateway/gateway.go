@@ -162,6 +162,9 @@ func Listen(c Config) (*Gateway, error) {
 		if g.tls, err = listenTLS(*c.TLS, c.People, c.Now); err != nil {
 			return nil, errors.Join(err, g.Close())
 		}
+		g.tls.certs.refused = func(err error) {
+			c.Log.Warn("the certificate was replaced by one that is not used; the old one is served on", "error", err.Error())
+		}
 		if c.TLS.Leaflet != "" {
 			if g.leaflet, err = listenLeaflet(*c.TLS, g.tls); err != nil {
 				return nil, errors.Join(err, g.Close())
@@ -234,6 +237,16 @@ func (g *Gateway) FingerprintDigits() string {
 		return ""
 	}
 	return g.tls.digits
+}
+
+// CertificateEnds is when what devices trust to be this server ends: its own authority,
+// whose certificates renew themselves, or the certificate that its operator brought;
+// zero without TLS.
+func (g *Gateway) CertificateEnds() time.Time {
+	if g.tls == nil {
+		return time.Time{}
+	}
+	return g.tls.certs.ends()
 }
 
 // Close unbinds a gateway that is not served. Serve does it by itself.

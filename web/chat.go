@@ -83,6 +83,8 @@ func grouped(list []history.Conversation, now time.Time) (groups []group) {
 		switch {
 		case c.Pinned:
 			name = "Pinned"
+		case !c.Updated.Before(today.AddDate(0, 0, 1)): // the clock was ahead, or is behind
+			name = "After today"
 		case !c.Updated.Before(today):
 			name = "Today"
 		case !c.Updated.Before(today.AddDate(0, 0, -1)):

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"abaton.local/vault"
 )
@@ -30,8 +31,17 @@ type crowd struct {
 	Made    vault.Invitation
 	Asked   vault.Person // who is about to be removed
 	Health  Health
-	Here    bool // the link leads to this machine alone
+	Here    bool      // the link leads to this machine alone
+	Ends    time.Time // what devices trust to be this server; zero: there is no TLS
+	Soon    bool
 }
+
+// How long before its end somebody has to do something about what devices trust: the
+// server starts no more in the last 90 days of its own authority.
+const (
+	soonOperators = 30 * 24 * time.Hour
+	soonOwn       = 180 * 24 * time.Hour
+)
 
 func (p *Pages) people(v visit) { p.showPeople(v, crowd{}) }
 
@@ -50,6 +60,14 @@ func (p *Pages) showPeople(v visit, c crowd) {
 	list, damaged := p.Shelf.List()
 	c.Me, c.Joining = v.s.Person, p.Machine.Joining
 	c.Health = Health{Version: p.Machine.Version, Walls: p.Machine.Walls, Models: len(list), Damaged: damaged != nil, Budget: p.Budget}
+	if p.CertificateEnds != nil {
+		c.Ends = p.CertificateEnds()
+		soon := soonOperators
+		if c.Joining.Words != "" {
+			soon = soonOwn
+		}
+		c.Soon = !c.Ends.IsZero() && c.Ends.Sub(p.Now()) < soon
+	}
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "people", x)
 }

@@ -34,8 +34,9 @@ func openViews() (views, error) {
 		"roles": func() []string {
 			return []string{vault.RoleMember.String(), vault.RoleAuditor.String(), vault.RoleOwner.String()}
 		},
-		"day": func(t time.Time) string { return t.Local().Format("2 Jan 2006, 15:04") },
-		"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"day":  func(t time.Time) string { return t.Local().Format("2 Jan 2006, 15:04") },
+		"date": func(t time.Time) string { return t.Local().Format("2 Jan 2006") },
+		"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}
 	frame, err := template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html")
 	if err != nil {

@@ -54,6 +54,10 @@ type Config struct {
 	// NoPasskeys says why none can be made where a request came in; empty: they can.
 	NoPasskeys func(*http.Request) string
 
+	// CertificateEnds is when what devices trust to be this server ends; zero: there is
+	// no TLS. Nil: the same.
+	CertificateEnds func() time.Time
+
 	Machine Machine
 	Shape   shaper.Policy
 	Words   func(error) string // puts an error into words for the person

@@ -89,7 +89,7 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 		Pulls: r.shelf.Pulls, Budget: r.engine.Budget(),
 		Shape: shapes, NoPasskeys: gateway.NoPasskeys,
 		Words: func(err error) string { return pageWords(err, p.log) },
-		Now:   time.Now, Log: p.log,
+		Now:   time.Now, Log: p.log, CertificateEnds: door.CertificateEnds,
 	})
 }
 
