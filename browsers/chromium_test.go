@@ -29,12 +29,18 @@ type tab struct {
 // off, and every name but ours leads to sink, where one is given.
 func open(t *testing.T, sink string, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
+	profile, err := os.MkdirTemp("", "abaton-profile-")
+	must(t, err)
+	return openIn(t, profile, sink, more...)
+}
+
+// openIn starts a browser with a profile that is there already.
+func openIn(t *testing.T, profile, sink string, more ...chromedp.ExecAllocatorOption) *tab {
+	t.Helper()
 	bin, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("%v: run `make base`, which installs it", err)
 	}
-	profile, err := os.MkdirTemp("", "abaton-profile-")
-	must(t, err)
 	b := &tab{t: t, profile: profile, netlog: filepath.Join(profile, "net.json")}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(bin), chromedp.UserDataDir(profile), chromedp.WindowSize(1280, 860),

@@ -220,15 +220,7 @@ func (s *server) colleague(t *testing.T) {
 	t.Helper()
 	s.apart = newApart(t)
 	at := s.apart.address()
-	s.startWith(t, "--address", "127.0.0.1:0", "--lan-address", at+":0", "--lan-names", "box.abaton.example", "--invite-address", at+":0")
-	find := func(pattern string) string {
-		m := regexp.MustCompile(pattern).FindStringSubmatch(s.output())
-		if m == nil {
-			t.Fatalf("no %s in\n%s", pattern, s.output())
-		}
-		return m[1]
-	}
-	door, leaflet, words := find(`others +https://([^/\s]+)/`), find(`invited +(http://\S+)`), find(`authority (.+)`)
+	door, leaflet, words := s.forOthers(t, at)
 	_, port, _ := strings.Cut(door, ":")
 	if r, err := http.Get(leaflet); err == nil {
 		r.Body.Close()

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"unicode/utf8"
 )
 
@@ -15,7 +16,8 @@ func loginVerb() verb {
 		name: "login", short: "unlock your vault at the running server",
 		about: "Unlocks your vault at the running `abaton serve`, for the programs of this account: chat remembers and history is at " +
 			"hand until `abaton lock`, until 15 minutes pass without use, or 12 hours in all. Without a running server nothing is to be " +
-			"unlocked beforehand: each verb asks by itself.",
+			"unlocked beforehand: each verb asks by itself. " +
+			"A passkey works on the page alone; who has no passphrase comes in here with the recovery code.",
 		examples: []string{"abaton login", "abaton login --person bob", "abaton login --recovery"},
 		settings: []string{"person"},
 		codes:    []int{failed, unprotected, locked, found, stopped},
@@ -84,8 +86,14 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 		return err
 	}
 	defer secret.wipe()
+	if secret.n == 0 {
+		return told{errors.New("nothing was typed, so nothing was unlocked. " + withoutPassphrase(p.cfg)), locked}
+	}
 	form := map[string]string{"name": name}
 	in, err := c.login(ctx, p, p, older, form, field, secret)
+	if no, is := errors.AsType[told](err); is && no.code == locked && !recovery {
+		p.screen.complain(withoutPassphrase(p.cfg)) // who has one is not told from who has none
+	}
 	if err != nil {
 		return err
 	}
@@ -104,6 +112,16 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	}
 	p.screen.say(fmt.Sprintf("Unlocked for %s. `abaton lock` locks it; 15 minutes without use do too.", cleanLine(name)))
 	return nil
+}
+
+// withoutPassphrase says what to do to whoever has a passkey alone.
+func withoutPassphrase(c config) string {
+	where := "on the page"
+	if _, port, err := net.SplitHostPort(c.Address); err == nil && !c.WithoutPage {
+		where += " (http://" + net.JoinHostPort(pageName, port) + ")"
+	}
+	return "If only a passkey opens your vault: it does so " + where + "; at a terminal your recovery code does: `abaton login --recovery`. " +
+		"`abaton vault passphrase --recovery` gives you a passphrase beside it."
 }
 
 // login enters, and asks about a vault that is older than it was, unless the
