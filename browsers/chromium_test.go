@@ -56,7 +56,7 @@ func openIn(t *testing.T, profile, sink string, more ...chromedp.ExecAllocatorOp
 	}
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, stop := chromedp.NewContext(ctx)
-	ctx, late := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, late := context.WithTimeout(ctx, 8*time.Minute)
 	b.ctx = ctx
 	t.Cleanup(func() {
 		late()

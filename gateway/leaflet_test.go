@@ -46,6 +46,17 @@ func TestLeaflet(t *testing.T) {
 			t.Errorf("%s: no %q in\n%s", a.Status, want, a.body)
 		}
 	}
+	if n := strings.Count(a.body, "<svg"); n != 20 || strings.Contains(a.body, "<img") || strings.Contains(a.body, "url(") {
+		t.Errorf("%d pictures", n)
+	}
+	if n := len(a.body); n > 32<<10 {
+		t.Errorf("the page has %d bytes", n)
+	}
+	for name := range map[string]bool{"Android": true, "iPhone": true, "Windows": true, "macOS": true, "Firefox": true, "Debian": true} {
+		if !strings.Contains(a.body, "<summary>"+name) {
+			t.Errorf("no pictures for %s", name)
+		}
+	}
 	policy := a.Header.Get("Content-Security-Policy")
 	if strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "form-action 'none'") || strings.Contains(a.body, "<script") || strings.Contains(a.body, "<form") {
 		t.Errorf("CSP %q", policy)

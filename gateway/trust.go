@@ -8,7 +8,14 @@ import (
 	"net/http"
 )
 
-const trustStyle = `body{font:1rem/1.5 sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}code{font-family:monospace;overflow-wrap:anywhere}.words{font-size:1.25rem}`
+const trustStyle = `:root{color-scheme:light dark;--line:#8a8f98;--soft:#eef0f3;--hit:#1d4ed8;--on:#fff}
+@media(prefers-color-scheme:dark){:root{--soft:#2a2d33;--hit:#93b4ff;--on:#10131a}}
+body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
+h1{line-height:1.2}body>ol>li{margin-block:1rem}code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}.words{font-size:1.25rem}
+details{border:1px solid var(--line);border-radius:.5rem;margin-block:.5rem;padding:0 .8rem}summary{padding:.6rem 0;font-weight:600;cursor:pointer}
+.steps{display:flex;flex-wrap:wrap;gap:1rem;padding:0;list-style:none;counter-reset:n}.steps li{width:13.5rem;counter-increment:n}.steps p{margin:.4rem 0}.steps p::before{content:counter(n) ". ";font-weight:600}
+svg{max-width:100%;height:auto}.f{fill:none;stroke:var(--line);stroke-width:1.5}.l{stroke:var(--line);stroke-width:1.5;fill:none}.r{fill:var(--soft)}.h{fill:var(--hit)}
+text{font:11px system-ui,sans-serif;fill:currentColor}.t{font-weight:600}.ht{fill:var(--on);font-weight:600}`
 
 // trustHTML tells how to trust this server's own authority. It has no scripts,
 // and nothing on it is a secret.
@@ -21,17 +28,9 @@ const trustHTML = `<!DOCTYPE html>
 <li>Compare. Whoever runs this server reads these words on its screen (<code>abaton serve</code> prints them, and its page of people shows them beside your invitation). They must be the same, every one:<p class="words"><code>{{.Fingerprint}}</code></p>If they are not, somebody stands in between: stop, and tell them.</li>
 <li>Load the <a href="{{.File}}">authority's certificate</a>.</li>
 <li>Compare once more, for whoever stands in between could show you the right words and give you another file. Open the file and look at its fingerprint, SHA-256, or ask <code>openssl x509 -in authority.crt -noout -fingerprint -sha256</code>. It must be what the screen of the server says below the words:<p><code>{{.Digits}}</code></p></li>
-<li>Install it:
-<ul>
-<li>Windows: open the file, Install Certificate, Local Machine, Trusted Root Certification Authorities.</li>
-<li>macOS: open the file, add it to the login keychain, then set it to Always Trust for SSL.</li>
-<li>iPhone, iPad: open the file, install the profile in Settings, then Settings, General, About, Certificate Trust Settings.</li>
-<li>Android: Settings, Security, Encryption and credentials, Install a certificate, CA certificate.</li>
-<li>Debian, Ubuntu: copy it to <code>/usr/local/share/ca-certificates/abaton.crt</code>, then <code>sudo update-ca-certificates</code>.</li>
-<li>Firefox, everywhere: Settings, Privacy and Security, View Certificates, Authorities, Import, for web sites.</li>
-<li>Programs: <code>curl --cacert authority.crt</code>, <code>SSL_CERT_FILE=authority.crt</code>.</li>
-</ul></li>
-{{if .Enter}}<li>Open the link of your invitation, or <a href="{{.Enter}}">this server by TLS</a>. If the browser does not warn, it is done.{{else}}<li>Open this page again. If the browser does not warn, it is done.{{end}} Remove the certificate when you no longer use this server.</li>
+<li>Install it. What is to be pressed is in colour:
+{{.Pictures}}<p>Programs: <code>curl --cacert authority.crt</code>, <code>SSL_CERT_FILE=authority.crt</code>.</p></li>
+{{if .Enter}}<li>Open the link of your invitation, or <a href="{{.Enter}}">this server by TLS</a>. If the browser does not warn, it is done.{{else}}<li>Open this page again. If the browser does not warn, it is done.{{end}} Where it says that the certificate is not good yet, or no more: is the clock of your device right? The authority is good from {{.From}} to {{.Until}}, and the certificates that it makes renew themselves. Remove the certificate when you no longer use this server.</li>
 </ol>
 </body></html>
 `
@@ -58,10 +57,14 @@ func trustPage(s *secure, file, enter string) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
+	const day = "2 January 2006"
+	ours := s.certs.authority.cert
 	err = page.Execute(&b, struct {
 		Style                                   template.CSS
 		Names, Fingerprint, Digits, File, Enter string
-	}{trustStyle, s.certs.id.String(), s.fingerprint, s.digits, file, enter})
+		From, Until                             string
+		Pictures                                template.HTML
+	}{trustStyle, s.certs.id.String(), s.fingerprint, s.digits, file, enter, ours.NotBefore.Format(day), ours.NotAfter.Format(day), pictures()})
 	return b.Bytes(), err
 }
 

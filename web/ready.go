@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"abaton.local/web/markup"
@@ -16,6 +17,29 @@ type arrival struct {
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"` // 0: how much there is to come is not known
 	Ready bool   `json:"ready"`
+}
+
+// Building is how far an install of the engine is.
+type Building struct {
+	Stage       string // fetching: Done and Total are bytes; building: steps; else another word for what is done
+	Done, Total int64  // Total 0 or less: not known
+}
+
+// words says it.
+func (b Building) words() string {
+	switch {
+	case b.Stage == "fetching" && b.Total > 0:
+		return "The engine is being fetched: " + bytesOf(b.Done) + " of " + bytesOf(b.Total) + "."
+	case b.Stage == "fetching":
+		return "The engine is being fetched: " + bytesOf(b.Done) + "."
+	case b.Stage == "building" && b.Total > 0:
+		return fmt.Sprintf("The engine is being built from its source: step %d of %d. That takes minutes, once.", b.Done, b.Total)
+	case b.Stage == "building", b.Stage == "preparing":
+		return "The engine is about to be built from its source. That takes minutes, once."
+	case b.Stage == "unpacking":
+		return "The engine was fetched and is being unpacked."
+	}
+	return "The engine is being looked at."
 }
 
 // Words of what is under way.
@@ -39,6 +63,15 @@ func (p *Pages) arrival(ctx context.Context) *arrival {
 				a.Done, a.Total = min(x.Done, x.Total), x.Total
 			}
 			a.Words += ". You can go on meanwhile."
+			return a
+		}
+	}
+	if p.Building != nil {
+		if b, at := p.Building(); at {
+			a := &arrival{Words: b.words() + " You can go on meanwhile."}
+			if b.Total > 0 {
+				a.Done, a.Total = min(b.Done, b.Total), b.Total
+			}
 			return a
 		}
 	}

@@ -53,7 +53,22 @@ func TestWhatIsOnItsWay(t *testing.T) {
 	if body := h.entered(Doorway{Join: true, Status: 200}).Body.String(); strings.Contains(body, "small") {
 		t.Error("who is invited is told what the machine fetches")
 	}
-	pulls, fetching = nil, false
+	pulls = nil
+	built := Building{Stage: "building", Done: 30, Total: 210}
+	at := true
+	h.Building = func() (Building, bool) { return built, at }
+	for name, body := range pages() {
+		if !strings.Contains(body, "step 30 of 210") || !strings.Contains(body, `<progress value="30" max="210">`) {
+			t.Errorf("%s, an engine that is built:\n%s", name, body)
+		}
+	}
+	for stage, want := range map[string]string{"fetching": "fetched: 30 B of 210 B", "unpacking": "unpacked", "preparing": "about to be built", "checking": "looked at"} {
+		built.Stage = stage
+		if !strings.Contains(far().Words, want) {
+			t.Errorf("%s: %s", stage, far().Words)
+		}
+	}
+	at, fetching = false, false
 	if a := far(); !strings.Contains(a.Words, "abaton pull") {
 		t.Errorf("nothing is on its way: %+v", a)
 	}

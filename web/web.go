@@ -48,6 +48,7 @@ type Config struct {
 	Pulls    func() ([]models.Pull, error)         // that are at work; nil: not known
 	Ready    func(context.Context) bool            // an engine and a model are here; nil: they are
 	Fetching func() bool                           // a pull that began with this server is at work; nil: there was none
+	Building func() (far Building, at bool)        // how far the engine is that is being installed; nil: not known
 	Warm     func(vault.Session)                   // gets the engine of somebody ready who will soon ask; nil: does not
 	Budget   int64                                 // bytes of memory that engines may take
 

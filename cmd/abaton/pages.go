@@ -20,6 +20,7 @@ import (
 	"abaton.local/engine"
 	"abaton.local/gateway"
 	"abaton.local/models"
+	"abaton.local/models/enginepack"
 	"abaton.local/shaper"
 	"abaton.local/vault"
 	"abaton.local/vault/sqlite"
@@ -80,7 +81,7 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 			m, err := named.Default()
 			return err == nil && m.Size > 0 && r.engine.Installed(ctx)
 		},
-		Fetching: r.fetching.Load,
+		Fetching: r.fetching.Load, Building: r.building(p),
 		Warm: func(s vault.Session) {
 			if m, err := named.Default(); err == nil {
 				go func() { _ = r.engine.Warm(r.exit, engine.Person(s.Person), m.Digest) }() // the first question meets the same error
@@ -91,6 +92,18 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 		Words: func(err error) string { return pageWords(err, p.log) },
 		Now:   time.Now, Log: p.log, CertificateEnds: door.CertificateEnds,
 	})
+}
+
+// building tells pages how far an install of the engine is.
+func (r *rooms) building(p *program) func() (web.Building, bool) {
+	store, err := enginepack.Open(p.cfg.Folders.Engines)
+	if err != nil {
+		return nil // whoever needs the engine will say it
+	}
+	return func() (web.Building, bool) {
+		x, at := store.Installing()
+		return web.Building{Stage: string(x.Stage), Done: x.Done, Total: x.Total}, at
+	}
 }
 
 // pageWords puts an error into words for whoever reads a page, who need not be the

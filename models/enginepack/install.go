@@ -74,6 +74,8 @@ func (s *Store) Install(ctx context.Context, o Options) (*Pack, error) {
 		return nil, err
 	}
 	defer lock.Close()
+	o, done := s.reported(o)
+	defer done()
 	if err := s.sweep(); err != nil {
 		return nil, err
 	}
