@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,7 +146,8 @@ func (b *tab) visit(url string) {
 // shots is where pictures of pages are put, empty for nowhere.
 func shots() string { return os.Getenv("ABATON_SHOTS") }
 
-// shot takes pictures of a page: light, dark and as a phone shows it.
+// shot takes pictures of a page: light, dark, as a phone shows it, at twice the size,
+// and with all that is written from right to left.
 func (b *tab) shot(name string) {
 	b.t.Helper()
 	if shots() == "" {
@@ -155,14 +157,17 @@ func (b *tab) shot(name string) {
 	for _, look := range []struct {
 		name, scheme string
 		width, high  int64
-	}{{"light", "light", 1280, 860}, {"dark", "dark", 1280, 860}, {"phone", "light", 390, 844}} {
+		scale        float64
+		dir          string
+	}{{"light", "light", 1280, 860, 1, ""}, {"dark", "dark", 1280, 860, 1, ""}, {"phone", "light", 390, 844, 1, ""}, {"zoom", "dark", 640, 430, 2, ""}, {"rtl", "light", 1280, 860, 1, "rtl"}} {
 		var png []byte
 		b.do(
 			emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}),
-			chromedp.EmulateViewport(look.width, look.high),
+			chromedp.EmulateViewport(look.width, look.high, chromedp.EmulateScale(look.scale)),
+			chromedp.Evaluate("document.documentElement.dir = "+strconv.Quote(look.dir)+"; 0", nil),
 			chromedp.CaptureScreenshot(&png),
 		)
 		must(b.t, os.WriteFile(filepath.Join(shots(), name+"-"+look.name+".png"), png, 0o644))
 	}
-	b.do(chromedp.EmulateViewport(1280, 860), emulation.SetEmulatedMedia())
+	b.do(chromedp.EmulateViewport(1280, 860), emulation.SetEmulatedMedia(), chromedp.Evaluate("document.documentElement.removeAttribute('dir')", nil))
 }

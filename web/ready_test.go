@@ -54,15 +54,15 @@ func TestWhatIsOnItsWay(t *testing.T) {
 		t.Error("who is invited is told what the machine fetches")
 	}
 	pulls = nil
-	built := Building{Stage: "building", Done: 30, Total: 210}
+	built := Building{Stage: "building", Done: 30e6, Total: 210e6}
 	at := true
 	h.Building = func() (Building, bool) { return built, at }
 	for name, body := range pages() {
-		if !strings.Contains(body, "step 30 of 210") || !strings.Contains(body, `<progress value="30" max="210">`) {
+		if !strings.Contains(body, "step 30000000 of 210000000") || !strings.Contains(body, `<progress value="30000000" max="210000000">`) {
 			t.Errorf("%s, an engine that is built:\n%s", name, body)
 		}
 	}
-	for stage, want := range map[string]string{"fetching": "fetched: 30 B of 210 B", "unpacking": "unpacked", "preparing": "about to be built", "checking": "looked at"} {
+	for stage, want := range map[string]string{"fetching": "fetched: 30 MB of 210 MB", "unpacking": "unpacked", "preparing": "about to be built", "checking": "looked at"} {
 		built.Stage = stage
 		if !strings.Contains(far().Words, want) {
 			t.Errorf("%s: %s", stage, far().Words)

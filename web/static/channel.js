@@ -4,8 +4,9 @@
 // there is anything to say or not. Package shaper has the same form (pipe.go).
 
 const down = 512; // bytes of a frame
-const place = document.querySelector("[data-channel]");
-export const wanted = place !== null;
+const places = document.querySelectorAll("[data-channel]"); // where it is said what can be seen
+export const wanted = places.length > 0;
+const address = places[0]?.dataset.channel;
 
 let opening = null; // a promise of the channel, while there is one
 let gone = []; // to be told when it closes
@@ -17,8 +18,8 @@ export async function ask(path, fields, progress) {
   const channel = await open();
   const n = ++count;
   return new Promise((done, fail) => {
-    waits.set(n, { reply: (x) => { waits.delete(n); done({ status: x.status, said: x.said ?? {} }); }, fail });
     channel.put({ n, path, fields }, progress);
+    waits.set(n, { reply: (x) => { waits.delete(n); done({ status: x.status, said: x.said ?? {} }); }, fail });
   });
 }
 
@@ -68,7 +69,7 @@ async function run(done) {
   say("The channel is being opened", false);
   const abort = new AbortController();
   try {
-    const response = await fetch(place.dataset.channel, { headers: { "Accept": "application/octet-stream" }, signal: abort.signal });
+    const response = await fetch(address, { headers: { "Accept": "application/octet-stream" }, signal: abort.signal });
     if (!response.ok) throw Object.assign(new Error("refused"), { locked: response.status === 401 });
     const out = new Outlet(abort), inlet = new Inlet();
     const reader = response.body.getReader();
@@ -82,7 +83,7 @@ async function run(done) {
         for (const x of inlet.take(rest.subarray(0, down))) {
           if (x.locked) throw Object.assign(new Error("locked"), { locked: true });
           if (x.channel) {
-            out.begin(place.dataset.channel + "/" + x.channel, x.frame, x.every);
+            out.begin(address + "/" + x.channel, x.frame, x.every);
             say("Nobody on the network sees whether you ask or are answered here, while this page is open", true);
             done(out);
           } else waits.get(x.n)?.reply(x);
@@ -95,8 +96,10 @@ async function run(done) {
 }
 
 function say(words, hidden) {
-  place.textContent = words;
-  place.classList.toggle("hidden", hidden);
+  for (const place of places) {
+    place.textContent = words;
+    place.classList.toggle("hidden", hidden);
+  }
 }
 
 // What waits to be sent.
@@ -117,7 +120,7 @@ class Outlet {
 
   put(message, progress) {
     const text = new TextEncoder().encode(JSON.stringify(message));
-    if (text.length > 1048576) throw new Error("too long");
+    if (text.length > 1048576) throw Object.assign(new Error("too long"), { long: true });
     const length = [];
     for (let n = text.length; ; n >>>= 7) {
       length.push(n < 128 ? n : n & 127 | 128);

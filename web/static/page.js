@@ -74,8 +74,9 @@ async function send(path, fields, place, what) {
     if (status === 401) place.textContent = `Your vault has locked. ${what} is still here: unlock in another tab, then send it again.`;
     else if (status >= 400) place.textContent = said.problem;
     else return said;
-  } catch {
-    place.textContent = `The server does not answer. ${what} is still here: send it again.`;
+  } catch (e) {
+    if (e.long) place.textContent = `${what} is longer than the channel takes at once, which is 1 MB. It is still here.`;
+    else place.textContent = `The server does not answer. ${what} is still here: send it again.`;
   }
   return null;
 }

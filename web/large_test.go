@@ -1,0 +1,43 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"abaton.local/chat/history"
+	"abaton.local/shaper"
+)
+
+// What is pasted may be long: up to the bound it is asked and shown whole, beyond it
+// is refused in words, and nothing of it is kept.
+func TestOneMegabyteIsPasted(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	long := strings.Repeat("0123456789abcde\n", 1<<16)
+	id := h.begun(h.ada, long)
+	h.finish(h.ada, id, "so much")
+	body := h.get(h.ada, "c/"+id.String()).Body.String()
+	if !strings.Contains(body, strings.TrimSpace(long)) || !strings.Contains(body, "so much") {
+		t.Errorf("a question of %d bytes is not shown whole: the page has %d", len(long), len(body))
+	}
+	w := h.post(h.ada, "ask", "text", strings.Repeat("x", history.MaxText+1))
+	if list, err := h.histories[h.ada.Person].List(); w.Code != http.StatusUnprocessableEntity || err != nil || len(list) != 1 {
+		t.Errorf("a longer one: %d, %d conversations", w.Code, len(list))
+	}
+}
+
+// A code block of 10,000 lines is shown whole, as it streams and from the history.
+func TestTenThousandLinesOfCode(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	code := strings.Repeat("if x < y && y > \"z\" { return }\n", 10_000)
+	id := h.begun(h.ada, "Write it")
+	go h.finish(h.ada, id, "```go\n"+code[:len(code)/3], code[len(code)/3:], "```\n")
+	list := lines(t, h.get(h.ada, "live/"+id.String()).Body.Bytes())
+	if got := text(list); strings.Count(got, "return") != 10_000 {
+		t.Errorf("streamed: %d lines", strings.Count(got, "return"))
+	}
+	body := h.get(h.ada, "c/"+id.String()).Body.String()
+	if strings.Count(body, "return") != 10_000 || strings.Contains(body, "x < y") {
+		t.Errorf("from the history: %d lines", strings.Count(body, "return"))
+	}
+}
