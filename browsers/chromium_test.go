@@ -171,3 +171,15 @@ func (b *tab) shot(name string) {
 	}
 	b.do(chromedp.EmulateViewport(1280, 860), emulation.SetEmulatedMedia(), chromedp.Evaluate("document.documentElement.removeAttribute('dir')", nil))
 }
+
+// whole takes a picture of all of a page, after something was done to it.
+func (b *tab) whole(name, first string) {
+	b.t.Helper()
+	if shots() == "" {
+		return
+	}
+	must(b.t, os.MkdirAll(shots(), 0o755))
+	var png []byte
+	b.do(chromedp.Evaluate(first+"; 0", nil), chromedp.FullScreenshot(&png, 100))
+	must(b.t, os.WriteFile(filepath.Join(shots(), name+".png"), png, 0o644))
+}
