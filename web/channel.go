@@ -6,10 +6,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -147,7 +149,7 @@ func (p *Pages) channel(v visit) {
 // and comes before any of it is looked at.
 func (p *Pages) hear(v visit) {
 	c := p.channels.find(v.s, v.rest)
-	if c == nil {
+	if c == nil || p.base.Err() != nil {
 		p.problem(v, http.StatusNotFound, "There is no such channel. Open this page anew.")
 		return
 	}
@@ -173,8 +175,15 @@ func (p *Pages) hear(v visit) {
 	v.w.WriteHeader(http.StatusNoContent)
 }
 
-// serve does what a page asks for.
+// serve does what a page asks for. What goes wrong within ends the channel and not the
+// server; its value is not logged, for it may hold content.
 func (c *channel) serve(b []byte) {
+	defer func() {
+		if x := recover(); x != nil {
+			c.pages.Log.Error("a request over a channel ended in a panic", "type", fmt.Sprintf("%T", x), "stack", string(debug.Stack()))
+			c.end()
+		}
+	}()
 	var q piped
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"abaton.local/engine"
+	"abaton.local/models"
 	"abaton.local/shaper"
 	"abaton.local/vault"
 )
@@ -220,6 +222,20 @@ func TestForgedFrames(t *testing.T) {
 	}
 	if r, err := http.Get(open[0].at.URL + "/page/channel"); err != nil || r.StatusCode != 422 {
 		t.Errorf("one more: %v %v", r, err)
+	}
+}
+
+// What breaks while something is asked for ends the channel, and nothing else.
+func TestABrokenRequestEndsItsChannel(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	h.Manner = func(models.Passport) (string, engine.Options) { panic("broken") }
+	n := h.narrow()
+	n.say(1, "ask", "text", "x", "model", "m")
+	if _, err := io.Copy(io.Discard, n.down); err != nil {
+		t.Error(err)
+	}
+	if w := h.get(h.ada, ""); w.Code != 200 {
+		t.Errorf("afterwards: %d", w.Code)
 	}
 }
 
