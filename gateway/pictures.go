@@ -31,7 +31,7 @@ type system struct {
 var systems = []system{
 	{"Android", []picture{
 		{true, "Security and privacy", []string{"Screen lock", "Privacy", "More security"}, 3, "", "Settings, Security and privacy, and at the end of it More security and privacy. (Older ones: Settings, Security, Advanced.)"},
-		{true, "Encryption, credentials", []string{"Encrypt phone", "Trusted credentials", "Install a certificate"}, 3, "", "Encryption and credentials, then Install a certificate."},
+		{true, "Credentials", []string{"Encrypt phone", "Trusted credentials", "Install a certificate"}, 3, "", "Encryption and credentials, then Install a certificate."},
 		{true, "Install a certificate", []string{"CA certificate", "VPN and app user", "Wi-Fi certificate"}, 1, "", "CA certificate, and Install anyway: the warning is of certificates whose words nobody compared."},
 		{true, "Downloads", []string{"authority.crt"}, 1, "", "Choose the file that you loaded."},
 	}, "Firefox on Android: Settings, About Firefox, press the logo five times; then Settings, Secret settings, Use third party CA certificates."},
@@ -59,7 +59,7 @@ var systems = []system{
 	{"Debian, Ubuntu and other Linux", []picture{
 		{false, "chrome://certificate-manager", []string{"Local certificates", "Installed by you"}, 2, "", "Chromium and Chrome: Settings, Privacy and security, Security, Manage certificates, Local certificates, Installed by you."},
 		{false, "Installed by you", []string{"Trusted Certificates"}, 0, "Import", "At Trusted Certificates press Import, and choose the file."},
-		{false, "Terminal", []string{"$ sudo cp authority.crt …", "$ sudo update-ca-…"}, 0, "", "For other programs, such as curl, the two lines below."},
+		{false, "Terminal", []string{"$ sudo cp authority.crt …", "$ sudo update-ca-…"}, 0, "", "For other programs, such as curl, the line below."},
 	}, "sudo cp authority.crt /usr/local/share/ca-certificates/abaton.crt && sudo update-ca-certificates"},
 }
 
@@ -67,7 +67,11 @@ var systems = []system{
 func pictures() template.HTML {
 	var b strings.Builder
 	for _, s := range systems {
-		fmt.Fprintf(&b, "<details><summary>%s</summary><ol class=\"steps\">\n", html.EscapeString(s.name))
+		class := "steps"
+		if s.steps[0].phone {
+			class += " slim"
+		}
+		fmt.Fprintf(&b, "<details><summary>%s</summary><ol class=%q>\n", html.EscapeString(s.name), class)
 		for _, p := range s.steps {
 			b.WriteString("<li>")
 			p.draw(&b)
@@ -87,9 +91,9 @@ func pictures() template.HTML {
 
 // draw is a picture as SVG: its colours are in the style of the page.
 func (p picture) draw(b *strings.Builder) {
-	wide, high, top, corner := 216, 132, 24, 5
+	wide, high, top, corner := 216, 156, 24, 5
 	if p.phone {
-		wide, high, top, corner = 136, 196, 36, 16
+		wide, high, top, corner = 164, 196, 36, 16
 	}
 	fmt.Fprintf(b, `<svg viewBox="0 0 %d %d" width="%d" height="%d" aria-hidden="true"><rect class="f" x="1" y="1" width="%d" height="%d" rx="%d"/>`, wide, high, wide, high, wide-2, high-2, corner)
 	if p.phone {

@@ -10,10 +10,10 @@ import (
 
 const trustStyle = `:root{color-scheme:light dark;--line:#8a8f98;--soft:#eef0f3;--hit:#1d4ed8;--on:#fff}
 @media(prefers-color-scheme:dark){:root{--soft:#2a2d33;--hit:#93b4ff;--on:#10131a}}
-body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
+body{font:1rem/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}
 h1{line-height:1.2}body>ol>li{margin-block:1rem}code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}.words{font-size:1.25rem}
 details{border:1px solid var(--line);border-radius:.5rem;margin-block:.5rem;padding:0 .8rem}summary{padding:.6rem 0;font-weight:600;cursor:pointer}
-.steps{display:flex;flex-wrap:wrap;gap:1rem;padding:0;list-style:none;counter-reset:n}.steps li{width:13.5rem;counter-increment:n}.steps p{margin:.4rem 0}.steps p::before{content:counter(n) ". ";font-weight:600}
+.steps{display:flex;flex-wrap:wrap;gap:1.2rem .8rem;padding:0;list-style:none;counter-reset:n}.steps li{width:13.5rem;counter-increment:n}.slim li{width:10.6rem}.steps p{margin:.4rem 0}.steps p::before{content:counter(n) ". ";font-weight:600}
 svg{max-width:100%;height:auto}.f{fill:none;stroke:var(--line);stroke-width:1.5}.l{stroke:var(--line);stroke-width:1.5;fill:none}.r{fill:var(--soft)}.h{fill:var(--hit)}
 text{font:11px system-ui,sans-serif;fill:currentColor}.t{font-weight:600}.ht{fill:var(--on);font-weight:600}`
 
