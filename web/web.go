@@ -103,7 +103,7 @@ func New(c Config) (*Pages, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &Pages{Config: c, routes: routes(), answers: map[vault.ID]*answer{}, looks: map[models.Digest]int{}}
+	p := &Pages{Config: c, routes: routes, answers: map[vault.ID]*answer{}, looks: map[models.Digest]int{}}
 	var err error
 	if p.files, err = openFiles(); err != nil {
 		return nil, err
@@ -143,55 +143,52 @@ type route struct {
 	serve        func(*Pages, visit)
 }
 
-// routes is every page of somebody who is in, below /page/. It is no variable, for a
-// channel serves some of them in turn.
-func routes() []route {
-	return []route{
-		{http.MethodGet, "", (*Pages).begin},
-		{http.MethodGet, "all", (*Pages).all},
-		{http.MethodGet, "all/", (*Pages).all},
-		{http.MethodPost, "search", (*Pages).search},
-		{http.MethodGet, "found/", (*Pages).found},
-		{http.MethodPost, "ask", (*Pages).askFirst},
-		{http.MethodGet, "c/", (*Pages).show},
-		{http.MethodPost, "ask/", (*Pages).askNext},
-		{http.MethodPost, "again/", (*Pages).again},
-		{http.MethodGet, "edit/", (*Pages).edit},
-		{http.MethodPost, "edit/", (*Pages).edited},
-		{http.MethodPost, "on/", (*Pages).goOn},
-		{http.MethodPost, "drop/", (*Pages).drop},
-		{http.MethodGet, "manner/", (*Pages).manner},
-		{http.MethodPost, "manner/", (*Pages).mannerSaid},
-		{http.MethodPost, "pin/", (*Pages).pin},
-		{http.MethodPost, "export/", (*Pages).export},
-		{http.MethodPost, "stop/", (*Pages).halt},
-		{http.MethodGet, "live/", (*Pages).live},
-		{http.MethodGet, "links/", (*Pages).links},
-		{http.MethodPost, "rename/", (*Pages).rename},
-		{http.MethodPost, "delete/", (*Pages).remove},
-		{http.MethodGet, "ready", (*Pages).tellReady},
-		{http.MethodGet, "channel", (*Pages).channel},
-		{http.MethodPost, "channel/", (*Pages).hear},
-		{http.MethodGet, "models", (*Pages).models},
-		{http.MethodGet, "people", (*Pages).people},
-		{http.MethodGet, "people/", (*Pages).invited},
-		{http.MethodPost, "invite", (*Pages).invite},
-		{http.MethodPost, "withdraw", (*Pages).withdraw},
-		{http.MethodPost, "person", (*Pages).changePerson},
-		{http.MethodGet, "keys", (*Pages).keys},
-		{http.MethodGet, "keys/", (*Pages).madeKey},
-		{http.MethodPost, "keys", (*Pages).makeKey},
-		{http.MethodPost, "revoke", (*Pages).revokeKey},
-		{http.MethodGet, "security", (*Pages).security},
-		{http.MethodGet, "acts", (*Pages).acts},
-		{http.MethodGet, "settings", (*Pages).settings},
-		{http.MethodPost, "settings", (*Pages).settingsSaid},
-		{http.MethodGet, "keyboard", (*Pages).keyboard},
-		{http.MethodGet, "recovery", (*Pages).recovery},
-		{http.MethodGet, "recovery/", (*Pages).welcomed},
-		{http.MethodPost, "recovery", (*Pages).confirmRecovery},
-		{http.MethodPost, "passkeys/remove", (*Pages).removePasskey},
-	}
+// routes is every page of somebody who is in, below /page/.
+var routes = []route{
+	{http.MethodGet, "", (*Pages).begin},
+	{http.MethodGet, "all", (*Pages).all},
+	{http.MethodGet, "all/", (*Pages).all},
+	{http.MethodPost, "search", (*Pages).search},
+	{http.MethodGet, "found/", (*Pages).found},
+	{http.MethodPost, "ask", (*Pages).askFirst},
+	{http.MethodGet, "c/", (*Pages).show},
+	{http.MethodPost, "ask/", (*Pages).askNext},
+	{http.MethodPost, "again/", (*Pages).again},
+	{http.MethodGet, "edit/", (*Pages).edit},
+	{http.MethodPost, "edit/", (*Pages).edited},
+	{http.MethodPost, "on/", (*Pages).goOn},
+	{http.MethodPost, "drop/", (*Pages).drop},
+	{http.MethodGet, "manner/", (*Pages).manner},
+	{http.MethodPost, "manner/", (*Pages).mannerSaid},
+	{http.MethodPost, "pin/", (*Pages).pin},
+	{http.MethodPost, "export/", (*Pages).export},
+	{http.MethodPost, "stop/", (*Pages).halt},
+	{http.MethodGet, "live/", (*Pages).live},
+	{http.MethodGet, "links/", (*Pages).links},
+	{http.MethodPost, "rename/", (*Pages).rename},
+	{http.MethodPost, "delete/", (*Pages).remove},
+	{http.MethodGet, "ready", (*Pages).tellReady},
+	{http.MethodGet, "channel", (*Pages).channel},
+	{http.MethodPost, "channel/", (*Pages).hear},
+	{http.MethodGet, "models", (*Pages).models},
+	{http.MethodGet, "people", (*Pages).people},
+	{http.MethodGet, "people/", (*Pages).invited},
+	{http.MethodPost, "invite", (*Pages).invite},
+	{http.MethodPost, "withdraw", (*Pages).withdraw},
+	{http.MethodPost, "person", (*Pages).changePerson},
+	{http.MethodGet, "keys", (*Pages).keys},
+	{http.MethodGet, "keys/", (*Pages).madeKey},
+	{http.MethodPost, "keys", (*Pages).makeKey},
+	{http.MethodPost, "revoke", (*Pages).revokeKey},
+	{http.MethodGet, "security", (*Pages).security},
+	{http.MethodGet, "acts", (*Pages).acts},
+	{http.MethodGet, "settings", (*Pages).settings},
+	{http.MethodPost, "settings", (*Pages).settingsSaid},
+	{http.MethodGet, "keyboard", (*Pages).keyboard},
+	{http.MethodGet, "recovery", (*Pages).recovery},
+	{http.MethodGet, "recovery/", (*Pages).welcomed},
+	{http.MethodPost, "recovery", (*Pages).confirmRecovery},
+	{http.MethodPost, "passkeys/remove", (*Pages).removePasskey},
 }
 
 // ServeSession serves a page of somebody whose vault is open.
