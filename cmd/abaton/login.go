@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"unicode/utf8"
 )
 
@@ -87,12 +86,12 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	}
 	defer secret.wipe()
 	if secret.n == 0 {
-		return told{errors.New("nothing was typed, so nothing was unlocked. " + withoutPassphrase(p.cfg)), locked}
+		return told{errors.New("nothing was typed, so nothing was unlocked. " + withoutPassphrase), locked}
 	}
 	form := map[string]string{"name": name}
 	in, err := c.login(ctx, p, p, older, form, field, secret)
 	if no, is := errors.AsType[told](err); is && no.code == locked && !recovery {
-		p.screen.complain(withoutPassphrase(p.cfg)) // who has one is not told from who has none
+		p.screen.complain(withoutPassphrase) // who has one is not told from who has none
 	}
 	if err != nil {
 		return err
@@ -115,14 +114,8 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 }
 
 // withoutPassphrase says what to do to whoever has a passkey alone.
-func withoutPassphrase(c config) string {
-	where := "on the page"
-	if _, port, err := net.SplitHostPort(c.Address); err == nil && !c.WithoutPage {
-		where += " (http://" + net.JoinHostPort(pageName, port) + ")"
-	}
-	return "If only a passkey opens your vault: it does so " + where + "; at a terminal your recovery code does: `abaton login --recovery`. " +
-		"`abaton vault passphrase --recovery` gives you a passphrase beside it."
-}
+const withoutPassphrase = "If only a passkey opens your vault: it does so on the page, whose address `abaton serve` printed; at a terminal your recovery code does: `abaton login --recovery`. " +
+	"`abaton vault passphrase --recovery` gives you a passphrase beside it."
 
 // login enters, and asks about a vault that is older than it was, unless the
 // person said beforehand that a backup was put back.
