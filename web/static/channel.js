@@ -69,7 +69,7 @@ async function run(done) {
   say("The channel is being opened", false);
   const abort = new AbortController();
   try {
-    const response = await fetch(address, { headers: { "Accept": "application/octet-stream" }, signal: abort.signal });
+    const response = await fetch(address, { referrer: address, headers: { "Accept": "application/octet-stream" }, signal: abort.signal });
     if (!response.ok) throw Object.assign(new Error("refused"), { locked: response.status === 401 });
     const out = new Outlet(abort), inlet = new Inlet();
     const reader = response.body.getReader();
@@ -149,7 +149,8 @@ class Outlet {
     }
     frame[0] = used >> 8;
     frame[1] = used & 255;
-    const response = await fetch(this.address, { method: "POST", body: frame, headers: { "Content-Type": "application/octet-stream" } });
+    // The address of the page, which a browser would name, has not always one length.
+    const response = await fetch(this.address, { method: "POST", body: frame, referrer: address, headers: { "Content-Type": "application/octet-stream" } });
     if (response.status !== 204) throw new Error("refused");
   }
 }
