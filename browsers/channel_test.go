@@ -160,7 +160,7 @@ func TestNoMarkAtAll(t *testing.T) {
 
 	// Where it breaks the page says so at once, and nothing is asked beside it.
 	s.stop(t)
-	b.until(`!document.querySelector(".sight.hidden") && document.querySelector(".sight").textContent.includes("nothing can be asked")`)
+	b.until(`!document.querySelector(".sight.hidden") && document.querySelector(".sight").textContent.includes("channel is closed")`)
 	b.write("#text", "Are you there?\r")
 	b.until(`document.getElementById("status").textContent.includes("still here")`)
 	if len(b.console) > 0 {
