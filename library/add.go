@@ -154,7 +154,16 @@ func (l *Libraries) keep(ctx context.Context, name string, m *made) (Outcome, er
 		s.adopt(&kept)
 	}
 	x.index.Add(docs...)
+	if s.work != nil {
+		for _, d := range fresh {
+			s.work.documents = append(s.work.documents, d.ID)
+		}
+	}
 	l.mu.Unlock()
+	select {
+	case l.came <- struct{}{}:
+	default: // it is told already
+	}
 	l.sealIfDue(ctx, x)
 	return m.outcome(verdict), nil
 }

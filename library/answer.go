@@ -17,7 +17,10 @@ type Answer struct {
 	// are the nearest that there is, and nothing may be claimed from them.
 	Enough   bool
 	Coverage float64 // how much of the question's words the best of them has, by how rare they are: 0 to 1
+	Cosine   float64 // how near the nearest is in meaning; 0 where that was not compared
 	Passages []Quoted
+
+	WordsOnly error // why nothing was looked for by meaning; nil where it was
 }
 
 // Quoted is a passage of an answer.
@@ -38,16 +41,12 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 	if err != nil {
 		return Answer{}, fmt.Errorf("answering: %w", err)
 	}
-	scope, err := l.scope(s, libraries)
+	wanted, _ := find.Question([]find.Turn{{By: find.Person, Text: question}})
+	r, err := l.rank(ctx, s, libraries, wanted, considered)
 	if err != nil {
 		return Answer{}, err
 	}
-	wanted, _ := find.Question([]find.Turn{{By: find.Person, Text: question}})
-	q := bm25.ParseQuery(wanted)
-	var ids []bm25.ID
-	for _, hit := range scope.Search(q, considered) {
-		ids = append(ids, hit.ID)
-	}
+	ids := r.first(considered)
 	found, damage, err := l.passages(ctx, s, ids)
 	if err != nil {
 		return Answer{}, fmt.Errorf("answering: %w", err)
@@ -56,7 +55,7 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 	var candidates []find.Candidate
 	for i := range found {
 		f := &found[i]
-		f.mark(q)
+		r.mark(f)
 		id := find.ID(passageID(f.Document.ID, f.Passage))
 		byID[id] = f
 		candidates = append(candidates, find.Candidate{ID: id, Document: find.ID(f.Document.ID), Text: f.Text})
@@ -66,8 +65,8 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 	for _, p := range picked {
 		ids = append(ids, bm25.ID(p.ID))
 	}
-	var a Answer
-	for i, c := range scope.Coverage(q, ids...) {
+	a := Answer{Cosine: r.best, WordsOnly: r.wordsOnly}
+	for i, c := range r.scope.Coverage(r.query, ids...) {
 		quoted := Quoted{Found: *byID[picked[i].ID], Coverage: c}
 		for _, same := range picked[i].Same {
 			quoted.Same = append(quoted.Same, *byID[same])
@@ -75,6 +74,6 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 		a.Passages = append(a.Passages, quoted)
 		a.Coverage = max(a.Coverage, c)
 	}
-	a.Enough = find.Needed([32]byte{}).Enough(find.Evidence{Coverage: a.Coverage})
+	a.Enough = len(a.Passages) > 0 && r.gate.Enough(find.Evidence{Coverage: a.Coverage, Cosine: a.Cosine, Embedded: a.WordsOnly == nil})
 	return a, errors.Join(damage...)
 }

@@ -20,6 +20,7 @@ type Library struct {
 	Created   time.Time
 	Documents int
 	Passages  int
+	Meanings  int  // passages that are found by what they mean, too
 	Damaged   bool // its name could not be read; the documents may be well
 }
 

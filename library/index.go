@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"abaton.local/library/bm25"
+	"abaton.local/library/vector"
 	"abaton.local/vault"
 )
 
@@ -63,7 +64,7 @@ func (l *Libraries) sealIfDue(ctx context.Context, x *shelf) {
 func (l *Libraries) putSegment(e *vault.Edit, library vault.ID, seg *bm25.Segment) (id vault.ID) {
 	if seg != nil {
 		id = vault.NewID()
-		e.Put = append(e.Put, vault.Put{ID: id, Container: id, Kind: vault.KindWords, Order: uint64(max(0, l.config.Now().UnixMilli())), Payload: segmentPayload(library, seg)})
+		e.Put = append(e.Put, vault.Put{ID: id, Container: id, Kind: vault.KindWords, Order: l.order(), Payload: segmentPayload(library, seg)})
 	}
 	return id
 }
@@ -86,14 +87,16 @@ type rewriting struct {
 	from  []*bm25.Segment
 	to    []*bm25.Segment // nil where nothing is left
 	ids   []vault.ID
+
+	meanings []remade
 }
 
 // forget lets an edit replace all segments of a library that hold one of the
 // passages by such without it, so that no word of what is removed stays in the
-// vault once the edit is made. Segments that hold what is dead already are
+// vault once the edit is made, and no vector. Segments that hold what is dead already are
 // replaced, too.
 func (l *Libraries) forget(e *vault.Edit, x *shelf, docs map[bm25.ID]bool) rewriting {
-	r := rewriting{shelf: x, docs: docs}
+	r := rewriting{shelf: x, docs: docs, meanings: l.forgetMeanings(e, x, docs)}
 	for _, seg := range x.index.Segments() {
 		holds := x.index.Deleted(seg) > 0
 		for id := range docs {
@@ -116,8 +119,14 @@ func (r *rewriting) done() {
 	for i := range r.from {
 		r.shelf.swap(r.from[i:i+1], false, r.to[i], r.ids[i])
 	}
+	for _, m := range r.meanings {
+		m.of.swap([]*vector.Segment{m.from}, false, m.to, m.id)
+	}
 	for id := range r.docs {
 		r.shelf.index.Delete(id)
+		for _, m := range r.shelf.meanings {
+			m.index.Delete(vector.ID(id))
+		}
 	}
 }
 

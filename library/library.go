@@ -22,6 +22,7 @@ import (
 
 	"abaton.local/library/bm25"
 	"abaton.local/library/parse"
+	"abaton.local/library/vector"
 	"abaton.local/vault"
 )
 
@@ -49,6 +50,8 @@ type Parser func(context.Context, parse.Source) (parse.Document, error)
 type Config struct {
 	// Parse is needed to add documents; without it, ErrNoParser.
 	Parse Parser
+	// Embed lets passages be found by their meaning, too; without it by words alone.
+	Embed Embedder
 	Now   func() time.Time
 	// SealEvery is the number of passages after which those in memory are sealed
 	// into a segment; until then they are indexed anew after a crash. 4,096.
@@ -56,6 +59,11 @@ type Config struct {
 	// MaxSegment is the number of passages from which on a segment grows no more:
 	// removing rewrites the segments that held what is removed. 16,384.
 	MaxSegment int
+	// EmbedAtOnce is how many passages are handed to Embed together, 16, and
+	// SealVectors after how many they are sealed: until then they are embedded anew
+	// after a crash. 256.
+	EmbedAtOnce int
+	SealVectors int
 	// MostWithin bounds how many documents one file may hold, and how many bytes
 	// they have in all: 2,000 and 512 MB.
 	MostWithin  int
@@ -72,6 +80,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxSegment <= 0 {
 		c.MaxSegment = 16384
 	}
+	if c.EmbedAtOnce <= 0 {
+		c.EmbedAtOnce = 16
+	}
+	if c.SealVectors <= 0 {
+		c.SealVectors = 256
+	}
 	if c.MostWithin <= 0 {
 		c.MostWithin = 2000
 	}
@@ -87,6 +101,9 @@ type Libraries struct {
 	vault  Vault
 	config Config
 
+	came      chan struct{} // to Run: there may be something to embed
+	embedding sync.Mutex    // held while passages are embedded; writing is taken after it
+
 	writing sync.Mutex   // held by whoever changes something; mu is taken after it
 	mu      sync.RWMutex // nobody waits for the vault's store with mu held
 	state   *state       // nil once closed; replaced with both locks held
@@ -98,22 +115,25 @@ type Libraries struct {
 type state struct {
 	shelves   map[vault.ID]*shelf // by library
 	documents map[vault.ID]*Document
-	keys      map[key]vault.ID // of documents
-	broken    []vault.ID       // segments that cannot be used, to be dropped with the next change
+	keys      map[key]vault.ID       // of documents
+	makers    map[vector.Space]maker // models whose vectors there are
+	work      *work                  // nil until something is embedded
+	broken    []vault.ID             // segments that cannot be used, to be dropped with the next change
 	damage    []error
 }
 
 // shelf is one library and its index.
 type shelf struct {
 	Library
-	paths  map[string]vault.ID        // which document was added from where
-	index  *bm25.Index                // has locks of its own
-	kept   map[*bm25.Segment]vault.ID // where a segment lies in the vault
-	sealAt int                        // passages in the open part at which to seal it
+	paths    map[string]vault.ID        // which document was added from where
+	index    *bm25.Index                // has locks of its own
+	kept     map[*bm25.Segment]vault.ID // where a segment lies in the vault
+	sealAt   int                        // passages in the open part at which to seal it
+	meanings map[vector.Space]*meanings // by what made them
 }
 
 func newShelf(l Library, sealAt int) *shelf {
-	return &shelf{Library: l, paths: make(map[string]vault.ID), index: bm25.NewIndex(), kept: make(map[*bm25.Segment]vault.ID), sealAt: sealAt}
+	return &shelf{Library: l, paths: make(map[string]vault.ID), index: bm25.NewIndex(), kept: make(map[*bm25.Segment]vault.ID), sealAt: sealAt, meanings: make(map[vector.Space]*meanings)}
 }
 
 // Open reads what documents there are, and the index. Passages that are in no
@@ -121,7 +141,7 @@ func newShelf(l Library, sealAt int) *shelf {
 // index perhaps all. Damage to single records does not keep the rest from being
 // opened: see [Libraries.Damage]. The vault stays the caller's.
 func Open(ctx context.Context, v Vault, c Config) (*Libraries, error) {
-	l := &Libraries{vault: v, config: c.withDefaults()}
+	l := &Libraries{vault: v, config: c.withDefaults(), came: make(chan struct{}, 1)}
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.load(ctx); err != nil {
@@ -139,17 +159,37 @@ func (l *Libraries) Close(ctx context.Context) error {
 	if l.state == nil {
 		return nil
 	}
-	var err error
-	if !l.doubt {
-		for _, x := range l.state.shelves {
-			err = errors.Join(err, l.seal(ctx, x))
-		}
-	}
+	err := l.sealAll(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.state = nil
 	if errors.Is(err, vault.ErrLocked) {
 		return nil // locked in between
+	}
+	return err
+}
+
+// Seal seals what is not sealed yet, so that nothing has to be indexed or embedded
+// anew at the next opening.
+func (l *Libraries) Seal(ctx context.Context) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.state == nil {
+		return vault.ErrLocked
+	}
+	return l.sealAll(ctx)
+}
+
+// sealAll is Seal; the caller holds writing.
+func (l *Libraries) sealAll(ctx context.Context) (err error) {
+	if l.doubt {
+		return nil // what is in memory may be behind the vault
+	}
+	for _, x := range l.state.shelves {
+		err = errors.Join(err, l.seal(ctx, x))
+		for space := range x.meanings {
+			err = errors.Join(err, l.sealMeanings(ctx, x, space))
+		}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"abaton.local/library/vector"
 	"abaton.local/vault"
 )
 
@@ -22,12 +23,26 @@ func (l *Libraries) List() ([]Library, error) {
 	defer l.mu.RUnlock()
 	list := make([]Library, 0, len(s.shelves))
 	for _, x := range s.shelves {
-		list = append(list, x.Library)
+		list = append(list, s.described(x))
 	}
 	slices.SortFunc(list, func(a, b Library) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return list, nil
+}
+
+// described is a library with what has come of it since; the caller holds what
+// guards the state.
+func (s *state) described(x *shelf) Library {
+	d := x.Library
+	var most vector.Space
+	for space := range s.makers {
+		if s.count(space) > s.count(most) {
+			most = space
+		}
+	}
+	d.Meanings = x.count(most)
+	return d
 }
 
 // Library is the library of a name.
@@ -40,7 +55,7 @@ func (l *Libraries) Library(name string) (Library, error) {
 	defer l.mu.RUnlock()
 	if clean, err := libraryName(name); err == nil {
 		if x := s.named(clean); x != nil {
-			return x.Library, nil
+			return s.described(x), nil
 		}
 	}
 	return Library{}, ErrNoLibrary

@@ -7,12 +7,13 @@ import (
 	"slices"
 
 	"abaton.local/library/bm25"
+	"abaton.local/library/vector"
 	"abaton.local/vault"
 )
 
 // load makes the state from what is in the vault. The caller holds writing.
 func (l *Libraries) load(ctx context.Context) error {
-	s := &state{shelves: make(map[vault.ID]*shelf), documents: make(map[vault.ID]*Document), keys: make(map[key]vault.ID)}
+	s := &state{shelves: make(map[vault.ID]*shelf), documents: make(map[vault.ID]*Document), keys: make(map[key]vault.ID), makers: make(map[vector.Space]maker)}
 	if err := l.readLibraries(ctx, s); err != nil {
 		return err
 	}
@@ -27,6 +28,9 @@ func (l *Libraries) load(ctx context.Context) error {
 		}
 	}
 	if err := l.readSegments(ctx, s, seen); err != nil {
+		return err
+	}
+	if err := l.readMeanings(ctx, s); err != nil {
 		return err
 	}
 	l.mu.Lock()

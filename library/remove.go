@@ -102,6 +102,11 @@ func (l *Libraries) RemoveLibrary(ctx context.Context, id vault.ID) (int, error)
 	for _, segment := range x.kept {
 		e.Drop = append(e.Drop, segment)
 	}
+	for _, m := range x.meanings {
+		for _, segment := range m.kept {
+			e.Drop = append(e.Drop, segment)
+		}
+	}
 	e.Drop = append(e.Drop, s.broken...) // they may be of this one
 	if err := l.write(ctx, e); err != nil {
 		return 0, fmt.Errorf("removing a library: %w", err)
@@ -113,6 +118,6 @@ func (l *Libraries) RemoveLibrary(ctx context.Context, id vault.ID) (int, error)
 	}
 	s.broken = nil
 	delete(s.shelves, id)
-	x.index = bm25.NewIndex() // whoever still searches it finds nothing
+	x.index, x.meanings = bm25.NewIndex(), nil // whoever still searches it finds nothing
 	return len(gone), nil
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 
 	"abaton.local/library/bm25"
 	"abaton.local/vault"
@@ -22,37 +23,50 @@ type Found struct {
 	// What of the text to show on few lines, and the query's words in the text.
 	Start, End int
 	Matches    [][2]int // bytes of Text
+	// What it was found by, either or both, and how near it is in meaning where that
+	// is known. Cosines of two models have nothing in common.
+	Words, Meaning bool
+	Cosine         float64
 }
 
 // snippetWidth is in characters.
 const snippetWidth = 240
 
-// Search finds the n best passages of libraries, of all where none is named, best
-// first. Any of the query's words may match; small words count only where
+// Finds is what a search gives.
+type Finds struct {
+	Passages  []Found
+	WordsOnly error // why nothing was looked for by meaning; nil where it was
+}
+
+// Search is [Libraries.Look] for who wants the passages alone.
+func (l *Libraries) Search(ctx context.Context, libraries []vault.ID, query string, n int) ([]Found, error) {
+	f, err := l.Look(ctx, libraries, query, n)
+	return f.Passages, err
+}
+
+// Look finds the n best passages of libraries, of all where none is named, best
+// first: those that have the query's words, any of them, and those that are near
+// to it in meaning, as far as passages are embedded. Small words count only where
 // nothing else was asked for. Where single records are damaged, the others come
 // together with the error.
-func (l *Libraries) Search(ctx context.Context, libraries []vault.ID, query string, n int) ([]Found, error) {
+func (l *Libraries) Look(ctx context.Context, libraries []vault.ID, query string, n int) (Finds, error) {
 	s, err := l.reading()
 	if err != nil {
-		return nil, fmt.Errorf("searching: %w", err)
+		return Finds{}, fmt.Errorf("searching: %w", err)
 	}
-	scope, err := l.scope(s, libraries)
+	r, err := l.rank(ctx, s, libraries, query, n)
 	if err != nil {
-		return nil, err
+		return Finds{}, err
 	}
-	q := bm25.ParseQuery(query)
-	var ids []bm25.ID
-	for _, hit := range scope.Search(q, n) {
-		ids = append(ids, hit.ID)
-	}
-	found, damage, err := l.passages(ctx, s, ids)
+	r.dropFar() // something is nearest to anything
+	found, damage, err := l.passages(ctx, s, r.first(n))
 	if err != nil {
-		return nil, fmt.Errorf("searching: %w", err)
+		return Finds{}, fmt.Errorf("searching: %w", err)
 	}
 	for i := range found {
-		found[i].mark(q)
+		r.mark(&found[i])
 	}
-	return found, errors.Join(damage...)
+	return Finds{found, r.wordsOnly}, errors.Join(damage...)
 }
 
 // mark finds the query's words in the text, and the part of it to show.
@@ -62,28 +76,23 @@ func (f *Found) mark(q bm25.Query) {
 	f.Matches = q.Snippet(f.Text, len(f.Text)).Matches
 }
 
-// scope is the indexes of libraries.
-func (l *Libraries) scope(s *state, libraries []vault.ID) (scope bm25.Scope, err error) {
+// chosen is the shelves of libraries, of all where none is named.
+func (l *Libraries) chosen(s *state, libraries []vault.ID) (shelves []*shelf, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if len(libraries) == 0 {
-		for _, x := range s.shelves {
-			scope = append(scope, x.index)
-		}
-		return scope, nil
+		return slices.Collect(maps.Values(s.shelves)), nil
 	}
-	seen := make(map[vault.ID]bool)
 	for _, id := range libraries {
 		x := s.shelves[id]
 		if x == nil {
 			return nil, ErrNoLibrary
 		}
-		if !seen[id] {
-			scope = append(scope, x.index)
+		if !slices.Contains(shelves, x) {
+			shelves = append(shelves, x)
 		}
-		seen[id] = true
 	}
-	return scope, nil
+	return shelves, nil
 }
 
 // passages reads passages, in the order given. Those that are gone meanwhile are
@@ -106,7 +115,7 @@ func (l *Libraries) passages(ctx context.Context, s *state, ids []bm25.ID) (foun
 			continue
 		}
 		list := l.vault.List(vault.KindPassages, d.ID)
-		at := sort.Search(len(list), func(i int) bool { return list[i].Order > uint64(n) }) - 1
+		at := leafOf(list, n)
 		if at < 0 {
 			continue
 		}

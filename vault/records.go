@@ -25,6 +25,7 @@ const (
 	KindPassages     Kind = 12 // of a document
 	KindWords        Kind = 13 // a segment of the index of a library
 	KindMeanings     Kind = 14 // likewise, of vectors
+	KindEmbedder     Kind = 15 // the model that made vectors, and how
 )
 
 // Kinds of what a vault keeps for itself; no record has them.

@@ -19,6 +19,7 @@ type libraryJSON struct {
 	Created   time.Time `json:"created,omitzero"`
 	Documents int       `json:"documents"`
 	Passages  int       `json:"passages"`
+	Meanings  int       `json:"meanings"` // passages that are found by what they mean, too
 	Damaged   bool      `json:"damaged,omitempty"`
 }
 
