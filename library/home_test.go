@@ -93,14 +93,16 @@ func (o *home) add(t rapid.TB, library, from, text string) Outcome {
 	return out
 }
 
-// finds says from where the passages are that a search gives.
+// finds says from where the passages are that a search finds by its words.
 func (o *home) finds(t rapid.TB, query string, libraries ...vault.ID) (paths []string) {
 	found, err := o.l.Search(context.Background(), libraries, query, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range found {
-		paths = append(paths, f.Document.Path)
+		if f.Words {
+			paths = append(paths, f.Document.Path)
+		}
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)

@@ -12,6 +12,7 @@ import (
 
 	"abaton.local/library/find"
 	"abaton.local/library/parse"
+	"abaton.local/library/vector"
 	"abaton.local/vault"
 )
 
@@ -81,6 +82,7 @@ func TestALongDocumentIsReadWhole(t *testing.T) {
 
 func TestAChangedFileTakesTheOldOnesPlace(t *testing.T) {
 	o := newHome(t)
+	o.embedding(t, newConcepts(1))
 	first := o.add(t, "house", "/a.txt", "violet elephants")
 	if out := o.add(t, "house", "/a.txt", "violet elephants"); out.Verdict != Unchanged {
 		t.Errorf("the same again: %v", out.Verdict)
@@ -91,6 +93,7 @@ func TestAChangedFileTakesTheOldOnesPlace(t *testing.T) {
 	for i := range 8 {
 		o.add(t, "house", fmt.Sprintf("/%d.txt", i), "other things")
 	}
+	o.embedAll(t)
 	if out := o.add(t, "house", "/a.txt", "yellow giraffes"); out.Verdict != Changed {
 		t.Errorf("changed: %v", out.Verdict)
 	}
@@ -128,12 +131,20 @@ func (o *home) gone(t *testing.T, d Document, word string) {
 				t.Error("a segment holds a word")
 			}
 		}
+		for _, s := range o.vectors(t) {
+			for n := range d.Passages {
+				if s.Holds(vector.ID(passageID(d.ID, n))) {
+					t.Error("a segment holds the vector of a passage")
+				}
+			}
+		}
 		o.reopen(t, true)
 	}
 }
 
 func TestRemovedIsGone(t *testing.T) {
 	o := newHome(t)
+	o.embedding(t, newConcepts(1))
 	var removed []Document
 	for i := range 10 {
 		out := o.add(t, "house", fmt.Sprintf("/%d.txt", i), fmt.Sprintf("shared word, own%d", i))
@@ -141,6 +152,7 @@ func TestRemovedIsGone(t *testing.T) {
 			removed = append(removed, out.Document)
 		}
 	}
+	o.embedAll(t)
 	var ids []vault.ID
 	for _, d := range removed {
 		ids = append(ids, d.ID)
@@ -157,7 +169,11 @@ func TestRemovedIsGone(t *testing.T) {
 	if got := o.finds(t, "shared"); len(got) != 6 {
 		t.Errorf("left are %v", got)
 	}
+	if got := o.meansOf(t, "shared"); len(got) != 6 {
+		t.Errorf("by meaning %v are left", got)
+	}
 	other := o.add(t, "work", "/w.txt", "shared too")
+	o.embedAll(t)
 	if n, err := o.l.RemoveLibrary(t.Context(), o.library(t, "house")); n != 6 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}

@@ -2,6 +2,7 @@ package library
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := newHome(t)
+		c := o.embedding(t, newConcepts(1))
 		is := map[string]map[string]string{} // word by path by library
 		next := 0
 		t.Repeat(map[string]func(*rapid.T){
@@ -56,8 +58,26 @@ func TestModel(t *testing.T) {
 				}
 				delete(is, name)
 			},
-			"reopen": func(t *rapid.T) { o.reopen(t, rapid.Bool().Draw(t, "clean")) },
+			"embed": func(t *rapid.T) {
+				if _, err := o.l.Embed(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"another model": func(t *rapid.T) { c.model.Digest[0]++ },
+			"reopen":        func(t *rapid.T) { o.reopen(t, rapid.Bool().Draw(t, "clean")) },
+			"embed all": func(t *rapid.T) {
+				o.embedAll(t)
+				var want []string
+				for _, paths := range is {
+					want = slices.AppendSeq(want, maps.Keys(paths))
+				}
+				slices.Sort(want)
+				if got := o.meansOf(t, "common"); !slices.Equal(got, slices.Compact(want)) {
+					t.Fatalf("by meaning %v are found, want %v", got, want)
+				}
+			},
 			"": func(t *rapid.T) {
+				o.soundVectors(t)
 				for name, paths := range is {
 					var want []string
 					for from, word := range paths {

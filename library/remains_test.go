@@ -15,11 +15,13 @@ import (
 // whichever library it was of.
 func TestRemovedThoughDamaged(t *testing.T) {
 	o := newHome(t)
+	o.embedding(t, newConcepts(1))
 	d := o.add(t, "house", "/secret.txt", "violet elephants").Document
 	for i := range 3 {
 		o.add(t, "house", fmt.Sprintf("/%d.txt", i), "other things")
 	}
 	o.add(t, "work", "/w.txt", "other things")
+	o.embedAll(t)
 	if err := o.l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -121,5 +123,61 @@ func TestReadAnewUntilAllIsIndexed(t *testing.T) {
 	o.add(t, "house", "/b.txt", "yellow giraffes")
 	if got := o.finds(t, "violet"); len(got) != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestDamagedVectorsAreMadeAnew: what cannot be used of them goes with the next
+// change, the rest is used, and all is embedded again in the end.
+func TestDamagedVectorsAreMadeAnew(t *testing.T) {
+	for name, damage := range map[string]func(*home){
+		"a segment":         func(o *home) { o.nonsense(t, o.v.List(vault.KindMeanings, vault.ID{})[0].ID) },
+		"what made them":    func(o *home) { o.nonsense(t, o.v.List(vault.KindEmbedder, vault.ID{})[0].ID) },
+		"it is not there":   func(o *home) { o.drop(t, o.v.List(vault.KindEmbedder, vault.ID{})[0].ID) },
+		"no segment":        func(o *home) { o.drop(t, o.v.List(vault.KindMeanings, vault.ID{})[0].ID) },
+		"another library's": func(o *home) { o.strange(t) },
+	} {
+		o := newHome(t)
+		o.embedding(t, newConcepts(1))
+		for i := range 6 {
+			o.add(t, "house", fmt.Sprintf("/%d.txt", i), "automobile")
+		}
+		o.embedAll(t)
+		if err := o.l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		damage(o)
+		o.open(t)
+		o.embedAll(t)
+		if err := o.l.Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := o.meansOf(t, "car"); len(got) != 6 {
+			t.Errorf("%s: %v are found", name, got)
+		}
+		o.reopen(t, true)
+		if err := o.l.Damage(); err != nil {
+			t.Errorf("%s: it is there still: %v", name, err)
+		}
+		o.soundVectors(t)
+		if got := o.meansOf(t, "car"); len(got) != 6 {
+			t.Errorf("%s, opened again: %v are found", name, got)
+		}
+	}
+}
+
+func (o *home) drop(t *testing.T, id vault.ID) {
+	t.Helper()
+	if err := o.v.Write(t.Context(), vault.Edit{Drop: []vault.ID{id}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// strange keeps vectors of a library that is not there.
+func (o *home) strange(t *testing.T) {
+	t.Helper()
+	id := vault.NewID()
+	put := vault.Put{ID: id, Container: id, Kind: vault.KindMeanings, Payload: vectorsPayload(vault.NewID(), o.vectors(t)[0])}
+	if err := o.v.Write(t.Context(), vault.Edit{Put: []vault.Put{put}}); err != nil {
+		t.Fatal(err)
 	}
 }
