@@ -66,7 +66,7 @@ func (f flags) args(at func(string) string) []string {
 
 func (k kind) args() []string {
 	switch k {
-	case embeds:
+	case embeds, behind:
 		return []string{"--embedding"} // pooling is the model's own
 	case ranks:
 		return []string{"--reranking"}

@@ -123,6 +123,9 @@ func (e *Engine) work(ctx context.Context, w *worker, r *relay, do func(ctx cont
 	defer cancel()
 	var pulse pulse
 	pulse.wait(0)
+	if w.key.kind == behind {
+		defer e.follow(rest, &pulse)()
+	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"time"
 
 	"abaton.local/models"
 )
@@ -18,6 +19,7 @@ type Meaning struct {
 	Texts  []string // at most 2048, none empty, together at most 8 MiB
 	Query  string   // of Rank alone
 	Cut    bool     // for Embed: what is more than the model looks at is left out, not refused
+	Behind bool     // for Embed: nobody waits for it, so it comes behind everybody's questions and takes nothing from them
 }
 
 // Vectors are embeddings, one for each text and of one length each, normalised.
@@ -48,7 +50,11 @@ func (e *Engine) Embed(ctx context.Context, m Meaning) (v Vectors, err error) {
 	if m.Query != "" {
 		return v, outOfRange("query", "only ranking has one")
 	}
-	err = e.mean(ctx, m, embeds, func(ctx context.Context, w *worker, pulse *pulse) (err error) {
+	k := embeds
+	if m.Behind {
+		k = behind
+	}
+	err = e.mean(ctx, m, k, func(ctx context.Context, w *worker, pulse *pulse) (err error) {
 		v, err = w.embed(ctx, m, pulse)
 		return err
 	})
@@ -72,7 +78,11 @@ func (e *Engine) mean(ctx context.Context, m Meaning, k kind, do func(context.Co
 	if err := m.check(); err != nil {
 		return err
 	}
-	return e.persist(ctx, key{model: m.Model, person: m.Person, kind: k}, nil, 0, e.fingerprintOf(m, k), nil, func(ctx context.Context, w *worker) (bool, error) {
+	var kept *time.Duration
+	if k == behind {
+		kept = new(behindKept)
+	}
+	return e.persist(ctx, key{model: m.Model, person: m.Person, kind: k}, kept, 0, e.fingerprintOf(m, k), nil, func(ctx context.Context, w *worker) (bool, error) {
 		return false, e.work(ctx, w, nil, func(ctx context.Context, pulse *pulse) error { return do(ctx, w, pulse) })
 	})
 }
@@ -116,7 +126,7 @@ func (k kind) fits(p models.Pooling) *Fault {
 		return outOfRange("model", "it makes numbers of texts, and cannot answer")
 	case k == ranks && p != models.RankPooling:
 		return outOfRange("model", "it is not made for ranking texts")
-	case k == embeds && (p == models.NoPooling || p == models.RankPooling):
+	case (k == embeds || k == behind) && (p == models.NoPooling || p == models.RankPooling):
 		return outOfRange("model", "it makes no embeddings")
 	}
 	return nil

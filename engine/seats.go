@@ -48,7 +48,7 @@ func (e *Engine) sit(ctx context.Context, k key) (s *seat, stay context.Context,
 		return nil, nil, busy(n)
 	}
 	s.inside++
-	e.asking++
+	e.comes(k)
 	stay = s.stay
 	e.mu.Unlock()
 	select {
@@ -78,7 +78,7 @@ func (e *Engine) leave(s *seat) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.inside--
-	e.asking--
+	e.goes(s.key)
 	s.used = time.Now()
 	if s.inside == 0 && s.kept == 0 && s.worker != nil {
 		s.worker.stop(errDone)
@@ -184,6 +184,9 @@ func (e *Engine) seatWorker(ctx context.Context, s *seat, tokens int) (*worker, 
 	}
 	if pause > 0 {
 		return nil, func(ctx context.Context) error { return e.sleep(ctx, pause) }, nil
+	}
+	if e.waits(s) {
+		return nil, e.waitFor(e.change), nil
 	}
 	if e.wantRoom(s) {
 		e.dropAsides(s)

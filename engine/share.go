@@ -32,7 +32,7 @@ func (e *Engine) holding(p Person, s *seat, without []*worker) (bytes int64, wor
 	for k, other := range e.seats {
 		w := other.worker
 		switch {
-		case k.person != p:
+		case k.person != p || k.kind == behind: // which anybody may end
 		case w != nil && w.life.Err() == nil && !slices.Contains(without, w):
 			count(k, w.need, w.context)
 		case other == s:
@@ -49,7 +49,7 @@ func (e *Engine) holding(p Person, s *seat, without []*worker) (bytes int64, wor
 func (e *Engine) people() int {
 	each := map[Person]bool{}
 	for k, s := range e.seats {
-		if s.worker != nil && s.worker.life.Err() == nil {
+		if s.worker != nil && s.worker.life.Err() == nil && k.kind != behind {
 			each[k.person] = true
 		}
 	}
@@ -104,6 +104,7 @@ func (e *Engine) leaveLine(s *seat) {
 // used longest ago first.
 func (e *Engine) makeRoom(s *seat) {
 	e.dropAsides(s)
+	e.endBehind(s)
 	for !e.roomy(s, true) {
 		var idle *seat
 		greedy := false

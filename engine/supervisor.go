@@ -76,17 +76,19 @@ type Engine struct {
 	end      context.CancelFunc
 	procs    sync.WaitGroup // one for each worker
 
-	mu      sync.Mutex    // guards what follows, and the fields of seats
-	seats   map[key]*seat //
-	facts   map[models.Digest]*facts
-	hungry  []*seat             // that wait for memory, the first first
-	asking  int                 // questions at work or waiting
-	held    map[hits]int        // policy hits
-	suspect map[[32]byte]int    // crashes by question
-	apart   map[[32]byte]bool   // questions that are asked alone of what people share
-	relays  map[*relay]struct{} // that read for somebody slow
-	change  chan struct{}       // closed and made anew when a worker ends or gets idle
-	hashKey [32]byte            // of suspect, so that no question can be guessed from a log
+	mu        sync.Mutex    // guards what follows, and the fields of seats
+	seats     map[key]*seat //
+	facts     map[models.Digest]*facts
+	hungry    []*seat                // that wait for memory, the first first
+	asking    int                    // questions at work or waiting
+	urgent    int                    // those of them that somebody waits for
+	followers map[*follower]struct{} // at work behind these
+	held      map[hits]int           // policy hits
+	suspect   map[[32]byte]int       // crashes by question
+	apart     map[[32]byte]bool      // questions that are asked alone of what people share
+	relays    map[*relay]struct{}    // that read for somebody slow
+	change    chan struct{}          // closed and made anew when a worker ends or gets idle
+	hashKey   [32]byte               // of suspect, so that no question can be guessed from a log
 }
 
 // New makes an Engine. Nothing runs until somebody asks.
@@ -131,17 +133,18 @@ func New(c Config) (*Engine, error) {
 	c.Patience = c.Patience.withDefaults()
 	e := &Engine{
 		cfg: c, encode: encodeChat,
-		turns:    turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
-		seats:    map[key]*seat{},
-		facts:    map[models.Digest]*facts{},
-		held:     map[hits]int{},
-		suspect:  map[[32]byte]int{},
-		apart:    map[[32]byte]bool{},
-		relays:   map[*relay]struct{}{},
-		behind:   mostBehind,
-		change:   make(chan struct{}),
-		slots:    make(chan struct{}, 1),
-		pictures: make(chan struct{}, picturesAtOnce),
+		turns:     turns{atOnce: max(1, c.Cores/c.Threads), slice: c.Patience.Slice},
+		seats:     map[key]*seat{},
+		facts:     map[models.Digest]*facts{},
+		held:      map[hits]int{},
+		suspect:   map[[32]byte]int{},
+		apart:     map[[32]byte]bool{},
+		relays:    map[*relay]struct{}{},
+		followers: map[*follower]struct{}{},
+		behind:    mostBehind,
+		change:    make(chan struct{}),
+		slots:     make(chan struct{}, 1),
+		pictures:  make(chan struct{}, picturesAtOnce),
 	}
 	rand.Read(e.hashKey[:]) // never fails, by its contract
 	e.pack.Store(c.Pack)

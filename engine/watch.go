@@ -12,6 +12,7 @@ type pulse struct {
 	since  atomic.Int64 // nanoseconds; 0 while the caller is at work, not the engine
 	tokens atomic.Int64 // of the prompt that it may be computing
 	rested atomic.Int64 // nanoseconds: since when the caller is at work; 0 while it is the engine
+	halted atomic.Bool  // the engine stands still, for others are asked first
 }
 
 func (p *pulse) wait(tokens int) {
@@ -34,9 +35,16 @@ func (p *pulse) resting() time.Duration {
 	return time.Since(time.Unix(0, since))
 }
 
+// halt says that the engine stands still, or goes on.
+func (p *pulse) halt(still bool) {
+	if p.halted.Store(still); !still && p.since.Load() != 0 {
+		p.since.Store(time.Now().UnixNano())
+	}
+}
+
 func (p *pulse) silent() time.Duration {
 	since := p.since.Load()
-	if since == 0 {
+	if since == 0 || p.halted.Load() {
 		return 0
 	}
 	return time.Since(time.Unix(0, since))

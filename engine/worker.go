@@ -27,6 +27,7 @@ const (
 	speaks kind = "" // answers
 	embeds kind = "embed"
 	ranks  kind = "rank"
+	behind kind = "behind" // embeds what nobody waits for
 )
 
 // worker is one engine process. One goroutine (Engine.bring) writes its fields;
