@@ -42,6 +42,7 @@ type config struct {
 	PaddedUploads  bool     `toml:"padded_uploads"`
 	WithoutPage    bool     `toml:"without_page"`
 	Model          string   `toml:"model"`
+	Embed          string   `toml:"embed"`
 	Engine         string   `toml:"engine"`
 	Threads        int      `toml:"threads"`
 	Context        int      `toml:"context"`
@@ -123,6 +124,7 @@ var settings = []setting{
 	{"padded_uploads", "", "refuse shaped questions whose size tells how long they are", func(c *config) any { return &c.PaddedUploads }},
 	{"without_page", "", "serve programs alone, and no page to browsers", func(c *config) any { return &c.WithoutPage }},
 	{"model", "MODEL", "model to use when none is named", func(c *config) any { return &c.Model }},
+	{"embed", "MODEL", "model by which documents are found by meaning (granite-embedding-107m-multilingual, if it is here)", func(c *config) any { return &c.Embed }},
 	{"engine", "PATH", "a llama-server of yours, trusted less than an engine pack", func(c *config) any { return &c.Engine }},
 	{"threads", "N", "threads that compute (as many as physical cores)", func(c *config) any { return &c.Threads }},
 	{"context", "TOKENS", "longest conversation (what fits this machine, at most 16384, and never more than the model's own)", func(c *config) any { return &c.Context }},

@@ -153,7 +153,7 @@ func docsList(ctx context.Context, p *program, d *desk, _ []string, o docsOption
 	}
 	out := p.screen.out
 	for _, l := range list.Libraries {
-		fmt.Fprintf(out, "%s  %s\n", p.screen.bold(cleanLine(l.Name)), p.screen.dim(fmt.Sprintf("%s, %s", counted(l.Documents, "document"), counted(l.Passages, "passage"))))
+		fmt.Fprintf(out, "%s  %s\n", p.screen.bold(cleanLine(l.Name)), p.screen.dim(fmt.Sprintf("%s, %s", counted(l.Documents, "document"), counted(l.Passages, "passage"))+foundBy(l, list.WordsOnly)))
 		for _, x := range list.Documents {
 			if x.Library == l.ID {
 				if _, err := fmt.Fprintf(out, "  %s\n", p.screen.documentLine(x)); err != nil {
@@ -169,8 +169,31 @@ func docsList(ctx context.Context, p *program, d *desk, _ []string, o docsOption
 	}
 	if len(list.Libraries) == 0 {
 		p.screen.say("There is no document yet: `abaton docs add` adds some.")
+	} else {
+		p.sayWordsOnly(list.WordsOnly)
 	}
 	return p.docsDamaged(list.Damage)
+}
+
+// foundBy says how far a library is found by what it means; none says why nothing
+// more is embedded now.
+func foundBy(l libraryJSON, none string) string {
+	switch {
+	case l.Passages == 0:
+		return ""
+	case l.Meanings == 0 && none != "":
+		return ", found by words"
+	case l.Meanings >= l.Passages:
+		return ", found by words and by meaning"
+	}
+	return fmt.Sprintf(", found by words; by meaning: %d of %s", l.Meanings, counted(l.Passages, "passage"))
+}
+
+// sayWordsOnly says why passages are found by words alone, if that is so.
+func (p *program) sayWordsOnly(why string) {
+	if why != "" {
+		p.screen.say("By words alone: " + cleanLine(why) + ".")
+	}
 }
 
 // counted is a number of things.
@@ -320,13 +343,18 @@ func docsSearch(ctx context.Context, p *program, d *desk, args []string, o docsO
 		if width := p.screen.wrapWidth(); width > 0 {
 			text = wrapped(text, width-5, "    ")
 		}
-		if _, err := fmt.Fprintf(p.screen.out, "%s\n    %s\n", p.screen.sourceLine(x), text); err != nil {
+		source := p.screen.sourceLine(x)
+		if !slices.Contains(x.FoundBy, "words") {
+			source += p.screen.dim(" (by meaning)")
+		}
+		if _, err := fmt.Fprintf(p.screen.out, "%s\n    %s\n", source, text); err != nil {
 			return err
 		}
 	}
 	if len(list.Passages) == 0 {
 		p.screen.say("Nothing was found.")
 	}
+	p.sayWordsOnly(list.WordsOnly)
 	return p.docsDamaged(list.Damage)
 }
 

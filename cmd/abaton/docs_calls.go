@@ -180,7 +180,8 @@ func listDocuments() call[string, docsOut] {
 		if err != nil {
 			return out, err
 		}
-		out = docsOut{[]libraryJSON{}, []documentJSON{}, text(x.Damage())}
+		_, none := h.embedders.now()
+		out = docsOut{[]libraryJSON{}, []documentJSON{}, wordsAlone(none), text(x.Damage())}
 		for _, l := range libraries {
 			if name == "" || l.ID == ids.one() {
 				out.Libraries = append(out.Libraries, libraryJSON(l))
@@ -196,6 +197,7 @@ func listDocuments() call[string, docsOut] {
 type docsOut struct {
 	Libraries []libraryJSON  `json:"libraries"`
 	Documents []documentJSON `json:"documents"`
+	WordsOnly string         `json:"words_only,omitempty"` // why nothing is embedded now
 	Damage    string         `json:"damage,omitempty"`
 }
 
@@ -289,7 +291,7 @@ type removeIn struct {
 	Library string     `json:"library,omitempty"` // all of it, instead
 }
 
-// searchDocuments finds passages by their words, the best first.
+// searchDocuments finds passages by words and meaning, the best first.
 func searchDocuments() call[docsSearchIn, passagesOut] {
 	return call[docsSearchIn, passagesOut]{"docs/search", func(ctx context.Context, h *home, s vault.Session, in docsSearchIn) (out passagesOut, err error) {
 		x, err := h.libraries(ctx, s)
@@ -300,12 +302,12 @@ func searchDocuments() call[docsSearchIn, passagesOut] {
 		if err != nil {
 			return out, err
 		}
-		found, err := x.Search(ctx, ids, in.Query, min(max(in.Most, 1), mostPassages))
-		if err != nil && found == nil {
+		found, err := x.Look(ctx, ids, in.Query, min(max(in.Most, 1), mostPassages))
+		if err != nil && found.Passages == nil {
 			return out, err
 		}
-		out = passagesOut{Passages: []passageJSON{}, Damage: text(err)}
-		for _, f := range found {
+		out = passagesOut{Passages: []passageJSON{}, WordsOnly: wordsAlone(found.WordsOnly), Damage: text(err)}
+		for _, f := range found.Passages {
 			out.Passages = append(out.Passages, passageOf(f))
 		}
 		return out, nil
@@ -322,8 +324,9 @@ type docsSearchIn struct {
 }
 
 type passagesOut struct {
-	Passages []passageJSON `json:"passages"`
-	Damage   string        `json:"damage,omitempty"`
+	Passages  []passageJSON `json:"passages"`
+	WordsOnly string        `json:"words_only,omitempty"` // why nothing was looked for by meaning
+	Damage    string        `json:"damage,omitempty"`
 }
 
 // passageJSON is a passage, word for word, and where it stands.
@@ -336,8 +339,10 @@ type passageJSON struct {
 	Page      int           `json:"page,omitempty"`
 	LastPage  int           `json:"last_page,omitempty"`
 	Text      string        `json:"text"`
-	SnippetAt [2]int        `json:"snippet"` // bytes of the text, from and to: what to show on few lines
-	Matches   [][2]int      `json:"matches"` // bytes of the text, from and to
+	SnippetAt [2]int        `json:"snippet"`          // bytes of the text, from and to: what to show on few lines
+	Matches   [][2]int      `json:"matches"`          // bytes of the text, from and to
+	FoundBy   []string      `json:"found_by"`         // "words", "meaning"
+	Cosine    float64       `json:"cosine,omitempty"` // how near it is in meaning
 	Coverage  float64       `json:"coverage,omitempty"`
 	Same      []passageJSON `json:"same,omitempty"` // that say the same, elsewhere
 }
@@ -346,7 +351,14 @@ func passageOf(f library.Found) passageJSON {
 	if f.Matches == nil {
 		f.Matches = [][2]int{}
 	}
-	return passageJSON{Document: f.Document.ID, Name: f.Document.Name, Library: f.Library, Passage: f.Passage, Heading: f.Heading,
+	by := []string{}
+	if f.Words {
+		by = append(by, "words")
+	}
+	if f.Meaning {
+		by = append(by, "meaning")
+	}
+	return passageJSON{FoundBy: by, Cosine: f.Cosine, Document: f.Document.ID, Name: f.Document.Name, Library: f.Library, Passage: f.Passage, Heading: f.Heading,
 		Page: f.Page, LastPage: f.LastPage, Text: f.Text, SnippetAt: [2]int{f.Start, f.End}, Matches: f.Matches}
 }
 

@@ -89,17 +89,21 @@ func (h *home) shelf(s vault.Session) (*shelved, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.shelfOf(s.Person, v), nil
+}
+
+func (h *home) shelfOf(person vault.PersonID, v *vault.Vault) *shelved {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	k := h.shelves[s.Person]
+	k := h.shelves[person]
 	if k == nil || k.vault != v {
 		if k != nil {
 			k.shut()
 		}
 		k = newShelved(v)
-		h.shelves[s.Person] = k
+		h.shelves[person] = k
 	}
-	return k, nil
+	return k
 }
 
 // libraries is the documents of a session's person, opened with the first
@@ -109,14 +113,23 @@ func (h *home) libraries(ctx context.Context, s vault.Session) (*library.Librari
 	if err != nil {
 		return nil, err
 	}
+	return h.opened(ctx, k, s.Person)
+}
+
+// opened is the documents of a person, read now if they were not. From then on
+// they are embedded behind all else, as long as the vault is open.
+func (h *home) opened(ctx context.Context, k *shelved, person vault.PersonID) (*library.Libraries, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.libraries == nil {
-		opened, err := library.Open(ctx, k.vault, library.Config{Parse: h.parse})
+		opened, err := library.Open(ctx, k.vault, library.Config{Parse: h.parse, Embed: embedder{h.embedders, person}})
 		if err != nil {
 			return nil, err
 		}
 		k.libraries = opened
+		if h.embedders != nil && h.embedders.rooms != nil {
+			h.background.Go(func() { opened.Run(k.locked) })
+		}
 	}
 	return k.libraries, nil
 }
@@ -136,6 +149,7 @@ func (h *home) closeLibraries(ctx context.Context) (err error) {
 		k.mu.Unlock()
 		err = errors.Join(err, h.counted(k, person))
 	}
+	h.background.Wait()
 	return err
 }
 

@@ -43,7 +43,9 @@ type home struct {
 	verifying *turns        // of each person
 	checking  chan struct{} // holds one while the store's file is read whole
 
-	parse library.Parser // reads documents in a jail; nil: none can be added
+	parse      library.Parser // reads documents in a jail; nil: none can be added
+	embedders  *embedders     // by which they are found by meaning; nil: by words alone
+	background sync.WaitGroup // what goes on without anybody's asking
 
 	mu        sync.Mutex
 	histories map[vault.PersonID]*kept // of open vaults; guarded by mu
@@ -93,7 +95,7 @@ type homeOptions struct {
 func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err error) {
 	h = newHome(p.cfg.Folders)
 	h.rooms, h.resume = o.rooms, resume.New(int64(p.cfg.ResumeSpace)<<20)
-	h.shape, h.parse = p.cfg.shapes(), documentParser(o.jail)
+	h.shape, h.parse, h.embedders = p.cfg.shapes(), documentParser(o.jail), &embedders{rooms: o.rooms, named: p.cfg.meant(p.cfg.Embed)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(tell(err), h.close())
@@ -105,8 +107,14 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 	h.people, err = vault.OpenDirectory(ctx, vault.Config{
 		Store: h.store, Device: h.device, StateDir: p.cfg.Folders.State, Audit: recorder{h.audit}, Now: time.Now,
 		TokenIdle: tokenIdle(p.cfg.KeepAlive), NewMachine: o.newMachine, Accept: o.accept, Serving: o.serving,
-		Opened:  func(person vault.PersonID, v *vault.Vault) { h.resume.Opened(engine.Person(person), v) },
-		Closing: o.rooms.rest,
+		Opened: func(person vault.PersonID, v *vault.Vault) {
+			h.resume.Opened(engine.Person(person), v)
+			h.embedSoon(person, v)
+		},
+		Closing: func(person vault.PersonID) {
+			h.sealVectors(person)
+			o.rooms.rest(person)
+		},
 		Locked: func(person vault.PersonID) {
 			h.forget(person)
 			if pages := h.pages.Load(); pages != nil {

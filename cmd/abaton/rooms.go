@@ -19,7 +19,7 @@ import (
 )
 
 // roomSettings are the settings of every verb that may open the engine's rooms.
-var roomSettings = []string{"model", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "isolation", "slots", "accept_unjailed_engine"}
+var roomSettings = []string{"model", "embed", "engine", "threads", "context", "temperature", "instruction", "keep_alive", "max_waiting", "resume_space", "isolation", "slots", "accept_unjailed_engine"}
 
 // rooms are what stands behind a question, in one process.
 type rooms struct {
