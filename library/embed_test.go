@@ -281,6 +281,13 @@ func TestAnotherModel(t *testing.T) {
 	if got := o.meansOf(t, "car"); len(got) != 7 {
 		t.Errorf("by the other, %v are found", got)
 	}
+	// One that can make nothing of most of it takes no place.
+	c.model.Digest, c.unread = [32]byte{9}, "automobile"
+	o.embedAll(t)
+	c.model.Digest, c.unread = [32]byte{2}, ""
+	if got := o.meansOf(t, "car"); len(got) != 7 {
+		t.Errorf("after one that makes nothing of it, %v are found", got)
+	}
 	// The one before is not there any more: the other is used for as much as it has.
 	c.gone[c.model.Digest] = true
 	c.model.Digest = [32]byte{3}

@@ -21,9 +21,10 @@ func (l *Libraries) List() ([]Library, error) {
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	most := s.mostly()
 	list := make([]Library, 0, len(s.shelves))
 	for _, x := range s.shelves {
-		list = append(list, s.described(x))
+		list = append(list, x.described(most))
 	}
 	slices.SortFunc(list, func(a, b Library) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:]))
@@ -33,16 +34,20 @@ func (l *Libraries) List() ([]Library, error) {
 
 // described is a library with what has come of it since; the caller holds what
 // guards the state.
-func (s *state) described(x *shelf) Library {
+func (x *shelf) described(space vector.Space) Library {
 	d := x.Library
-	var most vector.Space
+	d.Meanings = x.count(space)
+	return d
+}
+
+// mostly is where most passages have vectors.
+func (s *state) mostly() (most vector.Space) {
 	for space := range s.makers {
 		if s.count(space) > s.count(most) {
 			most = space
 		}
 	}
-	d.Meanings = x.count(most)
-	return d
+	return most
 }
 
 // Library is the library of a name.
@@ -55,7 +60,7 @@ func (l *Libraries) Library(name string) (Library, error) {
 	defer l.mu.RUnlock()
 	if clean, err := libraryName(name); err == nil {
 		if x := s.named(clean); x != nil {
-			return s.described(x), nil
+			return x.described(s.mostly()), nil
 		}
 	}
 	return Library{}, ErrNoLibrary

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -179,5 +180,38 @@ func (o *home) strange(t *testing.T) {
 	put := vault.Put{ID: id, Container: id, Kind: vault.KindMeanings, Payload: vectorsPayload(vault.NewID(), o.vectors(t)[0])}
 	if err := o.v.Write(t.Context(), vault.Edit{Put: []vault.Put{put}}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// spelling is an embedder whose vectors, as they are kept, are a word.
+type spelling struct{ word string }
+
+func (s spelling) Model(context.Context) (Model, error) { return Model{Dims: len(s.word) + 1}, nil }
+
+func (s spelling) Embed(_ context.Context, _ Model, texts []string, _ bool) ([][]float32, error) {
+	v := make([]float32, 0, len(s.word)+1)
+	for _, b := range []byte(s.word + "\x7f") {
+		v = append(v, float32(b))
+	}
+	return slices.Repeat([][]float32{v}, len(texts)), nil
+}
+
+// TestVectorsLieSealed: nothing of a vector stands in the store, though the vault
+// gives each byte of it.
+func TestVectorsLieSealed(t *testing.T) {
+	const word = "a vector that can be read"
+	o := newHome(t)
+	o.config.Embed = spelling{word}
+	o.reopen(t, true)
+	o.add(t, "house", "/a.txt", "violet elephants")
+	o.embedAll(t)
+	if all := o.vectors(t); len(all) != 1 || !bytes.Contains(all[0].Encoded(), []byte(word)) {
+		t.Fatalf("control: %d segments", len(all))
+	}
+	dump := o.st.Dump()
+	for _, secret := range []string{word, "elephants", "abt-vect"} {
+		if bytes.Contains(dump, []byte(secret)) {
+			t.Errorf("%q stands in the store", secret)
+		}
 	}
 }

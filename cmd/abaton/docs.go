@@ -23,7 +23,7 @@ func docsVerb() verb {
 		about: "Documents that you ask questions about, sealed in your vault: nobody else can open them, their names or their words. " +
 			"`add` takes files, folders and patterns. This verb reads them with your rights and hands over their bytes, each is taken apart in a jail of its own, " +
 			"and nothing is ever opened by a name that stands in a document. Adding again skips what did not change, goes on where it was broken off, " +
-			"and replaces what changed. Links in folders are not followed, and names that begin with a dot are left out. What is removed is gone for good, with its key; " +
+			"and replaces what changed. Where an embedding model is here, a running server finds by meaning, too. Links in folders are not followed, and names that begin with a dot are left out. What is removed is gone for good, with its key; " +
 			"old backups may still hold it. `abaton ask --docs` asks.",
 		examples: []string{
 			"abaton docs add ~/contracts report.docx",

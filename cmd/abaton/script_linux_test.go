@@ -76,6 +76,7 @@ func TestStories(t *testing.T) {
 			}
 			env.Setenv("CHECK_MODELS", filepath.Join(home, "models"))
 			env.Setenv("CHECK_ENGINES", filepath.Join(home, "engines"))
+			env.Setenv("CHECK_MINILM", preparedMiniLM(home))
 			env.Setenv("ABATON_TEMPERATURE", "0") // the same answer each time
 			env.Setenv("ABATON_THREADS", "1")     // stories run side by side, and threads that wait spin
 			env.Setenv("PATH", os.Getenv("PATH"))
@@ -106,6 +107,7 @@ func TestStoriesAsOrdinaryAccount(t *testing.T) {
 	copyFile(t, os.Getenv("ABATON_BIN"), program, 0o755)
 	account := &syscall.Credential{Uid: 65534, Gid: 65534}
 	home := copyHome(t, root, 65534, 65534)
+	copyMiniLM(t, home, 65534, 65534)
 	temp := filepath.Join(root, "t")
 	if err := errors.Join(os.Mkdir(temp, 0o755), os.Chown(temp, 65534, 65534)); err != nil {
 		t.Fatal(err)
@@ -147,7 +149,26 @@ func preparedHome(t *testing.T, root string) string {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	return copyHome(t, root, uid, gid)
+	to := copyHome(t, root, uid, gid)
+	copyMiniLM(t, to, uid, gid)
+	return to
+}
+
+// preparedMiniLM is the file of the embedding model of the tests.
+func preparedMiniLM(home string) string {
+	if copied := filepath.Join(home, "minilm.gguf"); exists(copied) {
+		return copied
+	}
+	return filepath.Join(os.Getenv("ABATON_CHECK_CACHE"), "minilm", "minilm.gguf")
+}
+
+func copyMiniLM(t *testing.T, home string, uid, gid int) {
+	t.Helper()
+	to := filepath.Join(home, "minilm.gguf")
+	copyFile(t, preparedMiniLM(os.Getenv("ABATON_CHECK_HOME")), to, 0o600)
+	if err := os.Lchown(to, uid, gid); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func copyHome(t *testing.T, root string, uid, gid int) string {
