@@ -326,6 +326,7 @@ func docsSearch(ctx context.Context, p *program, d *desk, args []string, o docsO
 		if err := printJSON(p.screen.out, list.Passages); err != nil {
 			return err
 		}
+		p.sayWordsOnly(list.WordsOnly)
 		return p.docsDamaged(list.Damage)
 	}
 	for _, x := range list.Passages {
