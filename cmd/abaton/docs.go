@@ -169,8 +169,8 @@ func docsList(ctx context.Context, p *program, d *desk, _ []string, o docsOption
 	}
 	if len(list.Libraries) == 0 {
 		p.screen.say("There is no document yet: `abaton docs add` adds some.")
-	} else {
-		p.sayWordsOnly(list.WordsOnly)
+	} else if why := stopsEmbedding(list); why != "" {
+		p.screen.say(why)
 	}
 	return p.docsDamaged(list.Damage)
 }
@@ -187,6 +187,21 @@ func foundBy(l libraryJSON, none string) string {
 		return ", found by words and by meaning"
 	}
 	return fmt.Sprintf(", found by words; by meaning: %d of %s", l.Meanings, counted(l.Passages, "passage"))
+}
+
+// stopsEmbedding says why nothing more is embedded, if that is so. What is embedded
+// is found by meaning as long as its model is here.
+func stopsEmbedding(list docsOut) string {
+	if list.WordsOnly == "" {
+		return ""
+	}
+	what := "By words alone: "
+	for _, l := range list.Libraries {
+		if l.Meanings > 0 {
+			what = "Nothing more is embedded: "
+		}
+	}
+	return what + cleanLine(list.WordsOnly) + "."
 }
 
 // sayWordsOnly says why passages are found by words alone, if that is so.

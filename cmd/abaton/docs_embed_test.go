@@ -25,6 +25,17 @@ func TestHowALibraryIsFound(t *testing.T) {
 	}
 }
 
+func TestWhyNothingMoreIsEmbedded(t *testing.T) {
+	some, none := docsOut{WordsOnly: "there is no model"}, docsOut{WordsOnly: "there is no model"}
+	some.Libraries = []libraryJSON{{Passages: 9}, {Passages: 9, Meanings: 3}}
+	none.Libraries = some.Libraries[:1]
+	for want, list := range map[string]docsOut{"": {}, "By words alone: there is no model.": none, "Nothing more is embedded: there is no model.": some} {
+		if got := stopsEmbedding(list); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestByWordsWhereNoEngineIs: a home without an engine opens documents all the same,
 // and says why they are found by words alone.
 func TestByWordsWhereNoEngineIs(t *testing.T) {
