@@ -82,7 +82,7 @@ func (q Question) may() []Can {
 func (a *Answerer) choose(s vault.Session, q Question) (m models.Passport, why string, err error) {
 	switch {
 	case q.Way == Extract:
-		return m, "You asked for passages alone. No model chose, read or wrote any of it.", nil
+		return m, "You asked for passages alone. No model wrote any of it.", nil
 	case a.chat == nil:
 		return m, "No model answers here. These are passages of your documents, word for word.", nil
 	}
@@ -90,7 +90,7 @@ func (a *Answerer) choose(s vault.Session, q Question) (m models.Passport, why s
 		return m, "", err
 	}
 	if m.Parameters < LeastParameters && q.Way != Generate {
-		return m, "These are passages of your documents, word for word. No model chose, read or wrote any of it: " + m.Name + " has fewer than 1,000,000,000 parameters, small models invent, and a passage can be checked.", nil
+		return m, "These are passages of your documents, word for word. No model wrote any of it: " + m.Name + " has fewer than 1,000,000,000 parameters, small models invent, and a passage can be checked.", nil
 	}
 	return m, "", nil
 }
@@ -132,6 +132,7 @@ func (w *work) gather(ctx context.Context) error {
 		return err
 	}
 	w.damaged(err)
+	w.sources.Cosine, w.sources.WordsOnly = a.Cosine, a.WordsOnly
 	w.picked = w.found(ctx, a)
 	if len(named) > 1 {
 		if w.picked, err = w.withNamed(ctx, named); err != nil {

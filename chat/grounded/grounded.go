@@ -88,6 +88,8 @@ type Event struct {
 type Sources struct {
 	Enough    bool // whether they may hold an answer; no model is asked where they do not
 	Coverage  float64
+	Cosine    float64 // how near the nearest is in meaning; 0 where that was not compared
+	WordsOnly error   // why it was not; nil where it was, or nothing was looked for
 	Passages  []Passage
 	Conflicts []Conflict // passages that say the same but for a number
 	Compare   bool       // the question is about several documents: show what each says side by side

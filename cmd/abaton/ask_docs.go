@@ -265,6 +265,7 @@ func (a *groundedAnswer) end() error {
 	if o.Withheld > 0 {
 		a.p.screen.say(fmt.Sprintf("%s not shown, for what was written had too little support.", counted(o.Withheld, "sentence")))
 	}
+	a.p.sayWordsOnly(a.sources.WordsOnly)
 	return a.p.docsDamaged(a.sources.Damage)
 }
 

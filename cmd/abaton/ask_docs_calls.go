@@ -47,7 +47,9 @@ type docsStep struct {
 type sourcesJSON struct {
 	Found     bool           `json:"found"` // whether the documents may hold an answer
 	Coverage  float64        `json:"coverage"`
-	Passages  []sourceJSON   `json:"passages"` // all that were looked at for it
+	Cosine    float64        `json:"cosine,omitempty"`     // how near the nearest is in meaning
+	WordsOnly string         `json:"words_only,omitempty"` // why nothing was looked for by meaning
+	Passages  []sourceJSON   `json:"passages"`             // all that were looked at for it
 	Conflicts []conflictJSON `json:"conflicts,omitempty"`
 	Compare   bool           `json:"compare,omitempty"`
 	Model     string         `json:"model,omitempty"`
@@ -121,7 +123,7 @@ func stepOf(e grounded.Event) (step docsStep) {
 }
 
 func sourcesOf(s grounded.Sources) *sourcesJSON {
-	out := &sourcesJSON{Found: s.Enough, Coverage: s.Coverage, Passages: []sourceJSON{}, Compare: s.Compare, Model: s.Model, Notes: s.Notes, Damage: text(s.Damage)}
+	out := &sourcesJSON{Found: s.Enough, Coverage: s.Coverage, Cosine: s.Cosine, WordsOnly: wordsAlone(s.WordsOnly), Passages: []sourceJSON{}, Compare: s.Compare, Model: s.Model, Notes: s.Notes, Damage: text(s.Damage)}
 	for _, p := range s.Passages {
 		x := sourceJSON{N: p.N, Origin: p.Origin.String(), Label: p.Label.String(), Whole: p.Whole, passageJSON: passageJSON{
 			Document: p.Document.ID, Name: p.Document.Name, Library: p.Library, Passage: p.First, Heading: p.Heading, Page: p.Page, LastPage: p.LastPage,

@@ -339,10 +339,10 @@ type passageJSON struct {
 	Page      int           `json:"page,omitempty"`
 	LastPage  int           `json:"last_page,omitempty"`
 	Text      string        `json:"text"`
-	SnippetAt [2]int        `json:"snippet"`          // bytes of the text, from and to: what to show on few lines
-	Matches   [][2]int      `json:"matches"`          // bytes of the text, from and to
-	FoundBy   []string      `json:"found_by"`         // "words", "meaning"
-	Cosine    float64       `json:"cosine,omitempty"` // how near it is in meaning
+	SnippetAt [2]int        `json:"snippet"`            // bytes of the text, from and to: what to show on few lines
+	Matches   [][2]int      `json:"matches"`            // bytes of the text, from and to
+	FoundBy   []string      `json:"found_by,omitempty"` // "words", "meaning"
+	Cosine    float64       `json:"cosine,omitempty"`   // how near it is in meaning
 	Coverage  float64       `json:"coverage,omitempty"`
 	Same      []passageJSON `json:"same,omitempty"` // that say the same, elsewhere
 }
