@@ -120,38 +120,6 @@ func TestChooseAmongMany(t *testing.T) {
 	}
 }
 
-// TestRecogniseReplays: prompts that give traces of their own are known again from
-// other answers to them. Replays of one answer must not help: there what is known
-// again would be the answer.
-func TestRecogniseReplays(t *testing.T) {
-	trees := Attack{ID: "A0", Rows: named(t, "A0").Rows, Learner: learn.Forest{Trees: 20}}
-	e := Effort{Folds: 4, Draws: 100, Permutations: 19, Seed: 3}
-	own, _ := several(3, 1, 8, 6, func(r *rand.Rand, _, prompt int) Trace { return paced(r, 15+4*prompt+r.IntN(3)) })
-	c, err := trees.Recognise(own, e)
-	if err != nil || c.Accuracy < 0.9 || c.Majority != 0.125 || c.P > 0.05 {
-		t.Errorf("eight prompts: %+v %v", c, err)
-	}
-	// Each answer has a length by lot and is replayed three times, exactly.
-	r := rand.New(rand.NewPCG(4, 4))
-	var replayed []Trace
-	for p := range 8 {
-		for seed := range uint64(4) {
-			tr := paced(r, 20+r.IntN(60))
-			tr.PromptID, tr.Seed = fmt.Sprint("p", p), seed
-			replayed = append(replayed, tr, tr, tr)
-		}
-	}
-	if c, err = trees.Recognise(replayed, e); err != nil || c.P <= 0.05 || c.Accuracy > 0.4 {
-		t.Errorf("answers were known again instead of prompts: accuracy %.3f, p %.3f, %v", c.Accuracy, c.P, err)
-	}
-	if _, err := trees.Recognise(nil, e); err == nil {
-		t.Error("no traces are recognised")
-	}
-	if _, err := trees.Recognise([]Trace{{PromptID: "a"}, {PromptID: "b"}}, e); err == nil {
-		t.Error("prompts asked once are recognised")
-	}
-}
-
 // TestRareKnown: counts that can be made by hand.
 func TestRareKnown(t *testing.T) {
 	s := learn.Scored{Set: learn.Set{Classes: 2}}

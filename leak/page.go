@@ -55,16 +55,7 @@ func (r Report) WritePage(w io.Writer) error {
 	r.live(say)
 	say("## Controls\n")
 	for _, way := range r.Ways {
-		c := way.Controls
-		var best []string
-		for _, t := range c.Best {
-			best = append(best, fmt.Sprintf("%s %.2f by %s", t.Topic, t.AUC, t.Attack))
-		}
-		tokens := "no token lengths were asked for"
-		if c.Tokens != nil {
-			tokens = fmt.Sprintf("%.1f %% of token lengths were read", c.Tokens.Accuracy*100)
-		}
-		say("- %s: with shaping off %s; %s. With labels by lot p-values are uniform with p = %.3f, mean AUC %.3f.", way.Way, strings.Join(best, ", "), tokens, c.Shuffled.P, c.Shuffled.MeanAUC)
+		way.controls(say)
 	}
 	say("\nThe controls show that the attacks work, not how often topics can be told elsewhere: questions of three topics were narrowed after " +
 		"scores on earlier recordings had been seen. The ways were asked one after the other, by a command for each, in one folder; other programs worked on the same " +
@@ -83,17 +74,7 @@ func (r Report) claims(say func(string, ...any)) {
 			if !hidesEnd(m.Mode) {
 				continue
 			}
-			if m.Claim.Sentence != "" {
-				say("> %s\n", m.Claim.Sentence)
-			} else {
-				say("Of `%s`, %s, nothing may be claimed. What is missing:\n", m.Mode, w.Way)
-			}
-			for _, because := range m.Claim.Because {
-				say("- %s", because)
-			}
-			if len(m.Claim.Because) > 0 {
-				say("")
-			}
+			m.Claim.say(say, m.Mode, w.Way)
 			for _, c := range m.Wider.Choices {
 				if c.Permutations > 0 && c.P <= level {
 					say("But %s named one of all topics in %.1f %% of traces in `%s`, %s, where shuffled labels get %.1f %%: p %.3f. Among the %d such questions of this run that is p %.2f.\n",
@@ -101,6 +82,25 @@ func (r Report) claims(say func(string, ...any)) {
 				}
 			}
 		}
+	}
+}
+
+// say prints a claim, and what is missing for a better one.
+func (c Claim) say(say func(string, ...any), mode string, way Way) {
+	switch {
+	case c.Sentence != "":
+		say("> %s\n", c.Sentence)
+	case way.Whole:
+		say("Of `%s`, %s, nothing may be claimed: an answer that comes at once shows one length and one moment, which give too little away with shaping off for attacks to be shown to work. "+
+			"Behind it there is the equality of traces in virtual time alone. What is missing:\n", mode, way)
+	default:
+		say("Of `%s`, %s, nothing may be claimed. What is missing:\n", mode, way)
+	}
+	for _, because := range c.Because {
+		say("- %s", because)
+	}
+	if len(c.Because) > 0 {
+		say("")
 	}
 }
 
@@ -201,6 +201,19 @@ func (w WayReport) table(say func(string, ...any)) {
 		row.WriteString(" " + cell + " |")
 	}
 	say("| A5: lengths of tokens |%s\n", row.String())
+}
+
+// controls are what a way's attacks found with shaping off.
+func (w WayReport) controls(say func(string, ...any)) {
+	var best []string
+	for _, t := range w.Controls.Best {
+		best = append(best, fmt.Sprintf("%s %.2f by %s", t.Topic, t.AUC, t.Attack))
+	}
+	tokens := "no token lengths were asked for"
+	if w.Controls.Tokens != nil {
+		tokens = fmt.Sprintf("%.1f %% of token lengths were read", w.Controls.Tokens.Accuracy*100)
+	}
+	say("- %s: with shaping off %s; %s. With labels by lot p-values are uniform with p = %.3f, mean AUC %.3f.", w.Way, strings.Join(best, ", "), tokens, w.Controls.Shuffled.P, w.Controls.Shuffled.MeanAUC)
 }
 
 // corrected is the smallest p-value of an attack, corrected for all outcomes of
