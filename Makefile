@@ -71,10 +71,11 @@ eval: build base ## how well documents are found, with a real embedding model; D
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestObedience ./chat/grounded
 
-soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark
+soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark and nginx
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./vault/... ./audit ./chat/history
 	@$(GO) test -tags soak -count=1 -timeout 10m -run RelayAgrees -v ./leak
+	@$(TELL) $(GO) test -tags soak -count=1 -timeout 10m -run '^TestNginx$$' -v ./cmd/abaton
 	@$(GO) test -tags soak -count=1 -timeout 20m -run Mutants -v ./library/parse
 	@$(GO) test -tags soak -count=1 -timeout 30m -run Hostile -v ./library/reader
 

@@ -20,7 +20,7 @@ const liveAtOnce = 6
 func (s leakSetup) alive(ctx context.Context, p *program, folder *leak.Folder) (found *leak.LiveReport, err error) {
 	var traces []leak.Trace
 	there, err := withEngine(ctx, p, func(ctx context.Context, r *rooms) (err error) {
-		found = &leak.LiveReport{Engine: r.pack.Build, Model: r.model.Name}
+		found = &leak.LiveReport{Engine: engineWords(r.pack), Model: r.model.Name}
 		traces, err = s.beside(ctx, p, r, folder)
 		return err
 	})

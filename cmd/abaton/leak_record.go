@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -52,7 +53,7 @@ func (o *leakOptions) record(ctx context.Context, p *program) error {
 		recorder := leak.Recorder{
 			Engine: r.engine, Prompt: engine.Prompt{Person: recorderPerson, Model: r.model.Digest}, Rounds: max(1, o.trials),
 			About: corpus.About{
-				Version: recordedVersion, Model: r.model.Name, ModelDigest: "sha256:" + r.model.Digest.String(), Engine: cmp.Or(r.pack.Build, "own engine"), Machine: machineWords(),
+				Version: recordedVersion, Model: r.model.Name, ModelDigest: "sha256:" + r.model.Digest.String(), Engine: engineWords(r.pack), Machine: machineWords(),
 				Recorded: time.Now().UTC().Format(time.DateOnly), Temperature: recordTemperature, MaxTokens: recordTokens,
 			},
 			Told: func(done, all int) { m.steps(done, all, "") },
@@ -67,6 +68,16 @@ func (o *leakOptions) record(ctx context.Context, p *program) error {
 	}
 	p.screen.say(fmt.Sprintf("Answers to %d prompts are in %s. `abaton leak --corpus` replays them; they hold what a model wrote under the program's own prompts, and nothing else.", len(prompts), o.recordTo))
 	return nil
+}
+
+// engineWords names an engine by its build and by what is in its program, where
+// that is known: reports are bound to it.
+func engineWords(p *enginepack.Pack) string {
+	words := cmp.Or(p.Build, "own engine")
+	if digest, known := p.Files[filepath.Base(p.Server)]; known {
+		words += ", SHA-256 " + digest.String()
+	}
+	return words
 }
 
 // withEngine runs the engine while do works with it; false where engine or model

@@ -55,14 +55,20 @@ func storyRoot(t *testing.T) string {
 func TestStories(t *testing.T) {
 	root := storyRoot(t)
 	home := preparedHome(t, root)
+	testscript.Run(t, storyParams(t, "testdata", root, home))
+}
+
+// storyParams are those of the stories in a folder.
+func storyParams(t *testing.T, dir, root, home string) testscript.Params {
+	t.Helper()
 	// The folder of the commands is testscript's and closed; the account that the
 	// program becomes must get at them.
 	commands, _, _ := strings.Cut(os.Getenv("PATH"), string(filepath.ListSeparator))
 	if err := os.Chmod(filepath.Dir(commands), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+	return testscript.Params{
+		Dir:                 dir,
 		WorkdirRoot:         root,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
@@ -90,9 +96,9 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "tiny-model": tinyModel, "stocked": stocked, "wanting": wanting,
-			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built,
+			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built, "proxied": proxied,
 		},
-	})
+	}
 }
 
 // TestStoriesAsOrdinaryAccount runs them all again as nobody in particular.
