@@ -52,19 +52,32 @@ func (r Report) WritePage(w io.Writer) error {
 		say("\nOf a core 1,000 records took, for server, observer and clients together and all shapes in turn: %s.", strings.Join(labour, "; "))
 	}
 	say("\nThat many connections with their observer and clients on so few processors come late. The server alone: [shaping.md](shaping.md#what-it-costs-and-how-punctual-it-is).\n")
+	if busy := r.busy(); len(busy) > 0 {
+		say("While %s was asked, other programs had most of the processors: ticks came more than a second late, which is no figure of the shape's. Its row says what sizes tell; of times it says little.\n", strings.Join(busy, "; "))
+	}
 	r.live(say)
 	say("## Controls\n")
 	for _, way := range r.Ways {
 		way.controls(say)
 	}
 	say("\nThe controls show that the attacks work, not how often topics can be told elsewhere: questions of three topics were narrowed after " +
-		"scores on earlier recordings had been seen. The ways were asked one after the other, by a command for each, in one folder; other programs worked on the same " +
+		"scores on earlier recordings had been seen. The ways were asked one after the other, by a command for each, in one folder, and in one order of questions: what the machine did to some of them by chance may recur in each way. Other programs worked on the same " +
 		"processors, and have a part in how late things came. Over HTTP/2, which `abaton serve` does not offer, the same server is asked by Go's own.")
 	say("\n## What is not hidden\n")
 	say("That somebody asks, when, how often, from where; the bucket of a question; in `paced` in which window an answer ended, in `sealed` how many windows it took; " +
 		"a client that hangs up. The whole list: [shaping.md](shaping.md#what-is-not-hidden-in-any-of-these).")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// busy are the ways whose ticks came so late that the machine had no time for them.
+func (r Report) busy() (ways []string) {
+	for _, w := range r.Ways {
+		if slices.ContainsFunc(w.Modes, func(m ModeReport) bool { return m.Cost.Late > 1 }) {
+			ways = append(ways, w.Way.String())
+		}
+	}
+	return ways
 }
 
 // claims are what may be said of each way, and what is missing for more.
@@ -147,8 +160,8 @@ func (r Report) command() string {
 	if r.Live != nil {
 		live = r.Live.Traces / 2 // of a topic, and of noise
 	}
-	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d --trials %d --at-once %d --ways %s --live %d",
-		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live)
+	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d --trials %d --at-once %d --ways %s --live %d --seed %d",
+		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live, plan.Seed)
 }
 
 // table is a way's attacks by modes.

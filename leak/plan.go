@@ -2,6 +2,7 @@ package leak
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -45,9 +46,10 @@ func (e *TooLittleError) Error() string {
 }
 
 // Jobs are the traces of a way in an order drawn by lot, the modes among each
-// other: what the machine does meanwhile goes with no label and no mode. left is
-// how many answers were too long.
-func (p Plan) Jobs(prompts []corpus.Prompt, recordings []corpus.Recording) (jobs []Job, left int, err error) {
+// other: what the machine does meanwhile goes with no label and no mode. Each way
+// has a lot of its own: in one order for all, what falls together by chance would do
+// so in every way. left is how many answers were too long.
+func (p Plan) Jobs(way string, prompts []corpus.Prompt, recordings []corpus.Recording) (jobs []Job, left int, err error) {
 	answers := make(map[string][]corpus.Recording)
 	for _, r := range recordings {
 		if p.Longest > 0 && r.Stopped > p.Longest {
@@ -77,7 +79,9 @@ func (p Plan) Jobs(prompts []corpus.Prompt, recordings []corpus.Recording) (jobs
 			}
 		}
 	}
-	r.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
+	lot := fnv.New64a()
+	fmt.Fprint(lot, way)
+	rand.New(rand.NewPCG(p.Seed, lot.Sum64())).Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
 	return jobs, left, nil
 }
 

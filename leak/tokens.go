@@ -98,12 +98,13 @@ func RecoverTokens(traces []Trace, folds int, seed uint64) (r Recovery, ok bool)
 	return r, true
 }
 
-// noAnswer is how long after a question nothing comes that is an answer: what a
-// connection says of itself comes at once, and over HTTP/2 in any number of records.
-const noAnswer = 0.002
+// leastAnswer is smaller than the header and the events of an answer in any
+// dialect, and larger than what an HTTP/2 connection says of itself. That comes in
+// any number of records, and on a busy machine at any time.
+const leastAnswer = 100
 
 // afterQuestion is a trace without what came down before the question, the
-// largest thing that went up, had gone.
+// largest thing that went up, had gone, and without what is no answer behind it.
 func afterQuestion(t *Trace) *Trace {
 	largest, asked := 0, -1.0
 	for i, size := range t.UpSizes {
@@ -116,7 +117,7 @@ func afterQuestion(t *Trace) *Trace {
 	}
 	out := *t
 	for i, at := range t.Times() {
-		if at > asked+noAnswer {
+		if at > asked && t.Sizes[i] >= leastAnswer {
 			out.Sizes, out.Gaps = t.Sizes[i:], t.Gaps[i:]
 			return &out
 		}

@@ -49,6 +49,7 @@ func leakVerb() verb {
 			fs.StringVar(&o.corpus, "corpus", "", "`FILE` of recorded answers instead of those in this program")
 			fs.IntVar(&o.prompts, "prompts", 0, "`N` prompts of each topic, and as many of noise (100)")
 			fs.IntVar(&o.trials, "trials", 0, "`N` traces of each prompt (quick: 16, full: 20)")
+			fs.Uint64Var(&o.seed, "seed", 1, "`N`: another draws other prompts of noise and another order of questions, for a second run that owes nothing to the first")
 			fs.IntVar(&o.atOnce, "at-once", 0, "`N` connections (800)")
 			fs.IntVar(&o.live, "live", -1, "`N` prompts of each label to ask the real engine, for the jitter beside one that works (full: 100, quick: 0)")
 			fs.StringVar(&o.traces, "traces", "", "`FILE`: write the traces there as the Whisper Leak toolkit has them; if it is there, attack those instead")
@@ -76,6 +77,7 @@ type leakOptions struct {
 	topics, corpus, traces, pack  string
 	through, report, recordTo     string
 	prompts, trials, atOnce, live int
+	seed                          uint64
 }
 
 func (o *leakOptions) run(ctx context.Context, p *program) error {
@@ -171,7 +173,7 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 		Program: ownVersion(), Engine: s.corpus.about.Engine, Model: s.corpus.about.Model, ModelSHA: s.corpus.about.ModelDigest,
 		Corpus: s.corpus.about.Version, CorpusSHA: s.corpus.digest, Recorded: s.corpus.about.Machine, Hardware: machineWords(),
 		Kind: kind, WindowSecond: int(s.window / time.Second), AtOnce: cmp.Or(o.atOnce, leakConnections),
-		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, trials), Seed: 1,
+		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, trials), Seed: o.seed,
 			// What is begun in a window's last second may end in the next one.
 			Longest: max(s.window-time.Second, s.window/2)},
 		Effort: effort,

@@ -68,7 +68,7 @@ func (s leakSetup) work(ctx context.Context, p *program, folder *leak.Folder, li
 
 // collect takes the traces of a way that the folder does not hold yet.
 func (s leakSetup) collect(ctx context.Context, p *program, st *stage, replay *leak.Replay, folder *leak.Folder, way leak.Way) (traces []leak.Trace, left int, err error) {
-	jobs, left, err := s.run.Plan.Jobs(s.corpus.prompts, s.corpus.recordings)
+	jobs, left, err := s.run.Plan.Jobs(way.Name(), s.corpus.prompts, s.corpus.recordings)
 	if err != nil {
 		return nil, left, tell(err)
 	}
