@@ -89,7 +89,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "tiny-model": tinyModel, "stocked": stocked, "wanting": wanting,
-			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built,
+			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built, "scan": scan,
 		},
 	})
 }
