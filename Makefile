@@ -78,6 +78,7 @@ soak: build base ## long: the shared-library engine built and installed, the who
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 10m -run '^TestNginx$$' -v ./cmd/abaton
 	@$(GO) test -tags soak -count=1 -timeout 20m -run Mutants -v ./library/parse
 	@$(GO) test -tags soak -count=1 -timeout 30m -run Hostile -v ./library/reader
+	@$(GO) test -tags soak -count=1 -timeout 60m -run 'ManySmallFiles|KilledInAMerge' -v ./cmd/abaton
 
 leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
 	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update

@@ -38,6 +38,9 @@ func (*Jail) Start(context.Context, Spec) (*Process, error) { return nil, missin
 // OwnProgram fails.
 func (*Jail) OwnProgram() (File, []File, error) { return File{}, nil, missing() }
 
+// SystemProgram fails.
+func SystemProgram(string) (File, []File, error) { return File{}, nil, missing() }
+
 // Close does nothing.
 func (*Jail) Close() error { return nil }
 

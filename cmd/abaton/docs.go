@@ -23,11 +23,12 @@ func docsVerb() verb {
 		about: "Documents that you ask questions about, sealed in your vault: nobody else can open them, their names or their words. " +
 			"`add` takes files, folders and patterns. This verb reads them with your rights and hands over their bytes, each is taken apart in a jail of its own, " +
 			"and nothing is ever opened by a name that stands in a document. Adding again skips what did not change, goes on where it was broken off, " +
-			"and replaces what changed. Where an embedding model is here, a running server finds by meaning, too. Links in folders are not followed, and names that begin with a dot are left out. What is removed is gone for good, with its key; " +
+			"and replaces what changed; with --watch it goes on following what changes and what you delete. Where an embedding model is here, a running server finds by meaning, too. Links in folders are not followed, and names that begin with a dot are left out. What is removed is gone for good, with its key; " +
 			"old backups may still hold it. `abaton ask --docs` asks.",
 		examples: []string{
 			"abaton docs add ~/contracts report.docx",
 			"abaton docs add '~/mail/*.eml' --library mail",
+			"abaton docs add --watch ~/notes",
 			"abaton docs",
 			"abaton docs search notice period",
 			"abaton docs show 3f9a1c20",
@@ -42,6 +43,7 @@ func docsVerb() verb {
 			fs.BoolVar(&o.json, "json", false, "print JSON")
 			fs.IntVar(&o.most, "n", 0, "search: at most so `MANY` (10)")
 			fs.BoolVar(&o.yes, "yes", false, "rm: without asking")
+			fs.BoolVar(&o.watch, "watch", false, "add: and go on following what changes and is deleted there, until Ctrl-C")
 			return func(ctx context.Context, p *program, args []string) error {
 				return docsAction(ctx, p, fs, args, o)
 			}
@@ -52,6 +54,7 @@ func docsVerb() verb {
 type docsOptions struct {
 	library   string
 	json, yes bool
+	watch     bool
 	most      int
 }
 
@@ -67,7 +70,7 @@ type docsDeed struct {
 // docsDeeds is the fixed table of them.
 func docsDeeds() []docsDeed {
 	return []docsDeed{
-		{"add", 1, -1, "files, folders or patterns", []string{"library", "json"}, docsAdd},
+		{"add", 1, -1, "files, folders or patterns", []string{"library", "json", "watch"}, docsAdd},
 		{"list", 0, 0, "nothing", []string{"library", "json"}, docsList},
 		{"show", 1, 1, "the ID of one document", []string{"json"}, docsShow},
 		{"search", 1, -1, "words", []string{"library", "json", "n"}, docsSearch},
@@ -114,6 +117,11 @@ func docsAction(ctx context.Context, p *program, fs *flag.FlagSet, args []string
 			args[i] = whole
 		}
 	}
+	if o.watch {
+		if err := canWatch(ctx, p); err != nil {
+			return err
+		}
+	}
 	desk, err := openDeskFor(ctx, p, deskOptions{reads: d.word == "add"})
 	if err != nil {
 		return err
@@ -130,6 +138,8 @@ func (o docsOptions) check(p *program, word string, args []string) error {
 		}
 	}
 	switch {
+	case o.watch && o.json:
+		return usageError{"docs", "docs add --watch has no --json: it has no end to print it at."}
 	case o.most < 0:
 		return usageError{"docs", "-n needs a number from 1."}
 	case word == "rm" && (o.library != "") == (len(args) > 0):

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"abaton.local/library"
@@ -32,6 +33,11 @@ type adding struct {
 	results []outcomeJSON
 	batch   []localFile
 	held    int
+	note    func(path string, x outcomeJSON) // told of every verdict, by path as text
+}
+
+func newAdding(p *program, d *desk, o docsOptions) *adding {
+	return &adding{p: p, desk: d, o: o, meter: newMeter(p.screen, false), counts: map[library.Verdict]int{}, note: func(string, outcomeJSON) {}}
 }
 
 // localFile is one that was read, and waits to be asked about.
@@ -49,14 +55,17 @@ const (
 	batchBytes = 16 << 20
 )
 
-// Verdicts of files that were never sent.
+// skipped is the verdict of what was never sent.
 const skipped library.Verdict = "skipped"
 
 func docsAdd(ctx context.Context, p *program, d *desk, args []string, o docsOptions) error {
 	if o.library == "" {
 		o.library = usualLibrary
 	}
-	a := &adding{p: p, desk: d, o: o, meter: newMeter(p.screen, false), counts: map[library.Verdict]int{}}
+	if o.watch {
+		return docsWatch(ctx, p, d, args, o)
+	}
+	a := newAdding(p, d, o)
 	a.meter.begin("adding")
 	err := a.all(ctx, args)
 	a.meter.end()
@@ -90,18 +99,15 @@ func wasWere(n int, what string) string {
 }
 
 func (a *adding) all(ctx context.Context, args []string) error {
-	for _, arg := range args {
-		names, err := onDisk(arg)
-		if err != nil {
-			a.verdict(arg, library.Refused, err.Error())
-			continue
-		}
-		for _, name := range names {
-			if err := a.path(ctx, name); err != nil {
-				return err
-			}
-		}
+	l, err := lookAt(ctx, args)
+	if err != nil {
+		return err
 	}
+	for _, r := range l.remarks {
+		a.remark(r)
+	}
+	a.passed = l.passed
+	a.todo = l.order
 	for _, name := range a.todo {
 		if err := a.file(ctx, name); err != nil {
 			return err
@@ -110,46 +116,7 @@ func (a *adding) all(ctx context.Context, args []string) error {
 	return a.send(ctx)
 }
 
-// path finds what a person named: a link that they name is followed, for it is
-// theirs.
-func (a *adding) path(ctx context.Context, name string) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		a.verdict(name, library.Refused, whyNot(err))
-		return nil
-	}
-	if !info.IsDir() {
-		a.todo = append(a.todo, name)
-		return nil
-	}
-	// A folder that is a link is walked where it leads.
-	return filepath.WalkDir(filepath.Clean(name)+string(filepath.Separator), func(path string, e fs.DirEntry, err error) error {
-		path = filepath.Clean(path)
-		switch {
-		case ctx.Err() != nil:
-			return errStopped
-		case err != nil:
-			a.verdict(path, library.Refused, whyNot(err))
-			if e != nil && e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case path != filepath.Clean(name) && strings.HasPrefix(filepath.Base(path), "."):
-			a.passed++
-			if e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case e.IsDir():
-			return nil
-		case e.Type()&fs.ModeSymlink != 0:
-			a.verdict(path, skipped, "a link, which is not followed: name it to add what it leads to")
-			return nil
-		}
-		a.todo = append(a.todo, path)
-		return nil
-	})
-}
+func (a *adding) remark(r remark) { a.verdict(pathText(r.path), r.verdict, r.why) }
 
 // whyNot is why a file cannot be read.
 func whyNot(err error) string {
@@ -176,7 +143,7 @@ func (a *adding) file(ctx context.Context, path string) error {
 	}
 	data, at, why := readStill(path)
 	if why != "" {
-		a.verdict(path, library.Refused, why)
+		a.verdict(pathText(path), library.Refused, why)
 		return nil
 	}
 	a.batch = append(a.batch, localFile{pathText(path), filepath.Base(path), at, data})
@@ -313,8 +280,8 @@ func (a *adding) hand(ctx context.Context, f localFile) (outcomeJSON, error) {
 	for at := 0; ; at += largestPiece {
 		in.At, in.Data = int64(at), f.data[at:min(at+largestPiece, len(f.data))]
 		out, err := addDocument().at(ctx, a.p, a.desk, "reading", in)
-		for at == 0 && err != nil && strings.Contains(err.Error(), errBusy.Error()) {
-			// One that was broken off is still being read, or another verb adds.
+		for at == 0 && err != nil && (strings.Contains(err.Error(), errBusy.Error()) || strings.Contains(err.Error(), errRoom.Error())) {
+			// One that was broken off is still being read, or others add.
 			select {
 			case <-ctx.Done():
 				return outcomeJSON{}, errStopped
@@ -335,13 +302,14 @@ func (a *adding) hand(ctx context.Context, f localFile) (outcomeJSON, error) {
 }
 
 func (a *adding) verdict(path string, v library.Verdict, why string) {
-	a.outcome(path, outcomeJSON{Verdict: v, Why: why, Document: documentJSON{Name: spelled(pathText(filepath.Base(path)))}})
+	a.outcome(path, outcomeJSON{Verdict: v, Why: why, Document: documentJSON{Name: spelled(filepath.Base(path))}})
 }
 
 // outcome counts what became of a file, and says it where it is news.
 func (a *adding) outcome(path string, x outcomeJSON) {
 	a.seen++
 	a.counts[x.Verdict]++
+	a.note(path, x)
 	if a.o.json {
 		x.Document.Path = path
 		a.results = append(a.results, x)
@@ -382,15 +350,17 @@ func (a *adding) say(line string) {
 	fmt.Fprintln(a.p.screen.out, line)
 }
 
-// spelled is a path with what cannot be seen in it spelled out.
+// spelled is a path with what cannot be seen in it spelled out, as names of
+// documents are.
 func spelled(path string) string {
 	var b strings.Builder
 	for _, r := range path {
-		if cleaned(string(r)) == string(r) && r != '\n' && r != '\t' {
+		switch {
+		case r == ' ' || unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && !unicode.Is(unicode.Variation_Selector, r):
 			b.WriteRune(r)
-		} else if r < 0x80 {
+		case r < 0x80:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		} else {
+		default:
 			fmt.Fprintf(&b, `\u{%x}`, r)
 		}
 	}
@@ -398,11 +368,11 @@ func spelled(path string) string {
 }
 
 func (a *adding) summary() string {
-	if a.seen == 0 {
+	if len(a.counts) == 0 {
 		return "There was no file to add."
 	}
 	var parts []string
-	for _, v := range []library.Verdict{library.Added, library.Changed, library.Unchanged, library.Refused, skipped} {
+	for _, v := range []library.Verdict{library.Added, library.Changed, library.Unchanged, library.Refused, skipped, removed} {
 		if n := a.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}

@@ -86,9 +86,7 @@ func addDocument() long[addIn, addOut] {
 		if err != nil || whole == nil && in.Size > 0 {
 			return out, err
 		}
-		if in.At > 0 {
-			defer k.finished(in.Upload)
-		}
+		defer k.finished(in)
 		x, err := h.libraries(ctx, s)
 		if err != nil {
 			return out, err
@@ -269,6 +267,9 @@ func removeDocuments() call[removeIn, int] {
 		if err != nil {
 			return 0, err
 		}
+		if in.Followed {
+			return h.removeFollowing(ctx, s, x, in.IDs)
+		}
 		if in.Library == "" {
 			if err := h.recordDocuments(audit.DocumentsRemoved, s.Person, uint32(len(in.IDs))); err != nil {
 				return 0, err
@@ -289,6 +290,22 @@ func removeDocuments() call[removeIn, int] {
 type removeIn struct {
 	IDs     []vault.ID `json:"ids,omitempty"`
 	Library string     `json:"library,omitempty"` // all of it, instead
+	// Followed says that a watch follows deletions on somebody's disk: they are
+	// counted with what it adds, or the audit log would tell when its person works.
+	Followed bool `json:"followed,omitempty"`
+}
+
+// removeFollowing removes what a watch found deleted.
+func (h *home) removeFollowing(ctx context.Context, s vault.Session, x *library.Libraries, ids []vault.ID) (int, error) {
+	k, err := h.shelf(s)
+	if err != nil {
+		return 0, err
+	}
+	n, err := x.Remove(ctx, ids...)
+	k.arriving.Lock()
+	defer k.arriving.Unlock()
+	k.removed += uint32(n)
+	return n, err
 }
 
 // searchDocuments finds passages by words and meaning, the best first.

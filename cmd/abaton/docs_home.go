@@ -25,7 +25,9 @@ type shelved struct {
 
 	arriving sync.Mutex
 	upload   *upload // that is under way, or waits for its verdict; guarded by arriving
+	waiting  int64   // bytes of files that came in one piece and have no verdict yet; guarded by arriving
 	added    uint32  // documents that the audit log does not have yet; guarded by arriving
+	removed  uint32  // and those that a watch removed; guarded by arriving
 }
 
 func newShelved(v *vault.Vault) *shelved {
@@ -59,7 +61,12 @@ const childrenAtOnce = 2
 // documentParser reads documents in a jail: none without one, and none where the
 // engine's walls were given up, for that was agreed for engines.
 func documentParser(jail *sandbox.Jail) library.Parser {
-	if jail == nil || jail.Tier() == sandbox.TierD {
+	if jail == nil {
+		return nil
+	}
+	switch jail.Tier() {
+	case sandbox.TierA, sandbox.TierB, sandbox.TierC:
+	default:
 		return nil
 	}
 	r := reader.New(jail)
@@ -164,17 +171,22 @@ func take(ctx context.Context, turn chan struct{}) (done func(), err error) {
 }
 
 // counted puts on the audit log how many documents a person added since the last
-// time: a number, and never which.
+// time, and how many a watch removed: numbers, and never which.
 func (h *home) counted(k *shelved, person vault.PersonID) error {
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	if k.added == 0 {
-		return nil
+	for _, x := range []struct {
+		what audit.What
+		n    *uint32
+	}{{audit.DocumentsAdded, &k.added}, {audit.DocumentsRemoved, &k.removed}} {
+		if *x.n == 0 {
+			continue
+		}
+		if err := h.recordDocuments(x.what, person, *x.n); err != nil {
+			return err
+		}
+		*x.n = 0
 	}
-	if err := h.recordDocuments(audit.DocumentsAdded, person, k.added); err != nil {
-		return err
-	}
-	k.added = 0
 	return nil
 }
 

@@ -32,6 +32,10 @@ func TestPiecesOfAFile(t *testing.T) {
 		}
 		got, err := piece(k, "", 0, 3, "abc")
 		want("all at once", got, err, "abc", nil)
+		if n := h.arrivingNow(nil); n != 3 {
+			t.Errorf("%d bytes are counted while one in a piece waits", n)
+		}
+		k.finished(addIn{Size: 3})
 		got, err = piece(k, "x", 0, 6, "abc")
 		want("the first of two", got, err, "", nil)
 		got, err = piece(k, "y", 0, 6, "abc")
@@ -54,7 +58,7 @@ func TestPiecesOfAFile(t *testing.T) {
 		time.Sleep(2 * patience)
 		got, err = piece(k, "y", 0, 6, "abc")
 		want("another while it is read for long", got, err, "", errBusy)
-		k.finished("x")
+		k.finished(addIn{Upload: "x", At: 3})
 		got, err = piece(k, "x", 0, 6, "")
 		want("nothing", got, err, "", errPiece)
 		got, err = piece(k, "x", 0, largestDocument+1, "abc")
@@ -69,7 +73,7 @@ func TestPiecesOfAFile(t *testing.T) {
 		want("begun anew", got, err, "", nil)
 		got, err = piece(k, "x", 3, 6, "DEF")
 		want("then its end", got, err, "ABCDEF", nil)
-		k.finished("x")
+		k.finished(addIn{Upload: "x", At: 3})
 		for at := range int64(2 * mostPatience / patience) {
 			if got, err = piece(k, "slow", at, 100, "a"); err != nil {
 				break
@@ -83,8 +87,19 @@ func TestPiecesOfAFile(t *testing.T) {
 		time.Sleep(patience + time.Second) // of the bubble
 		got, err = piece(k, "y", 0, 6, "abc")
 		want("after one was given up", got, err, "", nil)
-		other.upload = &upload{size: allUploads}
 		k.upload = nil
+		for range mostWaiting / largestPiece {
+			if _, err := h.arrive(k, addIn{Size: largestPiece, Data: make([]byte, largestPiece)}); err != nil {
+				t.Error(err)
+			}
+		}
+		got, err = piece(k, "", 0, 3, "abc")
+		want("more in one piece than may wait", got, err, "", errBusy)
+		other.upload = &upload{size: allUploads - mostWaiting}
+		got, err = piece(other, "", 0, 3, "abc")
+		want("another's, and no room", got, err, "", errRoom)
+		k.waiting = 0
+		other.upload = &upload{size: allUploads}
 		got, err = piece(k, "z", 0, 6, "abc")
 		want("no room", got, err, "", errRoom)
 	})

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"abaton.local/vault"
@@ -21,23 +23,27 @@ const (
 	largestDocument = 200 << 20
 	largestPiece    = 4 << 20
 	allUploads      = 512 << 20   // of everybody at once
+	mostWaiting     = 32 << 20    // of one person's in one piece
 	patience        = time.Minute // with one that does not go on
 	mostPatience    = 10 * patience
 )
 
 var (
-	errBusy  = errors.New("another large file of yours is arriving or being read: wait for it, or a minute if it was given up")
+	errBusy  = errors.New("other files of yours are arriving or being read: wait for them, or a minute if they were given up")
 	errRoom  = errors.New("too many large files are arriving at once: try again in a minute")
 	errPiece = errors.New("the pieces of this file do not follow each other: add it again")
 )
 
-// arrive takes a piece of a file. Whole is nil until the last one came. A file
-// that came in several is counted until finished is told.
+// arrive takes a piece of a file. Whole is nil until the last one came. What is
+// whole is counted until finished is told.
 func (h *home) arrive(k *shelved, in addIn) (whole []byte, err error) {
 	if in.Size < 0 || in.Size > largestDocument || in.At < 0 || in.At+int64(len(in.Data)) > in.Size {
 		return nil, errPiece
 	}
 	if in.At == 0 && int64(len(in.Data)) == in.Size {
+		if err := h.await(k, in.Size); err != nil {
+			return nil, err
+		}
 		return in.Data, nil
 	}
 	if len(in.Data) == 0 {
@@ -49,6 +55,25 @@ func (h *home) arrive(k *shelved, in addIn) (whole []byte, err error) {
 		whole, err = k.goOn(in)
 	}
 	return whole, err
+}
+
+// await counts a file that came in one piece and waits for its turn.
+func (h *home) await(k *shelved, size int64) error {
+	h.uploading.Lock()
+	defer h.uploading.Unlock()
+	full := h.arrivingNow(nil)+size > allUploads
+	k.arriving.Lock()
+	defer k.arriving.Unlock()
+	switch {
+	case k.locked.Err() != nil:
+		return vault.ErrLocked
+	case k.waiting+size > mostWaiting:
+		return errBusy
+	case full:
+		return errRoom
+	}
+	k.waiting += size
+	return nil
 }
 
 // begin takes the first piece of several. The room for all of them is looked for
@@ -99,11 +124,14 @@ func (k *shelved) goOn(in addIn) (whole []byte, err error) {
 // whole tells whether all of it is there.
 func (u *upload) whole() bool { return int64(len(u.bytes)) == u.size }
 
-// finished lets go of an upload that has its verdict.
-func (k *shelved) finished(name string) {
+// finished lets go of a file that has its verdict.
+func (k *shelved) finished(in addIn) {
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	if k.upload != nil && k.upload.name == name {
+	switch {
+	case in.At == 0:
+		k.waiting -= in.Size
+	case k.upload != nil && k.upload.name == in.Upload:
 		k.upload = nil
 	}
 }
@@ -118,19 +146,16 @@ func (k *shelved) giveUp(u *upload) {
 	}
 }
 
-// arrivingNow is how many bytes the uploads of all but one shelf have asked for.
+// arrivingNow is how many bytes wait, and how many the uploads of all but one
+// shelf have asked for.
 func (h *home) arrivingNow(but *shelved) (sum int64) {
 	h.mu.Lock()
-	var others []*shelved
-	for _, k := range h.shelves {
-		if k != but {
-			others = append(others, k)
-		}
-	}
+	all := slices.Collect(maps.Values(h.shelves))
 	h.mu.Unlock()
-	for _, k := range others {
+	for _, k := range all {
 		k.arriving.Lock()
-		if k.upload != nil {
+		sum += k.waiting
+		if k.upload != nil && k != but {
 			sum += k.upload.size
 		}
 		k.arriving.Unlock()

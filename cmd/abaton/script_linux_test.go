@@ -96,7 +96,7 @@ func storyParams(t *testing.T, dir, root, home string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "tiny-model": tinyModel, "stocked": stocked, "wanting": wanting,
-			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built, "proxied": proxied,
+			"serving": serving, "ends": ends, "terminal": terminal, "json": jsonHas, "tiny-eye": tinyEye, "pictures": pictures, "built": built, "proxied": proxied, "scan": scan,
 		},
 	}
 }

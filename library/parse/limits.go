@@ -177,6 +177,9 @@ const (
 	Broke
 	TooMuchFound
 	ScannedPage
+	NoTesseract
+	NoWords
+	Recognised
 )
 
 var reasons = [...]string{
@@ -208,6 +211,9 @@ var reasons = [...]string{
 	Broke:             "its reader failed on it: open it with its own program and save it again",
 	TooMuchFound:      "there is more in it than one document may hold: split it",
 	ScannedPage:       "a page is a picture: what is written on it needs text recognition",
+	NoTesseract:       "it is a picture, and tesseract, which would read what is written in it, is not installed here: install it (on Debian and Ubuntu tesseract-ocr, and tesseract-ocr-fra for French), then add this file again",
+	NoWords:           "it is a picture, and no words were recognised in it",
+	Recognised:        "letter by letter, but recognised in a picture, so some of it may be wrong",
 }
 
 func (r Reason) String() string { return reasons[r] }

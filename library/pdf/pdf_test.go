@@ -186,3 +186,29 @@ func sample(t testing.TB, name string) []byte {
 	}
 	return b
 }
+
+// TestParts: every library that shows in the module is named among the licences, and
+// those that are said not to be in it do not show.
+func TestParts(t *testing.T) {
+	wasm, err := unpacked()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, err := os.ReadFile("LICENCES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mark, part := range map[string]string{
+		"abseil-cpp/": "abseil", "FREETYPE_PROPERTIES": "FreeType", "icudt78l": "ICU 78", "libjpeg-turbo version": "libjpeg-turbo", "OpenJpeg only": "OpenJPEG", "-motley": "zlib",
+		"emscripten_": "emscripten",
+	} {
+		if !bytes.Contains(wasm, []byte(mark)) || !bytes.Contains(named, []byte("\n  "+part)) {
+			t.Errorf("%s: shows %v, and is named or not", part, bytes.Contains(wasm, []byte(mark)))
+		}
+	}
+	for _, mark := range []string{"libpng warning", "TIFFReadDirectory", "Highway", "simdutf", "v8::"} {
+		if bytes.Contains(wasm, []byte(mark)) {
+			t.Errorf("%s shows in the module, and is said not to be in it", mark)
+		}
+	}
+}

@@ -12,8 +12,13 @@ import (
 // Read gives what reads a PDF in this machine, for [parse.ParsePDF]. alive is
 // called after every page.
 func (m *Machine) Read(alive func() error) func(*parse.Pages, []byte) error {
+	return m.reads(alive, nil)
+}
+
+// reads is Read, or with take draws the pages that are pictures.
+func (m *Machine) reads(alive func() error, take func(Picture) error) func(*parse.Pages, []byte) error {
 	return func(p *parse.Pages, b []byte) error {
-		r := &reading{Machine: m, pages: p, sizes: map[int]int{}}
+		r := &reading{Machine: m, pages: p, sizes: map[int]int{}, take: take}
 		err := r.read(b, alive)
 		if _, trap := errors.AsType[*TrapError](err); trap {
 			// What was found before stands; what pdfium says now would not.
@@ -30,6 +35,7 @@ type reading struct {
 	document uint64
 	sizes    map[int]int // of letters, in half points: how many there are
 	scanned  []int       // pages that are pictures
+	take     func(Picture) error
 }
 
 // maxMissing is how many pages in a row may be missing before no more are looked for.
@@ -163,6 +169,11 @@ func (r *reading) words(page, text uint64, n int) error {
 	}
 	if seen < fewLetters && g.pictured > g.area/2 {
 		r.scanned = append(r.scanned, n+1)
+		if r.take != nil {
+			if err := r.draw(page, n); err != nil {
+				return err
+			}
+		}
 	}
 	return r.paragraphs(lines)
 }

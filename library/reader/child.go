@@ -35,7 +35,7 @@ func IsChild() bool {
 		return false
 	}
 	switch os.Args[1] {
-	case textVerb, pdfVerb, codeVerb:
+	case textVerb, pdfVerb, picturesVerb, codeVerb:
 		return true
 	}
 	return false
@@ -52,7 +52,7 @@ func Child() {
 	case os.Args[1] == textVerb:
 		err = readText(args[0])
 	case len(args) == 4:
-		err = readPDF(args[0], args[1], args[2], args[3])
+		err = readPDF(os.Args[1], args[0], args[1], args[2], args[3])
 	default:
 		err = errors.New("there is no such child")
 	}
@@ -72,9 +72,9 @@ func readText(depth string) error {
 	return e.End(res, err)
 }
 
-// readPDF reads a PDF with code that was compiled before. It comes in an open file
-// and is put where the library that runs it looks.
-func readPDF(depth, run, name, size string) error {
+// readPDF reads a PDF, or draws its pages, with code that was compiled before. It comes
+// in an open file and is put where the library that runs it looks.
+func readPDF(verb, depth, run, name, size string) error {
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil {
 		return err
@@ -92,6 +92,9 @@ func readPDF(depth, run, name, size string) error {
 	src, err := readSource(os.Stdin, depth)
 	if err != nil {
 		return err
+	}
+	if verb == picturesVerb {
+		return drawPictures(run, src, os.Stdout)
 	}
 	e := parse.NewEncoder(os.Stdout, most)
 	res, err := pdf.Parse(context.Background(), run, src, parse.Limits{}, e.Sink(), e.Alive)

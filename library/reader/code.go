@@ -154,9 +154,9 @@ func compile(run string, w io.Writer) error {
 	return err
 }
 
-// pdfArgs are those of the child that reads a PDF with this code.
-func (c code) pdfArgs(depth int) func(func(string) string) []string {
+// args are those of a child that reads a PDF with this code.
+func (c code) args(verb string, depth int) func(func(string) string) []string {
 	return func(at func(string) string) []string {
-		return []string{pdfVerb, strconv.Itoa(depth), at("/run"), c.name, strconv.FormatInt(c.size, 10)}
+		return []string{verb, strconv.Itoa(depth), at("/run"), c.name, strconv.FormatInt(c.size, 10)}
 	}
 }

@@ -42,6 +42,8 @@ const (
 type Reader struct {
 	// Patience is how long a child may be silent: 30 seconds, if nobody says otherwise.
 	Patience time.Duration
+	// Tesseract is where the program that recognises text may lie.
+	Tesseract []string
 
 	jail  *sandbox.Jail
 	build func(context.Context) (code, error)
@@ -55,7 +57,7 @@ type Reader struct {
 
 // New makes a reader. The jail stays its caller's.
 func New(jail *sandbox.Jail) *Reader {
-	r := &Reader{jail: jail, Patience: idleWithin}
+	r := &Reader{jail: jail, Patience: idleWithin, Tesseract: usualTesseract()}
 	r.build = r.compile
 	return r
 }
@@ -91,14 +93,22 @@ func (r *Reader) Parse(ctx context.Context, src parse.Source) (parse.Document, e
 		if err != nil {
 			return parse.Document{}, err
 		}
-		policy, with, args = sandbox.GoJIT, made.file, made.pdfArgs(src.Depth)
+		policy, with, args = sandbox.GoJIT, made.file, made.args(pdfVerb, src.Depth)
 	}
 	c, err := r.start(ctx, policy, with, false, args)
 	if err != nil {
 		return parse.Document{}, err
 	}
-	return c.converse(ctx, src)
+	doc, err := c.converse(ctx, src)
+	if wantsRecognising(src, doc, err) {
+		return r.recognise(ctx, src, doc)
+	}
+	return doc, err
 }
+
+// ErrUnjailed says that there is no jail for documents. One that does without walls was agreed
+// to for an engine.
+var ErrUnjailed = errors.New("no document is read without a jail, and this system gives none")
 
 // child is one that runs.
 type child struct {
@@ -112,6 +122,11 @@ type child struct {
 func (r *Reader) start(ctx context.Context, policy sandbox.Policy, with *os.File, compiles bool, args func(func(string) string) []string) (*child, error) {
 	fail := func(err error) (*child, error) {
 		return nil, fmt.Errorf("a reader of documents cannot be started: %w", err)
+	}
+	switch r.jail.Tier() {
+	case sandbox.TierA, sandbox.TierB, sandbox.TierC:
+	default:
+		return fail(ErrUnjailed)
 	}
 	program, libraries, err := r.jail.OwnProgram()
 	if err != nil {

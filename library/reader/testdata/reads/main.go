@@ -31,7 +31,11 @@ func main() {
 		misbehave()
 		reader.Child()
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	how := ""
+	if len(os.Args) > 4 {
+		how = os.Args[4]
+	}
+	if err := run(os.Args[1], os.Args[2], os.Args[3], how); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -48,8 +52,13 @@ type reading struct {
 
 // run reads every file of a folder, two at once. A name may begin with @N@: then its
 // child misbehaves in the way N.
-func run(folder, state, patience string) (err error) {
-	jail, err := sandbox.Open(context.Background(), sandbox.Config{StateDir: state, RuntimeDir: state})
+func run(folder, state, patience, how string) (err error) {
+	if how == "unjailed" {
+		if err := withoutJail(); err != nil {
+			return err
+		}
+	}
+	jail, err := sandbox.Open(context.Background(), sandbox.Config{StateDir: state, RuntimeDir: state, AcceptUnjailed: how == "unjailed"})
 	if err != nil {
 		return err
 	}
@@ -57,6 +66,9 @@ func run(folder, state, patience string) (err error) {
 	r := reader.New(jail)
 	if r.Patience, err = time.ParseDuration(patience); err != nil {
 		return err
+	}
+	if how == "without" {
+		r.Tesseract = nil // as where it is not installed
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	files, err := os.ReadDir(folder)

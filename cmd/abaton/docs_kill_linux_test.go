@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"abaton.local/library"
+	"abaton.local/library/parse"
+	"abaton.local/vault"
+)
+
+// onDiskLibraries are a person's documents in a home on disk, which seal and merge
+// their index all the time.
+func onDiskLibraries(ctx context.Context, dir string) (x *library.Libraries, closing func() error, err error) {
+	h, err := openBare(dir, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	var s vault.Session
+	if h.people.Unclaimed() {
+		claim, err := h.people.Claim()
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err = h.people.Join(ctx, vault.Newcomer{Ticket: claim.Reveal(), Name: "ada", Passphrase: []byte(testPassphrase)})
+		if err != nil {
+			return nil, nil, err
+		}
+	} else if s, err = h.people.Unlock(ctx, vault.Attempt{Name: "ada", Way: vault.SlotPassphrase, Secret: []byte(testPassphrase)}); err != nil {
+		return nil, nil, err
+	}
+	v, err := s.Vault()
+	if err != nil {
+		return nil, nil, err
+	}
+	here := func(_ context.Context, src parse.Source) (d parse.Document, err error) {
+		d.Result, err = parse.Parse(src, parse.Limits{}, d.Collect())
+		return d, err
+	}
+	x, err = library.Open(ctx, v, library.Config{Parse: here, SealEvery: 3, MaxSegment: 40})
+	return x, func() error { return errors.Join(x.Close(ctx), h.close()) }, err
+}
+
+const killFolder = "ABATON_KILL_FOLDER"
+
+// TestKilledInAMerge ends a process that adds documents, by kill -9 and again and
+// again, mostly while it seals and merges its index. What it had acknowledged is
+// there after each, whole and found, and nothing is damaged.
+func TestKilledInAMerge(t *testing.T) {
+	if dir := os.Getenv(killFolder); dir != "" {
+		addUntilKilled(t, dir)
+		return
+	}
+	dir := t.TempDir()
+	r := mrand.New(mrand.NewPCG(33, 2026))
+	var there []string
+	for round := range killRounds {
+		there = append(there, killedAdding(t, dir, r.IntN(25), time.Duration(r.IntN(4000))*time.Microsecond)...)
+		x, closing, err := onDiskLibraries(t.Context(), dir)
+		if err != nil {
+			t.Fatalf("after kill %d: %v", round, err)
+		}
+		if err := x.Damage(); err != nil {
+			t.Errorf("after kill %d: %v", round, err)
+		}
+		for _, word := range there {
+			found, err := x.Search(t.Context(), nil, word, 3)
+			if err != nil || len(found) != 1 || found[0].Document.Path != "/"+word+".txt" {
+				t.Fatalf("after kill %d %s, which was acknowledged, is found %d times: %v", round, word, len(found), err)
+			}
+		}
+		if err := closing(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(there) < 2*killRounds {
+		t.Errorf("%d documents were added in %d lives: too few to have been merged", len(there), killRounds)
+	}
+}
+
+// killedAdding has a process add until some are acknowledged, and ends it a moment
+// later. It gives all that were.
+func killedAdding(t *testing.T, dir string, after int, moment time.Duration) (acknowledged []string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestKilledInAMerge$")
+	cmd.Env = append(os.Environ(), killFolder+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if word, ok := strings.CutPrefix(lines.Text(), "kept "); ok {
+			acknowledged = append(acknowledged, word)
+		}
+		if len(acknowledged) == after+1 {
+			time.AfterFunc(moment, func() { _ = cmd.Process.Kill() }) // where it is by then is for chance
+		}
+	}
+	err = cmd.Wait()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("it was not killed: %v, after %d", err, len(acknowledged))
+	}
+	return acknowledged
+}
+
+func addUntilKilled(t *testing.T, dir string) {
+	x, _, err := onDiskLibraries(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		word := "w" + strings.ToLower(rand.Text())
+		if _, err := x.Add(t.Context(), library.File{Library: "all", Path: "/" + word + ".txt", Name: word + ".txt", Data: []byte("The word is " + word + ".")}); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("kept %s\n", word)
+	}
+}

@@ -1,0 +1,181 @@
+package reader
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"abaton.local/internal/pdfgen"
+	"abaton.local/library/parse"
+	"abaton.local/library/pdf"
+)
+
+// drawn is text as a scanner would see it. pdfium draws it, in this process.
+func drawn(t *testing.T, lines ...string) pdfgen.Scan {
+	t.Helper()
+	dir := filepath.Join(home, "drawing")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var got []pdf.Picture
+	take := func(p pdf.Picture) error { got = append(got, p); return nil }
+	src := parse.Source{Name: "paper.pdf", Data: pdfgen.Paper(lines...)}
+	if err := pdf.Pictures(t.Context(), dir, src, parse.Limits{}, take, func() error { return nil }); err != nil || len(got) != 1 {
+		t.Fatalf("%d pages were drawn: %v", len(got), err)
+	}
+	return pdfgen.Scan{Width: got[0].Width, Height: got[0].Height, Gray: got[0].Gray}
+}
+
+var english, french = []string{"The notice period", "is three months"}, []string{"Le bail court", "pour trois mois"}
+
+func pictureFiles(t *testing.T) map[string][]byte {
+	t.Helper()
+	one, two := drawn(t, english...), drawn(t, french...)
+	blank := pdfgen.Scan{Width: 600, Height: 800, Gray: bytes.Repeat([]byte{255}, 480_000)}
+	gray := &image.Gray{Pix: one.Gray, Stride: one.Width, Rect: image.Rect(0, 0, one.Width, one.Height)}
+	var p, j bytes.Buffer
+	if err := png.Encode(&p, gray); err != nil {
+		t.Fatal(err)
+	}
+	if err := jpeg.Encode(&j, gray, nil); err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		"scan.pdf": pdfgen.Scans(one, blank, two), "blank.pdf": pdfgen.Scans(blank), "a.png": p.Bytes(), "a.jpg": j.Bytes(), "a.tif": tiff(one),
+		"torn.png": p.Bytes()[:p.Len()/3], "wrong.png": j.Bytes(), "junk.tif": []byte("II*\x00\xff\xff\xff\xff no picture"), "a.gif": []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00"),
+	}
+}
+
+// tiff is a picture as the simplest TIFF has it.
+func tiff(s pdfgen.Scan) []byte {
+	tags := [][3]uint32{{256, 4, uint32(s.Width)}, {257, 4, uint32(s.Height)}, {258, 3, 8}, {259, 3, 1}, {262, 3, 1}, {273, 4, 0}, {277, 3, 1}, {278, 4, uint32(s.Height)}, {279, 4, uint32(len(s.Gray))}}
+	b := append([]byte("II*\x00"), 8, 0, 0, 0, byte(len(tags)), 0)
+	for _, tag := range tags {
+		if tag[0] == 273 {
+			tag[2] = uint32(8 + 2 + 12*len(tags) + 4)
+		}
+		b = binary.LittleEndian.AppendUint16(b, uint16(tag[0]))
+		b = binary.LittleEndian.AppendUint16(b, uint16(tag[1]))
+		b = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, 1), tag[2])
+	}
+	return append(append(b, 0, 0, 0, 0), s.Gray...)
+}
+
+// TestRecognises: what is written in pictures is read by tesseract in a jail, page by
+// page, and what it is unsure of is not passed over.
+func TestRecognises(t *testing.T) {
+	got := inJail(t, "5m", pictureFiles(t))
+	for name, want := range map[string]struct {
+		why  parse.Reason
+		text []string // with the page before it
+		cut  string
+	}{
+		"scan.pdf":  {0, []string{"1: The notice period", "three months", "3: Le bail court", "trois mois"}, "Recognised 2 NoWords 1"},
+		"blank.pdf": {parse.NoWords, nil, ""},
+		"a.png":     {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
+		"a.jpg":     {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
+		"a.tif":     {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
+		"wrong.png": {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
+		"torn.png":  {parse.NoWords, nil, ""},
+		"junk.tif":  {parse.NoWords, nil, ""},
+		"a.gif":     {parse.Unsupported, nil, ""},
+	} {
+		r := got[name]
+		var text strings.Builder
+		for _, x := range r.Records {
+			fmt.Fprintf(&text, "%d: %s\n", x.Page, x.Text)
+		}
+		var cuts []string
+		for _, c := range r.Cuts {
+			cuts = append(cuts, fmt.Sprint(map[parse.Reason]string{parse.Recognised: "Recognised", parse.NoWords: "NoWords"}[c.Why], " ", c.Count))
+		}
+		if r.Why != want.why || strings.Join(cuts, " ") != want.cut || (want.text == nil) != (text.Len() == 0) {
+			t.Errorf("%s: %v, cuts %v: %q", name, r.Why, r.Cuts, text.String())
+		}
+		for _, piece := range want.text {
+			if !strings.Contains(text.String(), piece) {
+				t.Errorf("%s: no %q in %q", name, piece, text.String())
+			}
+		}
+	}
+}
+
+// TestWithoutTesseract: the verdict says what to install, and what could be read stays.
+func TestWithoutTesseract(t *testing.T) {
+	got := inJail(t, "5m", map[string][]byte{"scan.pdf": pdfgen.Scanned(1, ""), "a.png": []byte("\x89PNG\r\n\x1a\nx")}, "without")
+	for name, r := range got {
+		if r.Why != parse.NoTesseract || !strings.Contains(r.Why.String(), "tesseract-ocr") {
+			t.Errorf("%s: %v", name, r.Why)
+		}
+	}
+}
+
+// TestPicturesOfAChild: what a child that draws says is held against what it may say.
+func TestPicturesOfAChild(t *testing.T) {
+	n := func(all ...uint64) (s string) {
+		s = "p"
+		for _, x := range all {
+			s += string(binary.AppendUvarint(nil, x))
+		}
+		return s
+	}
+	good := n(3, 2, 2) + "abcd"
+	for said, ok := range map[string]bool{
+		"." + good: true, "": false, "x": false, n(2, 2, 2) + "abcd": false, n(3, 0, 2): false, n(3, 1<<40, 1): false, n(3, 1<<13, 1<<13): false, n(20_001, 1, 1) + "a": false, good[:len(good)-1]: false,
+	} {
+		p, err := pictureAfter(2, bufio.NewReader(strings.NewReader(said)), func() {})
+		if (err == nil) != ok || ok && string(picture(p)) != "P5\n2 2\n255\nabcd" {
+			t.Errorf("%q: %v, %v", said, p, err)
+		}
+	}
+}
+
+// TestLanguages: those that are installed, the usual ones first.
+func TestLanguages(t *testing.T) {
+	dir := t.TempDir()
+	if got := languagesIn(dir); got != "" {
+		t.Errorf("of none: %s", got)
+	}
+	for _, name := range []string{"osd", "deu", "fra", "eng", "ita", "spa"} {
+		if err := os.WriteFile(filepath.Join(dir, name+languageSuffix), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := languagesIn(dir); got != "eng+fra+deu+ita" {
+		t.Error(got)
+	}
+}
+
+// TestRecognisedEnds: every way in which tesseract may end.
+func TestRecognisedEnds(t *testing.T) {
+	over, cancel := context.WithCancelCause(t.Context())
+	cancel(errSlow)
+	hit := exitOf(0)
+	hit.PolicyHit = true
+	for name, c := range map[string]struct {
+		why  parse.Reason
+		err  bool
+		call func() (string, parse.Reason, error)
+	}{
+		"forbidden": {parse.Forbidden, false, func() (string, parse.Reason, error) { return recognised(t.Context(), hit, []byte("x"), nil) }},
+		"slow":      {parse.TookTooLong, false, func() (string, parse.Reason, error) { return recognised(over, exitOf(0), nil, nil) }},
+		"much": {parse.TooMuchFound, false, func() (string, parse.Reason, error) {
+			return recognised(t.Context(), exitOf(0), make([]byte, mostWords+1), nil)
+		}},
+		"failed": {parse.NoWords, false, func() (string, parse.Reason, error) { return recognised(t.Context(), exitOf(1), nil, nil) }},
+		"pipe":   {0, true, func() (string, parse.Reason, error) { return recognised(t.Context(), exitOf(0), nil, os.ErrClosed) }},
+	} {
+		if text, why, err := c.call(); text != "" || why != c.why || (err != nil) != c.err {
+			t.Errorf("%s: %q, %v, %v", name, text, why, err)
+		}
+	}
+}
