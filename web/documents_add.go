@@ -136,7 +136,7 @@ func (p *Pages) pieceOf(v visit) (Piece, error) {
 	}
 	d := json.NewDecoder(strings.NewReader(string(line)))
 	d.DisallowUnknownFields()
-	if d.Decode(&head) != nil || head.Length < 0 || head.Length > mostPiece || head.Size < 0 || head.Size > mostFile || head.At < 0 || head.At+head.Length > head.Size || len(head.Upload) > 64 {
+	if d.Decode(&head) != nil || head.Length < 0 || head.Length > mostPiece || head.Size < 0 || head.Size > mostFile || head.At < 0 || head.At > head.Size-head.Length || len(head.Upload) > 64 {
 		return Piece{}, errHead
 	}
 	data := make([]byte, head.Length)
