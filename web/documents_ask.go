@@ -176,6 +176,9 @@ func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q 
 		}
 	}
 	r.Kind, r.Why, r.Notes = string(out.Kind), out.Why, sources.Notes
+	for _, c := range sources.Conflicts {
+		r.Notes = append(r.Notes, conflictOf(sources, c))
+	}
 	if out.Cut {
 		r.Notes = append(r.Notes, "The answer was cut off.")
 	}
@@ -200,6 +203,21 @@ func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q 
 
 // mostQuoted is how many passages stand in an answer's place, word for word.
 const mostQuoted = 3
+
+// conflictOf says which passages say the same but for a number.
+func conflictOf(s grounded.Sources, c grounded.Conflict) string {
+	said := func(at grounded.At) string {
+		if at.Passage < 1 || at.Passage > len(s.Passages) {
+			return ""
+		}
+		text := s.Passages[at.Passage-1].Text
+		if at.Start < 0 || at.End < at.Start || at.End > len(text) {
+			return ""
+		}
+		return fmt.Sprintf("[%d] “%s”", at.Passage, strings.Join(strings.Fields(text[at.Start:at.End]), " "))
+	}
+	return "These say the same but for a number: " + said(c.A) + " and " + said(c.B) + "."
+}
 
 func passagesOf(s grounded.Sources, kind grounded.Kind) (list []history.Passage) {
 	for i, x := range s.Passages {
