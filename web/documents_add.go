@@ -143,6 +143,9 @@ func (p *Pages) pieceOf(v visit) (Piece, error) {
 	if _, err := io.ReadFull(r, data); err != nil {
 		return Piece{}, errForm
 	}
+	if _, err := io.Copy(io.Discard, r); err != nil { // what fills it up: a connection with something left in it is closed
+		return Piece{}, errForm
+	}
 	piece := Piece{Library: head.Library, Path: pathOf(head.Path), Size: head.Size, Upload: head.Upload, At: head.At, Data: data}
 	if head.Modified > 0 && head.Modified < 1<<53 {
 		piece.Modified = time.UnixMilli(head.Modified).UTC()
