@@ -65,7 +65,8 @@ func TestDocumentsStory(t *testing.T) {
 	}
 	b.shot("adding")
 	b.kind("adding", program)
-	b.press(".buttons button:last-child") // shows the list
+	b.until(`document.querySelector("form[data-add] ~ .buttons button:last-child")?.textContent === "Show the list"`)
+	b.press("form[data-add] ~ .buttons button:last-child")
 	b.press(`a[href^="/page/library/"]`)
 	b.see(".documents li")
 	if n := eval[int](b, `document.querySelectorAll(".documents li").length`); n != 3 {
