@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -180,11 +181,25 @@ func TestAskingDocumentsOtherwise(t *testing.T) {
 	if w := h.post(h.ada, "ask/"+c.ID.String(), "text", "And now?"); !strings.Contains(w.Body.String(), "are gone") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	if ids, said, err := chosen(formOf("libraries", "1", "library", lib+" "+strings.Repeat("0", 31)+"1")); err != nil || !said || len(ids) != 2 {
+		t.Errorf("two libraries in one field: %v %v", ids, err)
+	}
 	for _, bad := range []string{"x", "../x", strings.Repeat("0", 33)} {
 		if w := h.post(h.ada, "ask", "text", "What?", "libraries", "1", "library", bad); w.Code == 303 {
 			t.Errorf("%q is a library", bad)
 		}
 	}
+}
+
+// formOf is a form as a page sends it.
+func formOf(fields ...string) *http.Request {
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	r := httptest.NewRequest("POST", "/", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
 }
 
 func must2[T any](x T, err error) T {
