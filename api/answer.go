@@ -61,6 +61,9 @@ func questions(decode func(*API, exchange, []byte) (question, error)) func(*API,
 
 // events are those of all asks of a question, one after the other.
 func (a *API) events(x exchange, q question) iter.Seq2[chat.Event, error] {
+	if q.reading != nil {
+		return a.read(x, q)
+	}
 	return func(yield func(chat.Event, error) bool) {
 		for _, ask := range q.asks {
 			for e, err := range a.Chat.Answer(x.r.Context(), x.session, ask) {

@@ -14,6 +14,7 @@ import (
 	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/engine"
+	"abaton.local/library"
 	"abaton.local/models"
 	"abaton.local/shaper"
 	"abaton.local/vault"
@@ -60,11 +61,15 @@ type Responses interface {
 
 // Config names the rooms behind this one.
 type Config struct {
-	Chat         *chat.Answerer
-	Shelf        Shelf
-	Meaning      Meaning               // nil: no embeddings, ranks and counts
-	Workers      Workers               // nil: nothing is loaded but by asking
-	Responses    Responses             // nil: none is kept
+	Chat      *chat.Answerer
+	Shelf     Shelf
+	Meaning   Meaning   // nil: no embeddings, ranks and counts
+	Workers   Workers   // nil: nothing is loaded but by asking
+	Responses Responses // nil: none is kept
+
+	// Documents are those of a session's person; nil: none are read.
+	Documents func(context.Context, vault.Session) (*library.Libraries, error)
+
 	Forged       func(s vault.Session) // told of a request that named an engine's cache or slot; may be nil
 	Shape        shaper.Policy         // how much of answers is hidden from whoever watches the network
 	Lowered      func(s vault.Session) // told of a request for a shape that is none or that hides less than is set; may be nil

@@ -78,6 +78,8 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 			Message: fmt.Sprintf("The request is larger than %d bytes. Send a shorter one.", tooBig.Limit)}
 	}
 	switch {
+	case errors.Is(err, errNoDocuments):
+		return noDocuments()
 	case errors.Is(err, ErrNoResponse):
 		return openai.NotStored("id")
 	case errors.Is(err, ErrFull):

@@ -14,12 +14,13 @@ import (
 
 // question is a decoded request for an answer, and how to tell that answer.
 type question struct {
-	asks   []chat.Ask // one after the other, their events to one encoder
-	stream encoder    // nil: the answer is told whole
-	whole  collector
-	media  string // of the stream
-	forged bool
-	clock  *clock // of an answer that tells times; nil for the others
+	asks    []chat.Ask // one after the other, their events to one encoder
+	reading *reading   // of documents, instead; nil: none is read
+	stream  encoder    // nil: the answer is told whole
+	whole   collector
+	media   string // of the stream
+	forged  bool
+	clock   *clock // of an answer that tells times; nil for the others
 
 	shape     string // that the stream was asked to have; empty: none
 	obfuscate bool   // sizes were asked to be hidden
@@ -56,8 +57,12 @@ func chatCompletion(a *API, x exchange, body []byte) (question, error) {
 		return question{}, &wire.BadRequest{Param: "store", Code: wire.Unsupported,
 			Message: "store is not supported here: send it to /v1/responses, whose answers can be asked for again. Leave store out."}
 	}
+	docs, err := a.reads(x, req)
+	if err != nil {
+		return question{}, err
+	}
 	head := openai.Answer{ID: "chatcmpl-" + rand.Text(), Created: a.now(), System: a.system}
-	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
+	q := question{reading: docs, asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		q.stream = openai.NewChatStream(head, req)
 	} else {
@@ -100,8 +105,12 @@ func response(a *API, x exchange, body []byte) (question, error) {
 			return question{}, err
 		}
 	}
+	docs, err := a.reads(x, req.Request)
+	if err != nil {
+		return question{}, err
+	}
 	head := openai.Answer{ID: "resp_" + rand.Text(), Created: a.now()}
-	q := question{asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
+	q := question{reading: docs, asks: []chat.Ask{pictured(req.Ask, req.Pictures)}, media: serverSentEvents, forged: req.Forged, shape: req.Shape, obfuscate: req.Pad != nil && *req.Pad}
 	if req.Stream {
 		s := openai.NewResponseStream(head, req)
 		q.stream, q.keep = s, s.Stored

@@ -30,6 +30,7 @@ type house struct {
 	page    string
 	session vault.Session
 	history *history.History
+	papers  *papers
 }
 
 // atDoor is the pages as the door asks for them.
@@ -98,7 +99,7 @@ func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() ti
 	must(t, err)
 	claim, err := people.Claim()
 	must(t, err)
-	h := &house{}
+	h := &house{papers: &papers{}}
 	h.session, err = people.Join(t.Context(), vault.Newcomer{Ticket: claim.Reveal(), Name: name, Passphrase: []byte(passphrase)})
 	must(t, err)
 	v, err := h.session.Vault()
@@ -107,12 +108,13 @@ func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() ti
 	must(t, err)
 	pages, err := web.New(web.Config{
 		Chat: chat.New(speaker, shelf{}), Shelf: shelf{}, People: people,
-		History: func(context.Context, vault.Session) (*history.History, error) { return h.history, nil },
-		Unread:  func(context.Context, vault.Session) error { return nil },
-		Manner:  func(models.Passport) (string, engine.Options) { return "", engine.Options{} },
-		Machine: web.Machine{Version: "test", Walls: "None here", Store: "memory", Device: "a file"},
-		Words:   func(err error) string { return err.Error() },
-		Now:     now, NoPasskeys: gateway.NoPasskeys,
+		History:   func(context.Context, vault.Session) (*history.History, error) { return h.history, nil },
+		Unread:    func(context.Context, vault.Session) error { return nil },
+		Manner:    func(models.Passport) (string, engine.Options) { return "", engine.Options{} },
+		Machine:   web.Machine{Version: "test", Walls: "None here", Store: "memory", Device: "a file"},
+		Documents: h.papers,
+		Words:     func(err error) string { return err.Error() },
+		Now:       now, NoPasskeys: gateway.NoPasskeys,
 	})
 	must(t, err)
 	door, err := gateway.Listen(gateway.Config{Address: "127.0.0.1:0", Pages: atDoor{pages}, People: gateway.Directory(people)})

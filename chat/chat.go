@@ -37,6 +37,9 @@ type Event struct {
 	Answer int    // which of Ask.Answers, from 0
 	engine.Delta
 	Cut int // turns that were left out to make the rest fit; on the first event
+
+	Sources []Source // of an answer from documents, once: before its first word
+	Cites   []int    // of them those, from 1, on which its Text rests
 }
 
 // ErrCutShort says that a generator ended without saying why.

@@ -43,6 +43,8 @@ type answer struct {
 	thinks  bool            // the model thinks before it answers; guarded by mu
 	end     *ending         // nil until it ends; guarded by mu
 	halted  bool            // by the person; guarded by mu
+	said    []string        // sentences from documents; guarded by mu
+	reads   bool            // documents, or it goes on from an answer that did; set before it begins
 	gone    bool            // its person's vault has locked: no word of it is here any more; guarded by mu
 	changed chan struct{}   // closed with the next change, and made anew; guarded by mu
 }
@@ -57,6 +59,10 @@ type ending struct {
 	Turn   string `json:"turn,omitempty"` // as which it is kept
 	// Context is how many tokens its model looks at.
 	Context int `json:"context,omitempty"`
+	// Read says that documents were in sight: no address of it is opened.
+	Read bool `json:"read,omitempty"`
+	// Anew says that the page has more of it than was told.
+	Anew bool `json:"anew,omitempty"`
 }
 
 // seen is what there is of an answer from a byte on, and what to wait for.
@@ -75,6 +81,7 @@ func (a *answer) forget() {
 	a.change(func() {
 		a.gone = true
 		a.text.Reset()
+		a.said = nil
 	})
 }
 
@@ -199,6 +206,14 @@ func (p *Pages) enlist(a *answer) error {
 	return nil
 }
 
+// sentences are those that there are of an answer from documents, and what to wait
+// for.
+func (a *answer) sentences() (said []string, changed <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.said, a.changed
+}
+
 // write has an answer written and keeps it, or what there is of it. It stops when
 // the vault locks: what comes after that is nobody's.
 func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, ask chat.Ask) {
@@ -223,7 +238,7 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 			}
 		})
 	}
-	end := ending{Finish: string(last.Finish), Model: last.Model, Prompt: last.Usage.PromptTokens, Answer: last.Usage.AnswerTokens}
+	end := ending{Finish: string(last.Finish), Model: last.Model, Prompt: last.Usage.PromptTokens, Answer: last.Usage.AnswerTokens, Read: a.reads}
 	a.mu.Lock()
 	text, halted, of := a.text.String(), a.halted, a.of
 	a.mu.Unlock()
@@ -247,8 +262,11 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 	}
 	if text != "" && (text != of.Text || end.Finish == string(engine.Stopped)) {
 		text = string([]rune(text)) // each byte that is no character becomes U+FFFD, as on the page
-		kept, err := keep(context.WithoutCancel(ctx), h, a, history.Turn{Role: history.Assistant, Text: text, Model: ask.Model,
-			Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer})
+		turn := history.Turn{Role: history.Assistant, Text: text, Model: ask.Model, Finish: end.Finish, PromptTokens: end.Prompt, AnswerTokens: end.Answer}
+		if a.reads {
+			turn.Read = &history.Reading{}
+		}
+		kept, err := keep(context.WithoutCancel(ctx), h, a, turn)
 		if err != nil {
 			end.Words = strings.TrimSpace("This answer could not be kept. " + p.Words(err))
 		} else {
@@ -257,6 +275,11 @@ func (p *Pages) write(ctx context.Context, s vault.Session, h book, a *answer, a
 	} else if of.ID != (vault.ID{}) {
 		end.Turn = of.ID.String()
 	}
+	p.conclude(s, a, end)
+}
+
+// conclude ends an answer, of which is kept what is to be.
+func (p *Pages) conclude(s vault.Session, a *answer, end ending) {
 	close(a.ended) // first: who is told of the end may go on at once
 	a.change(func() { a.end = &end })
 	if !s.Unlocked() {

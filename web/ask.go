@@ -69,7 +69,12 @@ func (p *Pages) askFirst(v visit) {
 		p.fail(v, err)
 		return
 	}
-	start := history.Start{Model: field(v.r, "model"), Instruction: strings.TrimSpace(typed(v.r, "instruction")), Manner: manner}
+	libraries, _, err := chosen(v.r)
+	if err != nil {
+		p.fail(v, err)
+		return
+	}
+	start := history.Start{Model: field(v.r, "model"), Instruction: strings.TrimSpace(typed(v.r, "instruction")), Manner: manner, Libraries: libraries}
 	question := history.Turn{Role: history.User, Text: text}
 	var in book = h
 	var c history.Conversation
@@ -107,6 +112,9 @@ func (p *Pages) askNext(v visit) {
 	var after vault.ID
 	if err == nil {
 		after, err = afterOf(v.r)
+	}
+	if err == nil {
+		err = p.looksIn(v, h, id)
 	}
 	var question []history.Turn
 	if err == nil {

@@ -106,7 +106,7 @@ func (b briefly) begin(start history.Start, question history.Turn) (history.Conv
 	if n >= mostBriefs {
 		return history.Conversation{}, errBriefs
 	}
-	x := &brief{s: b.s, c: history.Conversation{ID: vault.NewID(), Title: firstLine(question.Text), Model: start.Model, Instruction: start.Instruction, Manner: start.Manner, Created: time.Now()}}
+	x := &brief{s: b.s, c: history.Conversation{ID: vault.NewID(), Title: firstLine(question.Text), Model: start.Model, Instruction: start.Instruction, Manner: start.Manner, Libraries: start.Libraries, Created: time.Now()}}
 	if !start.Manner.Valid() {
 		return history.Conversation{}, history.ErrManner
 	}
@@ -243,6 +243,9 @@ func (b briefly) Change(_ context.Context, id vault.ID, to history.Change) (hist
 	}
 	if to.Manner != nil {
 		x.c.Manner = *to.Manner
+	}
+	if to.Libraries != nil {
+		x.c.Libraries = *to.Libraries
 	}
 	return x.c, nil
 }

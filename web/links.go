@@ -148,7 +148,7 @@ func (p *Pages) links(v visit) {
 	c := linked{ID: id.String()}
 	for i := len(turns) - 1; i >= 0; i-- {
 		t := turns[i]
-		if t.Role != history.Assistant || !mayLink(t.Text) {
+		if t.Role != history.Assistant || t.Read != nil || !mayLink(t.Text) { // what read documents opens nothing
 			continue
 		}
 		a := answered{Model: t.Model}

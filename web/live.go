@@ -78,7 +78,8 @@ type telling struct {
 	visit
 	a      *answer // nil: it has ended
 	stream markup.Stream
-	told   int // bytes of its text
+	said   markup.Paragraphs // of an answer from documents
+	told   int               // bytes of its text
 	thinks bool
 	end    []byte // once it is known
 }
@@ -92,6 +93,13 @@ func (x *telling) piece(most int) (b []byte, words int, changed <-chan struct{})
 	if !x.s.Unlocked() {
 		x.stream = markup.Stream{} // Last tells of it
 		return nil, 0, nil
+	}
+	if list, changed := x.a.sentences(); len(list) > 0 {
+		ops, n := x.said.Next(list, most)
+		if ops == nil {
+			return nil, 0, changed
+		}
+		return line{Ops: ops}.bytes(), n, changed
 	}
 	for {
 		text, thinks, _, changed := x.a.seen(x.told)
@@ -129,6 +137,9 @@ func (x *telling) Last() []byte {
 	}
 	text, _, end, _ := x.a.seen(x.told)
 	if end == nil || text != "" {
+		return nil
+	}
+	if list, _ := x.a.sentences(); !x.said.All(list) {
 		return nil
 	}
 	x.end = line{Ops: x.stream.End(), End: end}.bytes()

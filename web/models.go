@@ -73,6 +73,8 @@ func (p *Pages) models(v visit) {
 // bytesOf is a size as people read it.
 func bytesOf(n int64) string {
 	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d bytes", n)
 	case n < 1e6:
 		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
 	case n < 1e9:

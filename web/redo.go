@@ -133,7 +133,8 @@ func (p *Pages) unread(v visit, in book) error {
 
 // broken tells of an answer that it did not end by itself, and can be gone on with.
 func broken(t history.Turn) bool {
-	return t.Role == history.Assistant && t.Text != "" && (t.Finish == "length" || t.Finish == finishStopped || t.Finish == finishFailed)
+	fromDocuments := t.Read != nil && t.Read.Kind != "" // it is made anew instead
+	return t.Role == history.Assistant && t.Text != "" && !fromDocuments && (t.Finish == "length" || t.Finish == finishStopped || t.Finish == finishFailed)
 }
 
 // goOn has an answer that broke off written on from there.

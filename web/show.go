@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"abaton.local/chat/history"
 	"abaton.local/models"
@@ -30,6 +31,8 @@ type conversation struct {
 	Models      []string
 	Model       string
 	Most        int // characters of a question
+	Libraries   []choice
+	Looks       []string // the names of those that are chosen
 	Coming      *arrival
 }
 
@@ -39,7 +42,8 @@ type turn struct {
 	Said   any    // HTML of an answer, the words of a question
 	Ending string // why it ended, where that is worth a word
 	Last   bool
-	Broken bool // it can be gone on with
+	Broken bool       // it can be gone on with
+	Shown  *readShown // of an answer from documents
 
 	Version, Versions int // which of how many; 0: there is one alone
 	Older, Newer      string
@@ -59,6 +63,7 @@ func (p *Pages) begin(v visit) {
 	}
 	c := conversation{Most: history.MaxText, Coming: p.arrival(v.r.Context())}
 	p.choices(&c, v.own.Model)
+	c.choose(p.librariesToChoose(v, nil))
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
 }
@@ -83,6 +88,16 @@ func (p *Pages) choices(c *conversation, own string) {
 	}
 	if c.Model != "" && !slices.Contains(c.Models, c.Model) {
 		c.Model = ""
+	}
+}
+
+// choose sets the libraries that can be chosen.
+func (c *conversation) choose(list []choice) {
+	c.Libraries = list
+	for _, x := range list {
+		if x.Chosen {
+			c.Looks = append(c.Looks, x.Name)
+		}
 	}
 }
 
@@ -136,6 +151,7 @@ func (p *Pages) show(v visit) {
 		partly(&c, writing, tree)
 	}
 	p.choices(&c, "")
+	c.choose(p.librariesToChoose(v, known.Libraries))
 	x.Open, x.Content = c.ID, c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
 }
@@ -156,7 +172,10 @@ func upTo(a *answer, tree history.Tree, turns []history.Turn) ([]history.Turn, b
 func partly(c *conversation, a *answer, tree history.Tree) {
 	to, of := a.place()
 	text, _, _, _ := a.seen(0)
-	c.Busy, c.Partial = true, markup.HTML(text)
+	c.Busy, c.Partial = true, any(markup.HTML(text))
+	if said, _ := a.sentences(); len(said) > 0 {
+		c.Partial = markup.Clean(strings.Join(said, " "))
+	}
 	others := slices.DeleteFunc(tree.Following(to), func(id vault.ID) bool { return id == of.ID })
 	if n := len(others); n > 0 {
 		c.Live.Version, c.Live.Versions, c.Live.Older = n+1, n+1, others[n-1].String()
@@ -168,7 +187,7 @@ func shown(tree history.Tree, turns []history.Turn) (list []turn) {
 	for _, t := range turns {
 		x := turn{Turn: t, Said: markup.Clean(t.Text), Ending: endings[t.Finish], Broken: broken(t)}
 		if t.Role == history.Assistant {
-			x.Said = markup.HTML(t.Text)
+			x.Said, x.Shown = markup.HTML(t.Text), shownReading(t.Read)
 		}
 		if all := tree.Versions(t.ID); len(all) > 1 {
 			at := slices.Index(all, t.ID)

@@ -29,6 +29,7 @@ func openViews() (views, error) {
 		"bytes":  bytesOf,
 		"count":  countOf,
 		"text":   digits,
+		"many":   counted,
 		"pair":   func(id string, t turn) versioned { return versioned{id, t} },
 		"asking": func(most int) asking { return asking{Most: most} },
 		"roles": func() []string {
@@ -43,7 +44,7 @@ func openViews() (views, error) {
 		return nil, fmt.Errorf("the page's templates: %w", err)
 	}
 	all := views{}
-	for _, name := range []string{"chat", "edit", "manner", "settings", "keyboard", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem", "links"} {
+	for _, name := range []string{"chat", "edit", "manner", "settings", "keyboard", "all", "found", "keys", "models", "people", "security", "acts", "entrance", "welcome", "problem", "links", "documents", "library", "document", "passages", "added", "remove"} {
 		v, err := frame.Clone()
 		if err == nil {
 			v, err = v.ParseFS(templateFiles, "templates/"+name+".html")

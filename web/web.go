@@ -41,6 +41,9 @@ type Config struct {
 	History func(context.Context, vault.Session) (*history.History, error)
 	// Unread sees to it that no engine's snapshot keeps what is about to be deleted.
 	Unread func(context.Context, vault.Session) error
+	// Documents are what people asked to be read; nil: nothing is kept of that kind.
+	Documents Documents
+	NoAdding  error // why no document can be added; nil: they can
 	// Manner is how a model is asked where the person says nothing else.
 	Manner func(models.Passport) (instruction string, options engine.Options)
 
@@ -167,6 +170,21 @@ var routes = []route{
 	{http.MethodGet, "links/", (*Pages).links},
 	{http.MethodPost, "rename/", (*Pages).rename},
 	{http.MethodPost, "delete/", (*Pages).remove},
+	{http.MethodGet, "documents", (*Pages).documents},
+	{http.MethodPost, "documents/add", (*Pages).addForm},
+	{http.MethodGet, "documents/added/", (*Pages).addedForm},
+	{http.MethodPost, "documents/piece", (*Pages).addPiece},
+	{http.MethodPost, "documents/added", (*Pages).added},
+	{http.MethodPost, "documents/search", (*Pages).searchDocuments},
+	{http.MethodGet, "documents/found/", (*Pages).foundDocuments},
+	{http.MethodGet, "documents/remove/", (*Pages).removeDocument},
+	{http.MethodPost, "documents/remove/", (*Pages).removeDocument},
+	{http.MethodGet, "documents/", (*Pages).view},
+	{http.MethodPost, "library", (*Pages).makeLibrary},
+	{http.MethodPost, "library/rename/", (*Pages).renameLibrary},
+	{http.MethodGet, "library/remove/", (*Pages).removeLibrary},
+	{http.MethodPost, "library/remove/", (*Pages).removeLibrary},
+	{http.MethodGet, "library/", (*Pages).oneLibrary},
 	{http.MethodGet, "ready", (*Pages).tellReady},
 	{http.MethodGet, "channel", (*Pages).channel},
 	{http.MethodPost, "channel/", (*Pages).hear},

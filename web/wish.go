@@ -30,7 +30,7 @@ func (p *Pages) answer(v visit, h book, id vault.ID, w wish) error {
 		cancel()
 		return err
 	}
-	ask, err := p.prepare(v, h, a, w)
+	ask, q, err := p.prepare(v, h, a, w)
 	if err != nil {
 		cancel()
 		close(a.ended)
@@ -40,6 +40,10 @@ func (p *Pages) answer(v visit, h book, id vault.ID, w wish) error {
 	p.working.Go(func() {
 		defer cancel()
 		defer v.s.Busy()()
+		if q.documents != nil {
+			p.read(ctx, v.s, h, a, q)
+			return
+		}
 		p.write(ctx, v.s, h, a, ask)
 	})
 	return nil
@@ -48,14 +52,14 @@ func (p *Pages) answer(v visit, h book, id vault.ID, w wish) error {
 // prepare makes the question. Nothing is written before all else was found to be
 // right: who asks differently where it cannot be done has lost nothing, and nothing
 // stands there that nobody will answer.
-func (p *Pages) prepare(v visit, h book, a *answer, w wish) (chat.Ask, error) {
+func (p *Pages) prepare(v visit, h book, a *answer, w wish) (ask chat.Ask, q request, err error) {
 	c, tree, err := h.Tree(v.r.Context(), a.id)
 	if c.ID != a.id {
-		return chat.Ask{}, err
+		return ask, q, err
 	}
 	turns := tree.Branch(w.through)
 	if w.through != (vault.ID{}) && len(turns) == 0 {
-		return chat.Ask{}, errBranch
+		return ask, q, errBranch
 	}
 	if n := len(turns); w.anew && n > 0 && turns[n-1].Role == history.Assistant {
 		turns = turns[:n-1]
@@ -64,23 +68,29 @@ func (p *Pages) prepare(v visit, h book, a *answer, w wish) (chat.Ask, error) {
 	if w.instead != (vault.ID{}) {
 		at := slices.IndexFunc(turns, func(t history.Turn) bool { return t.ID == w.instead })
 		if at < 0 {
-			return chat.Ask{}, errBranch
+			return ask, q, errBranch
 		}
 		if x, ok := tree.Before(w.instead); ok {
 			before = x.ID
 		}
 		turns = append(turns[:at:at], history.Turn{Role: history.User, Text: w.text})
 	}
-	ask, err := p.askOf(c, turns, w.model)
-	if err != nil {
-		return ask, err
+	if q, err = p.readingOf(v.r.Context(), v.s, c, turns, w.model); err != nil {
+		return ask, q, err
 	}
+	if q.documents == nil {
+		ask, err = p.askOf(c, turns, w.model)
+	}
+	if err != nil {
+		return ask, q, err
+	}
+	a.reads = q.documents != nil || slices.ContainsFunc(turns, func(t history.Turn) bool { return t.Read != nil })
 	_, ask.Fleeting = h.(briefly)
 	last := &turns[len(turns)-1]
 	if w.instead != (vault.ID{}) {
 		kept, err := h.Add(v.r.Context(), a.id, before, *last)
 		if err != nil {
-			return ask, err
+			return ask, q, err
 		}
 		*last = kept[0]
 	}
@@ -91,7 +101,7 @@ func (p *Pages) prepare(v visit, h book, a *answer, w wish) (chat.Ask, error) {
 			a.text.WriteString(a.of.Text)
 		}
 	})
-	return ask, nil
+	return ask, q, nil
 }
 
 // keep puts an answer behind its question, or in the place of its own beginning.

@@ -34,6 +34,7 @@ var forged = []string{"id_slot", "slot_id", "cache_prompt", "cache_salt", "n_cac
 // refused are parameters of the dialect that we do not serve. Each is allowed
 // where it says nothing: null, an empty list or an empty object.
 var refused = map[string]string{
+	"library":               "Abaton reads documents at /v1/chat/completions and /v1/responses",
 	"container":             "Abaton runs no code for a model",
 	"mcp_servers":           "Abaton asks no other server; connect to it in your own program, and send its tools in tools",
 	"compaction":            "Abaton does not sum up conversations; sum them up in your own program",

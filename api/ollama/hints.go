@@ -108,6 +108,7 @@ var also = []Hint{
 // refused are parameters that would change an answer, and that we do not serve.
 // Each is allowed where it says nothing: null, "", 0, false, [] or {}.
 var refused = map[string]string{
+	"library":            "documents are read at /v1/chat/completions and /v1/responses.",
 	"suffix":             "text cannot be filled in between two others.",
 	"template":           "a model's own template is always used; with raw a prompt goes to it as it stands.",
 	"context":            "it would bring back tokens that nobody has looked through. Send the conversation to /api/chat.",

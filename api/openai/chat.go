@@ -15,6 +15,7 @@ type completion struct {
 	Choices []choice `json:"choices"`
 	Usage   *usage   `json:"usage"`
 	Cut     int      `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit
+	Sources []source `json:"abaton_sources,omitempty"`
 }
 
 type choice struct {
@@ -50,6 +51,8 @@ type ChatWhole struct {
 	answer Answer
 	legacy bool
 	turns  turns
+
+	sources []chat.Source
 }
 
 // NewChatWhole starts an answer.
@@ -58,7 +61,12 @@ func NewChatWhole(a Answer, req Request) *ChatWhole {
 }
 
 // Add takes the next event.
-func (w *ChatWhole) Add(e chat.Event) { w.turns.add(e) }
+func (w *ChatWhole) Add(e chat.Event) {
+	w.turns.add(e)
+	if e.Sources != nil {
+		w.sources = e.Sources
+	}
+}
 
 // Len is about what the answer takes so far, in bytes.
 func (w *ChatWhole) Len() int { return w.turns.size }
@@ -70,7 +78,7 @@ func (w *ChatWhole) Encode() []byte {
 		choices[i] = choice{i, w.message(t), logProbsOf(t.logProbs), finishOf(t.finish, w.legacy)}
 	}
 	return wire.Encode(completion{
-		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, System: w.answer.fingerprint(w.turns.model), Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut,
+		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, System: w.answer.fingerprint(w.turns.model), Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut, Sources: sourcesOf(w.sources),
 	})
 }
 

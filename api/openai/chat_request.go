@@ -40,6 +40,7 @@ func (d *decoder) chat(root wire.Value, req *Request) {
 		"max_tokens":            d.limit(o),
 		"max_completion_tokens": d.limit(o),
 		"store":                 d.flag(&req.Store),
+		"library":               func(v wire.Value, at string) { d.library(v, at, &req.Libraries) },
 		"logprobs":              d.flag(&logProbs),
 		"top_logprobs":          func(v wire.Value, at string) { top = int(d.Int(v, at, 0, maxTop)) },
 		"modalities":            d.modalities,
@@ -70,6 +71,7 @@ func (d *decoder) chat(root wire.Value, req *Request) {
 	case top > 0:
 		d.Fail("top_logprobs", wire.Invalid, "top_logprobs is only allowed where logprobs is true.")
 	}
+	d.readsOnly(req)
 	if !have["messages"] {
 		d.Fail("messages", wire.Missing, "messages is missing: send a list with at least one message.")
 	}

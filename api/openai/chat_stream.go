@@ -55,7 +55,8 @@ type chunk struct {
 	Model   string        `json:"model"`
 	System  string        `json:"system_fingerprint,omitempty"`
 	Choices []chunkChoice `json:"choices"`
-	Cut     int           `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit; on the first
+	Cut     int           `json:"abaton_cut,omitempty"`     // turns that were left out to make the rest fit; on the first
+	Sources []source      `json:"abaton_sources,omitempty"` // of an answer from documents; before its first word
 }
 
 // countedChunk is a chunk of a stream that was asked for its usage: null in
@@ -93,6 +94,16 @@ func (s *ChatStream) Frames(e chat.Event) []byte {
 	}
 	if s.turns.starts(e.Answer) {
 		send(chunkChoice{Delta: delta{Role: "assistant", Content: new("")}})
+	}
+	if e.Sources != nil {
+		c := s.chunk(e.Model)
+		c.Sources = sourcesOf(e.Sources)
+		c.Choices = []chunkChoice{{Index: e.Answer, Delta: delta{Content: new("")}}}
+		if s.includeUsage {
+			out = appendFrame(out, wire.Encode(countedChunk{chunk: c}))
+		} else {
+			out = appendFrame(out, wire.Encode(c))
+		}
 	}
 	if e.Reasoning != "" {
 		send(chunkChoice{Delta: delta{Reasoning: e.Reasoning}})

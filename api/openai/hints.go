@@ -62,6 +62,7 @@ var refused = map[string]refusal{
 	"web_search_options":   {Chat, "nothing here reaches the Internet."},
 	"moderation":           {Chat | Responses, "moderation is not part of Abaton."},
 	"prompt_cache_options": {Chat | Responses, "what is kept of a prompt cannot be steered."},
+	"library":              {Completions | Embeddings | Rerank, "documents are read at chat/completions and responses."},
 	"suffix":               {Completions, "text cannot be filled into a gap."},
 	"conversation":         {Responses, "conversations are not kept for programs. Send previous_response_id, or the messages themselves."},
 	"context_management":   {Responses, "conversations are not compacted. Use truncation."},

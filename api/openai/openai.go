@@ -41,6 +41,9 @@ type Request struct {
 	Shape    string // how the stream shall be shaped, in stream_options.abaton_shape; empty for the server's own
 	Pad      *bool  // stream_options.include_obfuscation; nil where it was not said
 
+	Libraries []string // names of the person's libraries in which the answer looks; none: it reads no document
+	Results   bool     // the passages are to be told
+
 	IncludeUsage bool // a last chunk with the usage, in a stream
 	Legacy       bool // functions instead of tools: a call is told as function_call
 }

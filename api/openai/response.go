@@ -20,6 +20,7 @@ type ResponseWhole struct {
 	finish  engine.Finish
 	usage   engine.Usage
 	size    int
+	sources []chat.Source
 	cut     int // turns that were left out to make the rest fit
 }
 
@@ -30,6 +31,7 @@ type output struct {
 	text     strings.Builder // or the arguments of a call
 	probs    []engine.LogProb
 	call     engine.Call
+	notes    []annotation
 	finished bool
 }
 
@@ -50,6 +52,7 @@ type step struct {
 	at    int // among the outputs
 	piece string
 	probs []engine.LogProb
+	note  int // among its annotations
 }
 
 type stepKind int
@@ -58,16 +61,28 @@ const (
 	opened stepKind = iota
 	grown
 	closed
+	noted
 )
 
 // take adds an event and tells what it did.
 func (w *ResponseWhole) take(e chat.Event, tell func(step)) {
 	w.model, w.cut = e.Model, max(w.cut, e.Cut)
+	if e.Sources != nil {
+		w.sources = e.Sources
+		w.close(w.open(&output{kind: aSearch}, tell), tell)
+	}
 	if e.Reasoning != "" {
 		w.write(aReasoning, e.Reasoning, nil, tell)
 	}
 	if e.Text != "" || len(e.LogProbs) > 0 {
 		w.write(aMessage, e.Text, e.LogProbs, tell)
+		if o := w.outputs[w.current]; len(e.Cites) > 0 {
+			before := len(o.notes)
+			o.cited(w.sources, e.Cites)
+			for i := range o.notes[before:] {
+				tell(step{what: noted, at: w.current, note: before + i})
+			}
+		}
 	}
 	for _, c := range e.Calls {
 		w.called(c, tell)
@@ -108,7 +123,7 @@ func (w *ResponseWhole) called(c engine.CallDelta, tell func(step)) {
 }
 
 func (w *ResponseWhole) open(o *output, tell func(step)) int {
-	prefix := map[itemKind]string{aMessage: "msg", aCall: "fc", aReasoning: "rs"}[o.kind]
+	prefix := map[itemKind]string{aMessage: "msg", aCall: "fc", aReasoning: "rs", aSearch: "fs"}[o.kind]
 	o.id = w.answer.itemID(prefix, len(w.outputs))
 	w.outputs = append(w.outputs, o)
 	w.size += 256 + len(o.call.ID) + len(o.call.Name)
@@ -121,7 +136,7 @@ func (w *ResponseWhole) grow(at int, piece string, probs []engine.LogProb, tell 
 	o.text.WriteString(piece)
 	o.probs = append(o.probs, probs...)
 	w.size += len(piece) + sizeOf(probs)
-	tell(step{grown, at, piece, probs})
+	tell(step{what: grown, at: at, piece: piece, probs: probs})
 }
 
 func (w *ResponseWhole) close(at int, tell func(step)) {
@@ -149,7 +164,7 @@ func (o *output) part() part {
 	if o.kind == aReasoning {
 		return part{Type: "reasoning_text", Text: new(o.text.String())}
 	}
-	return outputText(o.text.String(), o.probs)
+	return outputText(o.text.String(), o.probs, o.notes...)
 }
 
 // item shows the output at a place.
@@ -159,6 +174,13 @@ func (w *ResponseWhole) item(at int, status string, parts ...part) item {
 	switch o.kind {
 	case aCall:
 		it.CallID, it.Name, it.Arguments = o.call.ID, o.call.Name, new(o.text.String())
+		return it
+	case aSearch:
+		question, _, _ := w.req.Asked()
+		it.Queries = &[]string{question}
+		if w.req.Results {
+			it.Results = resultsOf(w.sources)
+		}
 		return it
 	case aReasoning:
 		it.Summary = &[]part{}

@@ -23,6 +23,7 @@ const (
 	aCall      itemKind = "function_call"
 	anOutput   itemKind = "function_call_output"
 	aReasoning itemKind = "reasoning"
+	aSearch    itemKind = "file_search_call"
 )
 
 type sentPicture struct {
@@ -90,6 +91,9 @@ func (d *decoder) item(v wire.Value, at string) (e entry) {
 		if e.text == "" {
 			e.text = summary
 		}
+	case aSearch: // of an answer that is sent back: what was found then says nothing now
+		t.and(table{"queries": d.is(wire.List), "results": d.is(wire.List)})
+		need()
 	case "item_reference":
 		d.Fail(at, wire.Unsupported, "%s names an item that was sent before; items are not kept by themselves. Send the item, or previous_response_id.", at)
 	default:

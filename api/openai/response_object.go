@@ -59,19 +59,25 @@ type item struct {
 	Name      string   `json:"name,omitempty"`
 	Arguments *string  `json:"arguments,omitempty"`
 	Output    *string  `json:"output,omitempty"`
+
+	Queries *[]string `json:"queries,omitempty"` // of a file_search_call
+	Results *[]result `json:"results,omitempty"` // null where they were not asked for
 }
 
 type part struct {
 	Type        string          `json:"type"`
 	Text        *string         `json:"text,omitempty"`
-	Annotations *[]struct{}     `json:"annotations,omitempty"`
+	Annotations *[]annotation   `json:"annotations,omitempty"`
 	LogProbs    *[]tokenLogProb `json:"logprobs,omitempty"`
 	ImageURL    string          `json:"image_url,omitempty"`
 	Detail      string          `json:"detail,omitempty"`
 }
 
-func outputText(text string, probs []engine.LogProb) part {
-	return part{Type: "output_text", Text: &text, Annotations: &[]struct{}{}, LogProbs: new(tokenLogProbs(probs))}
+func outputText(text string, probs []engine.LogProb, notes ...annotation) part {
+	if notes == nil {
+		notes = []annotation{}
+	}
+	return part{Type: "output_text", Text: &text, Annotations: &notes, LogProbs: new(tokenLogProbs(probs))}
 }
 
 // itemID names the i-th item of a response: its id is the response's own with

@@ -31,7 +31,7 @@ type shown struct {
 	Temperature  *float64          `json:"temperature"`
 	Text         textShown         `json:"text"`
 	ToolChoice   json.RawMessage   `json:"tool_choice"`
-	Tools        []toolShown       `json:"tools"`
+	Tools        []any             `json:"tools"` // toolShown and searchShown
 	TopLogProbs  int               `json:"top_logprobs"`
 	TopP         *float64          `json:"top_p"`
 	Truncation   string            `json:"truncation"`
@@ -79,7 +79,7 @@ func (d *decoder) response(root wire.Value, req *ResponseRequest) {
 	o := &req.Ask.Options
 	s := &req.shown
 	*s = shown{
-		Metadata: map[string]string{}, Parallel: true, ToolChoice: json.RawMessage(`"auto"`), Tools: []toolShown{}, Truncation: "disabled",
+		Metadata: map[string]string{}, Parallel: true, ToolChoice: json.RawMessage(`"auto"`), Tools: []any{}, Truncation: "disabled",
 		Text: textShown{json.RawMessage(`{"type":"text"}`)},
 	}
 	var t tools
@@ -98,19 +98,25 @@ func (d *decoder) response(root wire.Value, req *ResponseRequest) {
 		"top_p":                d.float(&o.TopP, 0, 1),
 		"max_output_tokens":    func(v wire.Value, at string) { o.MaxTokens = int(d.Int(v, at, 1, math.MaxInt32)) },
 		"top_logprobs":         func(v wire.Value, at string) { top = int(d.Int(v, at, 0, maxTop)) },
-		"include":              func(v wire.Value, at string) { wantLogProbs = d.include(v, at) },
+		"include":              func(v wire.Value, at string) { wantLogProbs, req.Results = d.include(v, at) },
 		"reasoning":            func(v wire.Value, at string) { d.reasoning(v, at, req) },
 		"text":                 func(v wire.Value, at string) { d.textOptions(v, at, req) },
 		"truncation":           func(v wire.Value, at string) { req.Ask.Fit, s.Truncation = d.truncation(v, at) },
 		"tools": func(v wire.Value, at string) {
+			v = d.searches(v, at, req)
 			t.offered = d.tools(v, at, flat)
-			s.Tools = toolsShown(v, t)
+			s.Tools = append(s.Tools, toolsShown(v, t)...)
 		},
 		"tool_choice":         func(v wire.Value, at string) { t.choice, t.at, s.ToolChoice = v, at, again(v) },
 		"parallel_tool_calls": func(v wire.Value, at string) { s.Parallel = d.Bool(v, at); t.one = !s.Parallel },
 		"metadata":            func(v wire.Value, at string) { s.Metadata = d.metadata(v, at) },
+		"library":             func(v wire.Value, at string) { d.library(v, at, &req.Libraries) },
 	})
+	if len(req.Libraries) > 0 && len(t.offered) == 0 && t.choice.Kind != "" && d.choosesSearch(t.choice, req) {
+		t.choice = wire.Value{}
+	}
 	d.choose(t, o, flat)
+	d.readsOnly(&req.Request)
 	d.streamed(have, &req.Request)
 	switch {
 	case wantLogProbs:
@@ -154,7 +160,7 @@ func (d *decoder) background(v wire.Value, at string) {
 
 // include reads what shall be sent besides. What only concerns tools that are
 // refused asks for nothing.
-func (d *decoder) include(v wire.Value, at string) (logProbs bool) {
+func (d *decoder) include(v wire.Value, at string) (logProbs, results bool) {
 	for i, e := range d.list(v, at, "words", 0, 16) {
 		if !d.Want(e, index(at, i), wire.String) {
 			continue
@@ -163,13 +169,15 @@ func (d *decoder) include(v wire.Value, at string) (logProbs bool) {
 		case "message.output_text.logprobs":
 			logProbs = true
 		case "reasoning.encrypted_content": // reasoning comes in the clear: it never leaves the machine
-		case "file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",
+		case "file_search_call.results":
+			results = true
+		case "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",
 			"computer_call_output.output.image_url", "code_interpreter_call.outputs":
 		default:
 			d.Fail(index(at, i), wire.Invalid, "%s is nothing that can be included. Leave it out.", index(at, i))
 		}
 	}
-	return logProbs
+	return logProbs, results
 }
 
 func (d *decoder) reasoning(v wire.Value, at string, req *ResponseRequest) {
@@ -223,18 +231,19 @@ func again(v wire.Value) json.RawMessage {
 	return wire.Encode(v.Text)
 }
 
-func toolsShown(v wire.Value, t tools) []toolShown {
-	out := make([]toolShown, len(t.offered))
+func toolsShown(v wire.Value, t tools) []any {
+	out := make([]any, len(t.offered))
 	for i, tool := range t.offered {
-		out[i] = toolShown{"function", tool.Name, tool.Description, tool.Parameters, nil}
+		x := toolShown{"function", tool.Name, tool.Description, tool.Parameters, nil}
 		if tool.Parameters == nil {
-			out[i].Parameters = json.RawMessage("null")
+			x.Parameters = json.RawMessage("null")
 		}
 		for _, f := range v.List[i].Fields {
 			if f.Name == "strict" && f.Value.Kind == wire.Bool {
-				out[i].Strict = &f.Value.Truth
+				x.Strict = &f.Value.Truth
 			}
 		}
+		out[i] = x
 	}
 	return out
 }

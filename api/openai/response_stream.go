@@ -34,6 +34,8 @@ type event struct {
 	Name         string             `json:"name,omitempty"`
 	Arguments    *string            `json:"arguments,omitempty"`
 	LogProbs     *[]responseLogProb `json:"logprobs,omitempty"`
+	Annotation   *annotation        `json:"annotation,omitempty"`
+	Which        *int               `json:"annotation_index,omitempty"`
 }
 
 // failedEvent tells of a failure in the dialect's words for it, and once more
@@ -103,7 +105,7 @@ func (s *ResponseStream) Empty(model string) (out []byte) {
 		return out
 	}
 	for at := len(s.whole.outputs) - 1; at >= 0 && !s.failed; at-- {
-		if !s.whole.outputs[at].finished {
+		if !s.whole.outputs[at].finished && s.whole.outputs[at].kind != aSearch {
 			s.told(step{what: grown, at: at}, func(ev event) { out = s.frame(out, ev) })
 			return out
 		}
@@ -125,6 +127,10 @@ func (s *ResponseStream) told(st step, send func(event)) {
 		send(ev)
 	}
 	names := map[itemKind]string{aMessage: "output_text", aReasoning: "reasoning_text", aCall: "function_call_arguments"}
+	if o.kind == aSearch {
+		s.searched(st, base, send)
+		return
+	}
 	switch st.what {
 	case opened:
 		send(event{Type: "response.output_item.added", OutputIndex: &st.at, Item: new(s.whole.item(st.at, "in_progress"))})
@@ -138,6 +144,8 @@ func (s *ResponseStream) told(st step, send func(event)) {
 				ev.LogProbs = responseLogProbs(st.probs)
 			}
 		})
+	case noted:
+		say("output_text.annotation.added", func(ev *event) { ev.Annotation, ev.Which = &o.notes[st.note], &st.note })
 	case closed:
 		say(names[o.kind]+".done", func(ev *event) {
 			switch o.kind {
@@ -154,6 +162,20 @@ func (s *ResponseStream) told(st step, send func(event)) {
 		}
 		send(event{Type: "response.output_item.done", OutputIndex: &st.at, Item: new(s.whole.item(st.at, s.whole.status(st.at), o.part()))})
 	}
+}
+
+// searched tells of a search in documents, which is done when it is told of.
+func (s *ResponseStream) searched(st step, base event, send func(event)) {
+	if st.what == opened {
+		send(event{Type: "response.output_item.added", OutputIndex: &st.at, Item: new(s.whole.item(st.at, "in_progress"))})
+		return
+	}
+	for _, how := range []string{"in_progress", "searching", "completed"} {
+		ev := base
+		ev.Type = "response.file_search_call." + how
+		send(ev)
+	}
+	send(event{Type: "response.output_item.done", OutputIndex: &st.at, Item: new(s.whole.item(st.at, "completed"))})
 }
 
 // Failure gives the frames that tell of a failure in mid-stream: the response

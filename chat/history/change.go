@@ -12,6 +12,7 @@ type Change struct {
 	Pinned      *bool
 	Instruction *string
 	Manner      *Manner
+	Libraries   *[]vault.ID
 }
 
 // Change changes what is said of a conversation as a whole. That is no use of it:
@@ -37,7 +38,12 @@ func (h *History) Change(ctx context.Context, id vault.ID, to Change) (Conversat
 	if to.Manner != nil {
 		c.Manner = *to.Manner
 	}
+	if to.Libraries != nil {
+		c.Libraries = *to.Libraries
+	}
 	switch {
+	case !librariesValid(c.Libraries):
+		return Conversation{}, fmt.Errorf("changing a conversation: %w", ErrReading)
 	case len(c.Instruction) > MaxText:
 		return Conversation{}, fmt.Errorf("changing a conversation: %w", ErrTooLong)
 	case !c.Manner.Valid():

@@ -17,6 +17,7 @@ type Conversation struct {
 	// Instruction is the system instruction. [History.Show] alone gives it.
 	Instruction string
 	Manner      Manner
+	Libraries   []vault.ID // of documents, in which answers look; none: no document is read
 	Pinned      bool
 	Created     time.Time
 	Updated     time.Time // of the last turn
@@ -54,6 +55,7 @@ type Turn struct {
 	PromptTokens int
 	AnswerTokens int
 	Time         time.Time // to the millisecond; that of writing where it is zero
+	Read         *Reading  // of an answer that was made with documents in sight; else nil
 }
 
 // Start is how a conversation begins.
@@ -61,6 +63,7 @@ type Start struct {
 	Model       string
 	Instruction string
 	Manner      Manner
+	Libraries   []vault.ID
 }
 
 // Valid tells whether all of it is within its bounds.
@@ -86,5 +89,6 @@ var (
 	ErrEmpty     = errors.New("there is no conversation yet; `abaton chat` begins one")
 	ErrTooLong   = errors.New("a message can have 8 MiB at most; shorten it, or send it in parts")
 	ErrManner    = errors.New("the temperature is from 0 to 2, top-p from 0 to 1, a seed from 0 to 4294967295, and tokens are at most 1048576")
+	ErrReading   = errors.New("what an answer read of documents makes no sense, or is too long to be kept")
 	ErrTitle     = errors.New("a title has 1 to 200 characters on one line")
 )

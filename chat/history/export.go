@@ -28,7 +28,8 @@ type exportedConversation struct {
 	Updated     time.Time `json:"updated"`
 	Pinned      bool      `json:"pinned,omitempty"`
 	mannerHead
-	Turns []exportedTurn `json:"turns"`
+	Libraries []vault.ID     `json:"libraries,omitempty"`
+	Turns     []exportedTurn `json:"turns"`
 }
 
 type exportedTurn struct {
@@ -41,6 +42,7 @@ type exportedTurn struct {
 	PromptTokens int       `json:"prompt_tokens,omitempty"`
 	AnswerTokens int       `json:"answer_tokens,omitempty"`
 	Time         time.Time `json:"time"`
+	Read         *Reading  `json:"read,omitempty"`
 }
 
 // ExportJSON writes conversations, all where none is named, as one JSON document:
@@ -66,7 +68,7 @@ func (h *History) exportJSON(ctx context.Context, w io.Writer, more func(io.Writ
 	first := true
 	damage, err := h.export(ctx, list, len(ids) > 0, func(c Conversation, tree Tree) error {
 		turns := tree.All()
-		out := exportedConversation{c.ID, c.Title, c.Named, c.Model, c.Instruction, c.Created, c.Updated, c.Pinned, mannerHead(c.Manner), make([]exportedTurn, len(turns))}
+		out := exportedConversation{c.ID, c.Title, c.Named, c.Model, c.Instruction, c.Created, c.Updated, c.Pinned, mannerHead(c.Manner), c.Libraries, make([]exportedTurn, len(turns))}
 		for i, t := range turns {
 			out.Turns[i] = exportedTurn(t)
 		}
@@ -105,7 +107,8 @@ func (h *History) exportJSON(ctx context.Context, w io.Writer, more func(io.Writ
 // ExportMarkdown writes conversations, all where none is named, to be read by
 // people: the oldest first, the same bytes each time, of each what Show gives. Every text is a block
 // quote, so that nothing in it, an open code fence or a heading, can reach
-// beyond it. Control characters are shown as pictures. What is damaged is left
+// beyond it, and what was made with documents in sight is code in it, so that no
+// program makes an address in it one that can be opened. Control characters are shown as pictures. What is damaged is left
 // out, and said in the error after all else was written.
 func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.ID) error {
 	list, err := h.oldestFirst(ids)
@@ -140,7 +143,11 @@ func (h *History) ExportMarkdown(ctx context.Context, w io.Writer, ids ...vault.
 				}
 			}
 			fmt.Fprintf(&b, "\n## %d. %s, %s\n\n", i+1, who, minute(t.Time))
-			quote(&b, t.Text)
+			if t.Read != nil {
+				fenced(&b, t.Text)
+			} else {
+				quote(&b, t.Text)
+			}
 		}
 		_, err := io.WriteString(w, b.String())
 		return err
@@ -215,6 +222,15 @@ func plainText(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// fenced writes text as code within a block quote.
+func fenced(b *strings.Builder, text string) {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	quote(b, fence+"text\n"+strings.TrimRight(text, "\r\n")+"\n"+fence)
 }
 
 // quote writes text as a block quote. Every kind of line end that Markdown

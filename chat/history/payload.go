@@ -12,9 +12,9 @@ import (
 	"abaton.local/vault"
 )
 
-// schema numbers the payloads (docs/formats/history.md). What needs nothing of the
-// second is written in the first, which older programs read.
-const schema = 2
+// schema numbers the payloads (docs/formats/history.md). What needs nothing of a
+// later one is written in an earlier, which older programs read.
+const schema = 3
 
 // NewerError says that a record was written by a later version.
 type NewerError struct{ Schema int }
@@ -35,6 +35,8 @@ type conversationHead struct {
 	Created int64  `json:"created"` // milliseconds since 1970
 	Pinned  bool   `json:"pinned,omitempty"`
 	mannerHead
+	// Libraries are of the third schema, and always there in it.
+	Libraries []vault.ID `json:"libraries,omitempty"`
 }
 
 // mannerHead is a Manner as it is kept and exported.
@@ -54,8 +56,9 @@ type turnHead struct {
 	PromptTokens int    `json:"prompt_tokens,omitempty"`
 	AnswerTokens int    `json:"answer_tokens,omitempty"`
 	Time         int64  `json:"time"` // milliseconds since 1970
-	// After is of the second schema, and always there in it.
+	// After is of the second schema, and always there in it; Read of the third.
 	After vault.ID `json:"after,omitzero"`
+	Read  *Reading `json:"read,omitempty"`
 }
 
 func encode(head any, text string) []byte {
@@ -96,13 +99,16 @@ func decode(b []byte, head any) (text string, err error) {
 }
 
 func (c *Conversation) payload() []byte {
-	return encode(conversationHead{c.schema(), c.Title, c.Named, c.Model, c.Created.UnixMilli(), c.Pinned, mannerHead(c.Manner)}, c.Instruction)
+	return encode(conversationHead{c.schema(), c.Title, c.Named, c.Model, c.Created.UnixMilli(), c.Pinned, mannerHead(c.Manner), c.Libraries}, c.Instruction)
 }
 
 // schema is the oldest one that has what c has.
 func (c *Conversation) schema() int {
+	if len(c.Libraries) > 0 {
+		return 3
+	}
 	if c.Pinned || c.Manner != (Manner{}) {
-		return schema
+		return 2
 	}
 	return 1
 }
@@ -111,20 +117,23 @@ func parseConversation(b []byte) (c Conversation, err error) {
 	var head conversationHead
 	c.Instruction, err = decode(b, &head)
 	c.Title, c.Named, c.Model, c.Created = head.Title, head.Named, head.Model, moment(head.Created)
-	c.Pinned, c.Manner = head.Pinned, Manner(head.mannerHead)
-	if err == nil && (c.Title != oneLine(c.Title, MaxTitle) || head.Schema != c.schema() || !c.Manner.Valid()) {
+	c.Pinned, c.Manner, c.Libraries = head.Pinned, Manner(head.mannerHead), head.Libraries
+	if err == nil && (c.Title != oneLine(c.Title, MaxTitle) || head.Schema != c.schema() || !c.Manner.Valid() || !librariesValid(c.Libraries)) {
 		err = errPayload
 	}
 	return c, err
 }
 
 func (t *Turn) payload() []byte {
-	return encode(turnHead{t.schema(), t.Role, t.Model, t.Finish, t.PromptTokens, t.AnswerTokens, t.Time.UnixMilli(), t.After}, t.Text)
+	return encode(turnHead{t.schema(), t.Role, t.Model, t.Finish, t.PromptTokens, t.AnswerTokens, t.Time.UnixMilli(), t.After, t.Read}, t.Text)
 }
 
 func (t *Turn) schema() int {
+	if t.Read != nil {
+		return 3
+	}
 	if t.After != (vault.ID{}) {
-		return schema
+		return 2
 	}
 	return 1
 }
@@ -133,8 +142,8 @@ func parseTurn(b []byte) (t Turn, err error) {
 	var head turnHead
 	t.Text, err = decode(b, &head)
 	t.Role, t.Model, t.Finish, t.PromptTokens, t.AnswerTokens, t.Time = head.Role, head.Model, head.Finish, head.PromptTokens, head.AnswerTokens, moment(head.Time)
-	t.After = head.After
-	if err == nil && (t.Role != User && t.Role != Assistant || t.PromptTokens < 0 || t.AnswerTokens < 0 || head.Schema != t.schema()) {
+	t.After, t.Read = head.After, head.Read
+	if err == nil && (t.Role != User && t.Role != Assistant || t.PromptTokens < 0 || t.AnswerTokens < 0 || head.Schema != t.schema() || !t.Read.valid()) {
 		err = errPayload
 	}
 	return t, err

@@ -46,6 +46,22 @@ func TestFixtures(t *testing.T) {
 	if got, err := parseConversation(fixture(t, "conversation2.txt")); err != nil || cmp.Diff(c, got) != "" {
 		t.Error(err, got)
 	}
+	c.Libraries = []vault.ID{{1, 2, 3}, {4, 5, 6}}
+	if d := cmp.Diff(string(fixture(t, "conversation3.txt")), string(c.payload())); d != "" {
+		t.Error(d)
+	}
+	if got, err := parseConversation(fixture(t, "conversation3.txt")); err != nil || cmp.Diff(c, got) != "" {
+		t.Error(err, got)
+	}
+	turn.Read = &Reading{Kind: "answered", Why: "So.", Notes: []string{"A note."},
+		Passages:  []Passage{{Document: vault.ID{7, 8, 9}, First: 2, Past: 4, Name: "lease.md", Library: "house", Heading: "Lease › Notice", Page: 3, Badges: []string{"a badge"}, Text: "Three months.\nAt least."}},
+		Sentences: []Sentence{{Text: "It is three months.", Quotes: []Quote{{1, 3, "Three months."}}}, {Text: "Or four.", Unsupported: "It quotes nothing."}}}
+	if d := cmp.Diff(string(fixture(t, "turn3.txt")), string(turn.payload())); d != "" {
+		t.Error(d)
+	}
+	if got, err := parseTurn(fixture(t, "turn3.txt")); err != nil || cmp.Diff(turn, got) != "" {
+		t.Error(err, got)
+	}
 }
 
 func fixture(t *testing.T, name string) []byte {
@@ -71,6 +87,11 @@ func TestStrictPayloads(t *testing.T) {
 		"cut":            `{"schema":1,"role":"us` + "\n",
 		"after in 1":     `{"schema":1,"role":"user","time":1,"after":"00112233445566778899aabbccddeeff"}` + "\n",
 		"no after in 2":  `{"schema":2,"role":"user","time":1}` + "\n",
+		"read in 2":      `{"schema":2,"role":"assistant","time":1,"after":"00112233445566778899aabbccddeeff","read":{}}` + "\n",
+		"nothing read":   `{"schema":3,"role":"assistant","time":1}` + "\n",
+		"no passage":     `{"schema":3,"role":"assistant","time":1,"read":{"sentences":[{"text":"x","quotes":[{"passage":1,"place":0,"text":"x"}]}]}}` + "\n",
+		"no stretch":     `{"schema":3,"role":"assistant","time":1,"read":{"passages":[{"document":"00112233445566778899aabbccddeeff","first":2,"past":2,"name":"x","library":"y"}]}}` + "\n",
+		"read, unknown":  `{"schema":3,"role":"assistant","time":1,"read":{"mood":"x"}}` + "\n",
 		"after nothing":  `{"schema":2,"role":"user","time":1,"after":"x"}` + "\n",
 	} {
 		if _, err := parseTurn([]byte(payload)); !errors.Is(err, errPayload) {
@@ -84,6 +105,9 @@ func TestStrictPayloads(t *testing.T) {
 		"turn's field":         `{"schema":1,"title":"a","created":1,"role":"user"}` + "\n",
 		"pinned in 1":          `{"schema":1,"title":"a","created":1,"pinned":true}` + "\n",
 		"nothing of 2":         `{"schema":2,"title":"a","created":1}` + "\n",
+		"libraries in 2":       `{"schema":2,"title":"a","created":1,"pinned":true,"libraries":["00112233445566778899aabbccddeeff"]}` + "\n",
+		"a library twice":      `{"schema":3,"title":"a","created":1,"libraries":["00112233445566778899aabbccddeeff","00112233445566778899aabbccddeeff"]}` + "\n",
+		"nothing of 3":         `{"schema":3,"title":"a","created":1,"pinned":true}` + "\n",
 		"too warm":             `{"schema":2,"title":"a","created":1,"temperature":2.1}` + "\n",
 		"a seed below 0":       `{"schema":2,"title":"a","created":1,"seed":-1}` + "\n",
 	} {
@@ -101,6 +125,10 @@ func TestPayloadsRoundTrip(t *testing.T) {
 		if rapid.Bool().Draw(t, "a version") {
 			turn.After = vault.NewID()
 		}
+		if rapid.Bool().Draw(t, "read documents") {
+			turn.Read = &Reading{Kind: "answered", Notes: []string{text.Draw(t, "note")}, Passages: []Passage{{Document: vault.NewID(), First: 3, Past: 5, Name: text.Draw(t, "name"), Text: text.Draw(t, "passage")}},
+				Sentences: []Sentence{{Text: text.Draw(t, "sentence"), Quotes: []Quote{{1, 4, text.Draw(t, "quote")}}}}}
+		}
 		got, err := parseTurn(turn.payload())
 		if d := cmp.Diff(turn, got); err != nil || d != "" {
 			t.Fatal(err, d)
@@ -108,6 +136,9 @@ func TestPayloadsRoundTrip(t *testing.T) {
 		c := Conversation{Title: oneLine(text.Draw(t, "title"), MaxTitle), Named: rapid.Bool().Draw(t, "named"), Model: turn.Model, Instruction: turn.Text, Created: turn.Time}
 		if c.Pinned = rapid.Bool().Draw(t, "pinned"); rapid.Bool().Draw(t, "a manner") {
 			c.Manner = Manner{new(rapid.Float64Range(0, 2).Draw(t, "temperature")), new(rapid.Float64Range(0, 1).Draw(t, "top p")), rapid.IntRange(0, MaxTokens).Draw(t, "tokens"), new(rapid.Int64Range(0, 1<<32-1).Draw(t, "seed")), 4096}
+		}
+		if rapid.Bool().Draw(t, "libraries") {
+			c.Libraries = []vault.ID{vault.NewID(), vault.NewID()}
 		}
 		back, err := parseConversation(c.payload())
 		if d := cmp.Diff(c, back); err != nil || d != "" {

@@ -26,8 +26,11 @@ func (h *History) New(ctx context.Context, start Start, turns ...Turn) (Conversa
 	if !start.Manner.Valid() {
 		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrManner)
 	}
+	if !librariesValid(start.Libraries) {
+		return Conversation{}, fmt.Errorf("keeping a conversation: %w", ErrReading)
+	}
 	now := moment(h.config.Now().UnixMilli())
-	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Manner: start.Manner, Created: now}
+	c := Conversation{ID: vault.NewID(), Model: valid(start.Model), Instruction: valid(start.Instruction), Manner: start.Manner, Libraries: start.Libraries, Created: now}
 	if _, err := h.append(ctx, s, &c, true, vault.ID{}, turns); err != nil {
 		return Conversation{}, err
 	}
@@ -122,6 +125,8 @@ func (h *History) puts(e *vault.Edit, last uint64, c *Conversation, after vault.
 		switch {
 		case len(t.Text) > MaxText:
 			return nil, nil, ErrTooLong
+		case !t.Read.valid():
+			return nil, nil, ErrReading
 		case t.Role != User && t.Role != Assistant, t.PromptTokens < 0, t.AnswerTokens < 0:
 			return nil, nil, errors.New("a turn is the person's or the model's, and its counts are not negative")
 		}

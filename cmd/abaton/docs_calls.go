@@ -75,46 +75,54 @@ type knownIn struct {
 // nothing here opens it.
 func addDocument() long[addIn, addOut] {
 	return long[addIn, addOut]{"docs/add", func(ctx context.Context, h *home, s vault.Session, in addIn, _ progress) (out addOut, err error) {
-		k, err := h.shelf(s)
-		if err != nil {
-			return out, err
+		got, err := h.addDocument(ctx, s, in)
+		if got != nil {
+			out.Outcome = new(outcomeOf(*got))
 		}
-		if err := h.readsDocuments(); err != nil {
-			return out, err
-		}
-		whole, err := h.arrive(k, in)
-		if err != nil || whole == nil && in.Size > 0 {
-			return out, err
-		}
-		defer k.finished(in)
-		x, err := h.libraries(ctx, s)
-		if err != nil {
-			return out, err
-		}
-		ctx, cancel := k.open(ctx)
-		defer cancel()
-		defer func() {
-			if err != nil && k.locked.Err() != nil {
-				err = vault.ErrLocked
-			}
-		}()
-		turn, err := take(ctx, k.reading)
-		if err != nil {
-			return out, err
-		}
-		defer turn()
-		got, err := x.Add(ctx, library.File{Library: in.Library, Path: in.Path, Name: in.Name, Modified: in.Modified, Data: whole})
-		if err != nil {
-			return out, err
-		}
-		if got.Verdict == library.Added || got.Verdict == library.Changed {
-			k.arriving.Lock()
-			k.added++
-			k.arriving.Unlock()
-		}
-		out.Outcome = new(outcomeOf(got))
-		return out, nil
+		return out, err
 	}}
+}
+
+// addDocument does it. The outcome is nil while more is to come.
+func (h *home) addDocument(ctx context.Context, s vault.Session, in addIn) (out *library.Outcome, err error) {
+	k, err := h.shelf(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.readsDocuments(); err != nil {
+		return nil, err
+	}
+	whole, err := h.arrive(k, in)
+	if err != nil || whole == nil && in.Size > 0 {
+		return nil, err
+	}
+	defer k.finished(in)
+	x, err := h.libraries(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := k.open(ctx)
+	defer cancel()
+	defer func() {
+		if err != nil && k.locked.Err() != nil {
+			err = vault.ErrLocked
+		}
+	}()
+	turn, err := take(ctx, k.reading)
+	if err != nil {
+		return nil, err
+	}
+	defer turn()
+	got, err := x.Add(ctx, library.File{Library: in.Library, Path: in.Path, Name: in.Name, Modified: in.Modified, Data: whole})
+	if err != nil {
+		return nil, err
+	}
+	if got.Verdict == library.Added || got.Verdict == library.Changed {
+		k.arriving.Lock()
+		k.added++
+		k.arriving.Unlock()
+	}
+	return &got, nil
 }
 
 type addIn struct {
@@ -280,11 +288,24 @@ func removeDocuments() call[removeIn, int] {
 		if err != nil {
 			return 0, err
 		}
-		if err := h.recordDocuments(audit.LibraryRemoved, s.Person, uint32(l.Documents)); err != nil {
-			return 0, err
-		}
-		return x.RemoveLibrary(ctx, l.ID)
+		return h.removeLibrary(ctx, s, l.ID)
 	}}
+}
+
+// removeLibrary puts it on record, and then destroys a library.
+func (h *home) removeLibrary(ctx context.Context, s vault.Session, id vault.ID) (int, error) {
+	x, err := h.libraries(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	list, err := x.Documents(id)
+	if err != nil {
+		return 0, err
+	}
+	if err := h.recordDocuments(audit.LibraryRemoved, s.Person, uint32(len(list))); err != nil {
+		return 0, err
+	}
+	return x.RemoveLibrary(ctx, id)
 }
 
 type removeIn struct {

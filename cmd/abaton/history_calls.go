@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"abaton.local/chat/history"
@@ -38,6 +39,8 @@ type turnJSON struct {
 	PromptTokens int          `json:"prompt_tokens,omitempty"`
 	AnswerTokens int          `json:"answer_tokens,omitempty"`
 	Time         time.Time    `json:"time,omitzero"`
+
+	Read *history.Reading `json:"read,omitempty"` // of an answer that was made with documents in sight
 }
 
 // listHistory gives the conversations, the one that was used last first; at
@@ -206,12 +209,36 @@ func appendHistory() call[appendIn, vault.ID] {
 			turns = append(turns, history.Turn(t))
 		}
 		if in.ID != (vault.ID{}) {
+			if err := goesOn(ctx, x, in.ID, turns); err != nil {
+				return in.ID, err
+			}
 			_, err = x.Append(ctx, in.ID, turns...)
 			return in.ID, err
 		}
 		c, err := x.New(ctx, history.Start{Model: in.Model, Instruction: in.Instruction}, turns...)
 		return c.ID, err
 	}}
+}
+
+// goesOn marks answers that were made with an earlier one in sight that read
+// documents: whoever sends them need not know of it.
+func goesOn(ctx context.Context, x *history.History, id vault.ID, turns []history.Turn) error {
+	if !slices.ContainsFunc(turns, func(t history.Turn) bool { return t.Role == history.Assistant && t.Read == nil }) {
+		return nil
+	}
+	c, before, err := x.Show(ctx, id)
+	if c.ID != id {
+		return err
+	}
+	if !slices.ContainsFunc(before, func(t history.Turn) bool { return t.Read != nil }) {
+		return nil
+	}
+	for i := range turns {
+		if turns[i].Role == history.Assistant && turns[i].Read == nil {
+			turns[i].Read = &history.Reading{}
+		}
+	}
+	return nil
 }
 
 type appendIn struct {

@@ -67,7 +67,7 @@ func joining(p *program, door *gateway.Gateway) (j web.Joining) {
 func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes shaper.Policy, door *gateway.Gateway) (*web.Pages, error) {
 	return web.New(web.Config{
 		Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, People: h.people,
-		History: h.history, Unread: h.unread,
+		History: h.history, Unread: h.unread, Documents: pageDocuments{h}, NoAdding: h.readsDocuments(),
 		Manner: func(m models.Passport) (string, engine.Options) {
 			how := mannerFor(p.cfg, m)
 			return how.instruction, how.options

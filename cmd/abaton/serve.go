@@ -165,7 +165,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 		return door.Serve(ctx, tokens, watched{
 			next: api.New(api.Config{
 				Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, Meaning: r.engine, Workers: r.engine,
-				Responses: keptResponses{h, int64(p.cfg.ResponseSpace) << 20}, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, System: func() [32]byte { return systemDigest(program, r.engine.Files()) }, Log: p.log,
+				Responses: keptResponses{h, int64(p.cfg.ResponseSpace) << 20}, Documents: h.libraries, Forged: forged.note, Lowered: forged.lowered, Shape: shapes, System: func() [32]byte { return systemDigest(program, r.engine.Files()) }, Log: p.log,
 			}),
 			desks:    routes,
 			standing: door.Standing,

@@ -44,6 +44,7 @@ async function once(article, tree, status) {
 
 function finish(article, said, end, status) {
   if (end.finish === "over") return location.reload(); // it ended before we came: the page has it
+  if (end.anew && !document.getElementById("text")?.value) return location.reload(); // it has the sources, too
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
   const foot = article.querySelector("footer");
@@ -66,8 +67,9 @@ function finish(article, said, end, status) {
     const after = document.querySelector("form.ask [name=after]");
     if (after) after.value = end.turn;
   }
-  if (said.querySelector(".address") || said.textContent.includes("://")) foot.append(addresses(id));
-  if (["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id, end.turn));
+  if (end.anew) foot.append(sources());
+  if (!end.read && (said.querySelector(".address") || said.textContent.includes("://"))) foot.append(addresses(id));
+  if (!end.anew && ["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id, end.turn));
   foot.append(asking("again", "Try again", id, end.turn));
   fill(end);
   dress(article);
@@ -84,6 +86,16 @@ function fill(end) {
   meter.value = taken;
   place.querySelector("span").textContent = `${taken} of ${meter.max} tokens`;
   place.hidden = false;
+}
+
+// Shows the sources to somebody who typed meanwhile.
+function sources() {
+  const b = document.createElement("button");
+  b.type = "button";
+  b.className = "plain";
+  b.textContent = "Show what was read";
+  b.addEventListener("click", () => location.reload());
+  return b;
 }
 
 // Leads to the page that shows the addresses of these answers, as the server writes it.

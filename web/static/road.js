@@ -23,6 +23,7 @@ export async function keep() {
 export async function ask(path, form, progress) {
   if (narrow) {
     const fields = Object.fromEntries(form);
+    if (form.has("library")) fields.library = form.getAll("library").join(" "); // the only one with several values
     delete fields.pad; // over the channel all sizes are one
     try {
       return await channel.ask(path, fields, progress);

@@ -1,0 +1,231 @@
+// Adds documents that were chosen or dropped: one after the other, large ones in
+// pieces, so that none is ever held whole. Without it the form adds what is chosen.
+
+const most = 200 * 1024 * 1024; // bytes of a document
+const pieceSize = 63 * 65536; // with what is said of it, a piece fills 4 MiB
+
+const form = document.querySelector("form[data-add]");
+const upload = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+
+let waiting = []; // files that have no verdict yet, each with its line
+let busy = false;
+let stopping = null; // an AbortController while something is added
+let list, state, buttons;
+
+if (form) begin();
+
+function begin() {
+  state = line("p", "status");
+  state.setAttribute("role", "status");
+  list = line("ol", "verdicts");
+  buttons = line("p", "buttons");
+  form.after(state, buttons, list);
+  const hint = document.createElement("p");
+  hint.className = "quiet";
+  hint.textContent = "Or drop files and folders anywhere on this page.";
+  form.querySelector(".buttons").before(hint);
+  form.addEventListener("submit", (e) => {
+    e.preventDefault();
+    const field = form.elements.namedItem("file");
+    take([...field.files].map((file) => ({ file, path: file.name })));
+    field.value = "";
+  });
+  // A browser would open what is dropped, and leave this page.
+  addEventListener("dragover", (e) => {
+    if (!e.dataTransfer.types.includes("Files")) return;
+    e.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (e) => {
+    if (!e.relatedTarget) document.body.classList.remove("dropping");
+  });
+  addEventListener("drop", async (e) => {
+    if (!e.dataTransfer.types.includes("Files")) return;
+    e.preventDefault();
+    document.body.classList.remove("dropping");
+    const dropped = [...e.dataTransfer.items].filter((i) => i.kind === "file").map((i) => i.webkitGetAsEntry?.() ?? i.getAsFile());
+    const found = [], out = { names: 0 };
+    for (const d of dropped) await walk(d, "", found, out);
+    if (out.names) say(`Left out: ${count(out.names, "file or folder", "files or folders")} with a name that begins with a dot.`);
+    take(found);
+  });
+  addEventListener("beforeunload", (e) => { if (busy) e.preventDefault(); });
+}
+
+// Finds the files of what was dropped, those of folders too.
+async function walk(entry, above, found, out) {
+  if (!entry) return;
+  if (entry instanceof File) return void found.push({ file: entry, path: entry.name });
+  if (above && entry.name.startsWith(".")) return void out.names++;
+  const path = above + entry.name;
+  if (entry.isFile) {
+    try {
+      found.push({ file: await new Promise((yes, no) => entry.file(yes, no)), path });
+    } catch {
+      verdict(entryLine(path), { verdict: "refused", words: ["it cannot be read"] });
+    }
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) { // it gives a hundred at a time
+    let some;
+    try {
+      some = await new Promise((yes, no) => reader.readEntries(yes, no));
+    } catch {
+      return void verdict(entryLine(path), { verdict: "refused", words: ["this folder cannot be read"] });
+    }
+    if (!some.length) return;
+    for (const e of some) await walk(e, path + "/", found, out);
+  }
+}
+
+function take(files) {
+  if (!files.length) return;
+  const library = form.elements.namedItem("library").value;
+  for (const f of files) waiting.push({ ...f, library });
+  if (!busy) work();
+}
+
+// Adds what waits, until nothing does, somebody stops it, or the vault has locked.
+async function work() {
+  busy = true;
+  stopping = new AbortController();
+  offer(["Stop", () => stopping.abort()]);
+  const counts = {};
+  let done = 0, why = "";
+  while (waiting.length && !why) {
+    const f = waiting[0];
+    f.line ??= entryLine(f.path);
+    say(`Adding ${done + 1} of ${done + waiting.length}…`);
+    let got;
+    try {
+      got = await add(f);
+    } catch (e) {
+      why = e.why ?? "The server does not answer.";
+      f.line.querySelector("progress")?.remove();
+      f.line.querySelector("strong").textContent = "not added";
+      break;
+    }
+    verdict(f.line, got);
+    counts[got.verdict] = (counts[got.verdict] ?? 0) + 1;
+    waiting.shift();
+    done++;
+  }
+  busy = false;
+  stopping = null;
+  if (counts.added || counts.changed) await post("/page/documents/added", "").catch(() => {}); // the server counts it when the vault locks
+  const words = Object.entries(counts).map(([v, n]) => `${n} ${v}`).join(", ");
+  say([words && words + ".", why && `${why} ${count(waiting.length, "file waits", "files wait")}.`].filter(Boolean).join(" "));
+  const after = [];
+  if (waiting.length) after.push(["Go on", work], ["Leave them out", leave]);
+  if (done) after.push(["Show the list", () => location.reload()]);
+  offer(...after);
+}
+
+function leave() {
+  for (const f of waiting) f.line?.remove();
+  waiting = [];
+  say("");
+  offer();
+}
+
+// Sends one file, and gives its verdict. What it throws ends the adding.
+async function add(f) {
+  const size = f.file.size;
+  if (size > most) return { verdict: "refused", words: ["it is larger than 200 MB: split it"] };
+  const bar = f.line.querySelector("progress");
+  for (let at = 0; ; at += pieceSize) {
+    let data;
+    try {
+      data = await f.file.slice(at, at + pieceSize).arrayBuffer();
+    } catch {
+      return { verdict: "refused", words: ["it changed, or went, while it was read"] };
+    }
+    const head = JSON.stringify({ library: f.library, path: f.path, size, modified: f.file.lastModified, upload, at, length: data.byteLength }) + "\n";
+    const answer = await post("/page/documents/piece", padded(new TextEncoder().encode(head), data));
+    if (answer.problem) return { verdict: "refused", words: [answer.problem] };
+    if (answer.outcome) return answer.outcome;
+    if (bar) bar.value = (at + data.byteLength) / size;
+    if (at + data.byteLength >= size) return { verdict: "refused", words: ["nobody said what became of it: add it again"] };
+  }
+}
+
+// The size of a document tells much of it. It is sent in few sizes.
+function padded(head, data) {
+  const size = head.length + data.byteLength;
+  const to = [4096, 16384, 65536, 262144].find((n) => n >= size) ?? Math.ceil(size / 1048576) * 1048576;
+  return new Blob([head, data, new Uint8Array(to - size)]);
+}
+
+async function post(to, body) {
+  let response;
+  try {
+    response = await fetch(to, { method: "POST", body, signal: stopping?.signal, headers: { "Accept": "application/json", "Content-Type": "application/octet-stream" } });
+  } catch (e) {
+    throw e.name === "AbortError" ? { why: "Stopped." } : { why: "The server does not answer." };
+  }
+  if (response.status === 401) throw { why: "Your vault has locked. Unlock it in another tab, then go on." };
+  if (response.status === 204) return {};
+  try {
+    return await response.json();
+  } catch {
+    throw { why: "The server broke off." };
+  }
+}
+
+function entryLine(path) {
+  const li = document.createElement("li");
+  const name = document.createElement("bdi");
+  name.textContent = path;
+  const bar = document.createElement("progress");
+  bar.max = 1;
+  bar.setAttribute("aria-label", "How much of it was sent");
+  const what = document.createElement("strong");
+  li.append(name, " ", what, bar);
+  list.append(li);
+  return li;
+}
+
+function verdict(li, got) {
+  li.querySelector("progress")?.remove();
+  if (got.name) li.querySelector("bdi").textContent = got.name;
+  const what = li.querySelector("strong");
+  what.textContent = got.verdict;
+  what.className = got.verdict;
+  for (const words of got.words ?? []) {
+    const p = document.createElement("p");
+    p.className = "note";
+    p.textContent = words;
+    li.append(p);
+  }
+  if (got.within?.length) {
+    const inner = document.createElement("ol");
+    for (const x of got.within) {
+      const one = document.createElement("li");
+      one.append(document.createElement("bdi"), " ", document.createElement("strong"));
+      verdict(one, x);
+      inner.append(one);
+    }
+    li.append(inner);
+  }
+}
+
+function line(tag, name) {
+  const e = document.createElement(tag);
+  e.className = name;
+  return e;
+}
+
+function say(words) { state.textContent = words; }
+
+function offer(...choices) {
+  buttons.replaceChildren(...choices.map(([label, press]) => {
+    const b = document.createElement("button");
+    b.type = "button";
+    b.textContent = label;
+    b.addEventListener("click", press, { once: true });
+    return b;
+  }));
+}
+
+function count(n, one, many) { return n === 1 ? `1 ${one}` : `${n} ${many}`; }
