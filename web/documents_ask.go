@@ -29,7 +29,7 @@ func chosen(r *http.Request) (ids []vault.ID, said bool, err error) {
 	if merr != nil || media != "application/x-www-form-urlencoded" || r.ParseForm() != nil || r.PostForm.Get("libraries") == "" {
 		return nil, false, nil
 	}
-	for _, x := range strings.Fields(strings.Join(r.PostForm["library"], " ")) { // one by one, or over the channel in one
+	for x := range strings.FieldsSeq(strings.Join(r.PostForm["library"], " ")) { // one by one, or over the channel in one
 		id, err := vault.ParseID(x)
 		if err != nil {
 			return nil, false, library.ErrNoLibrary
