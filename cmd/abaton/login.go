@@ -86,7 +86,7 @@ func login(ctx context.Context, p *program, recovery, older bool) error {
 	}
 	defer secret.wipe()
 	if secret.n == 0 {
-		return told{errors.New("nothing was typed, so nothing was unlocked. " + withoutPassphrase), locked}
+		return told{fmt.Errorf("nothing was typed, so nothing was unlocked. %s", withoutPassphrase), locked}
 	}
 	form := map[string]string{"name": name}
 	in, err := c.login(ctx, p, p, older, form, field, secret)
