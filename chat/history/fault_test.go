@@ -247,14 +247,15 @@ func TestNewerSchema(t *testing.T) {
 	if err := o.h.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for kind, payload := range map[vault.Kind]string{vault.KindConversation: `{"schema":3,"heading":"x","created":1}` + "\n", vault.KindTurn: `{"schema":3,"voice":"x"}` + "\n"} {
+	next := fmt.Sprintf(`{"schema":%d,`, schema+1)
+	for kind, payload := range map[vault.Kind]string{vault.KindConversation: next + `"heading":"x","created":1}` + "\n", vault.KindTurn: next + `"voice":"x"}` + "\n"} {
 		id := vault.NewID()
 		if err := o.v.Write(t.Context(), vault.Edit{Put: []vault.Put{{ID: id, Container: c.ID, Kind: kind, Payload: []byte(payload)}}}); err != nil {
 			t.Fatal(err)
 		}
 		before := o.v.Head()
 		_, err := Open(t.Context(), o.v, o.config)
-		if newer, ok := errors.AsType[*NewerError](err); !ok || newer.Schema != 3 {
+		if newer, ok := errors.AsType[*NewerError](err); !ok || newer.Schema != schema+1 {
 			t.Errorf("kind %d: %v", kind, err)
 		}
 		if o.v.Head() != before {
