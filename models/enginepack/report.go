@@ -39,7 +39,10 @@ func (s *Store) reported(o Options) (_ Options, done func()) {
 		_ = os.WriteFile(path+".new", b, 0o600)
 		_ = os.Rename(path+".new", path)
 	}
-	return o, func() { _ = os.Remove(path) }
+	return o, func() {
+		_ = os.Remove(path)
+		_ = os.Remove(path + ".new") // of one that was killed
+	}
 }
 
 // Installing tells how far the install is that a process is at; false where none is.
