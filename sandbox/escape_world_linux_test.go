@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,6 +64,7 @@ func runVictim() {
 	if os.Geteuid() == 0 && len(os.Args) == 2 {
 		// Root's victim keeps no capabilities: then only the jail's walls stop
 		// what is done to it, not that it may do more.
+		runtime.LockOSThread() // they are this thread's, and the one that execs passes its own on
 		must0(unix.Prctl(unix.PR_SET_SECUREBITS, 1<<0|1<<2, 0, 0, 0))
 		must0(syscall.Exec("/proc/self/exe", []string{os.Args[0], victimVerb, "again"}, []string{"VICTIM=yes"}))
 	}
