@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,20 +35,42 @@ func SystemProgram(path string) (program File, libraries []File, err error) {
 	return File{Path: path, Inside: path, Opened: opened}, libraries, nil
 }
 
-// rootsOwn tells whether only root can change what a path leads to.
+// mostLinks is how many links may stand in one path, as the kernel has it.
+const mostLinks = 40
+
+// rootsOwn tells whether only root can change what a path leads to: each folder on its
+// way, and where a link stands on it, each on the way that this leads.
 func rootsOwn(path string) error {
-	at := path
-	for {
+	at, rest := "/", strings.Split(path, "/")
+	for links := 0; ; {
 		var st unix.Stat_t
-		if err := unix.Stat(at, &st); err != nil {
+		if err := unix.Lstat(at, &st); err != nil {
 			return err
 		}
-		if st.Uid != 0 || st.Mode&unix.S_IWOTH != 0 || st.Mode&unix.S_IWGRP != 0 && st.Gid != 0 {
+		link := st.Mode&unix.S_IFMT == unix.S_IFLNK // who else may write to one is not asked by anybody
+		if st.Uid != 0 || !link && (st.Mode&unix.S_IWOTH != 0 || st.Mode&unix.S_IWGRP != 0 && st.Gid != 0) {
 			return fmt.Errorf("%s can be changed by others than root, so it is not started", at)
 		}
-		if at == "/" {
+		if link {
+			to, err := os.Readlink(at)
+			if links++; err == nil && links > mostLinks {
+				err = unix.ELOOP
+			}
+			if err != nil {
+				return err
+			}
+			at = filepath.Dir(at)
+			if filepath.IsAbs(to) {
+				at = "/"
+			}
+			rest = append(strings.Split(to, "/"), rest...) // .. goes up from where the links have led
+		}
+		for len(rest) > 0 && (rest[0] == "" || rest[0] == ".") {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
 			return nil
 		}
-		at = filepath.Dir(at)
+		at, rest = filepath.Join(at, rest[0]), rest[1:]
 	}
 }

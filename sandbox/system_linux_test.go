@@ -34,6 +34,29 @@ func TestSystemPrograms(t *testing.T) {
 	}
 }
 
+// TestSystemProgramsBehindLinks: a link is root's, and what it leads to lies where
+// anybody could put something else.
+func TestSystemProgramsBehindLinks(t *testing.T) {
+	if os.Getuid() == 0 { // the link below belongs to who asks
+		text, err := os.ReadFile("/bin/true")
+		must(t, err)
+		t.Chdir(t.TempDir())
+		must(t, os.WriteFile("true", text, 0o755))
+	} else {
+		t.Chdir("/tmp")
+	}
+	for _, path := range []string{"/proc/self/cwd/true", "/proc/self/cwd/../true", "/proc/self/cwd"} {
+		if err := rootsOwn(path); err == nil || !strings.Contains(err.Error(), "others than root") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, path := range []string{"/bin/sh", "/usr/bin/../bin/sh", "/"} {
+		if err := rootsOwn(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestTextRecognition: tesseract reads a page under the policy that the escape matrix
 // tries, in every tier, and has all that it needs there.
 func TestTextRecognition(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"abaton.local/library"
 )
@@ -17,6 +18,8 @@ type look struct {
 	order   []string // files, as the system knows them
 	files   map[string]stamp
 	folders map[string]inode // those that were read to their end
+	changed map[string]int64 // when something in these was last made or removed
+	from    int64            // when it began
 	remarks []remark         // on what is no file to add
 	passed  int              // names that begin with a dot
 }
@@ -41,7 +44,7 @@ type remark struct {
 // lookAt finds what arguments stand for: files, folders with all in them, and
 // what patterns match. Its error is that it was stopped.
 func lookAt(ctx context.Context, args []string) (*look, error) {
-	l := &look{files: map[string]stamp{}, folders: map[string]inode{}}
+	l := &look{files: map[string]stamp{}, folders: map[string]inode{}, changed: map[string]int64{}, from: time.Now().UnixNano()}
 	for _, arg := range args {
 		if ctx.Err() != nil {
 			return nil, errStopped
@@ -83,7 +86,7 @@ func (l *look) named(ctx context.Context, name string) error {
 func (l *look) beside(arg string) {
 	dir := filepath.Dir(arg)
 	if info, err := os.Stat(dir); err == nil && info.IsDir() && l.folders[dir] == (inode{}) {
-		l.folders[dir] = inodeOf(info)
+		l.folders[dir], l.changed[dir] = inodeOf(info), info.ModTime().UnixNano()
 	}
 }
 
@@ -105,7 +108,7 @@ func (l *look) folder(ctx context.Context, path string, flags int) error {
 		l.refuse(path, whyNot(err))
 		return nil
 	}
-	l.folders[path] = here
+	l.folders[path], l.changed[path] = inodeOf(here), here.ModTime().UnixNano()
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
 		switch {
@@ -130,18 +133,17 @@ func (l *look) folder(ctx context.Context, path string, flags int) error {
 
 // listed reads a folder through one descriptor, so that what it was and what it
 // held belong together.
-func listed(path string, flags int) (here inode, entries []fs.DirEntry, err error) {
+func listed(path string, flags int) (here fs.FileInfo, entries []fs.DirEntry, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK|flags, 0)
 	if err != nil {
-		return here, nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return here, nil, err
+	if here, err = f.Stat(); err != nil {
+		return nil, nil, err
 	}
 	entries, err = f.ReadDir(-1)
-	return inodeOf(info), inOrder(entries), err
+	return here, inOrder(entries), err
 }
 
 func inOrder(entries []fs.DirEntry) []fs.DirEntry {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"abaton.local/library"
 	"abaton.local/vault"
 )
 
@@ -19,6 +20,9 @@ type traces struct {
 	args    []string
 	files   map[string]trace   // those that have a verdict, by path
 	before  map[string]stamp   // those of the last look, nil before the first
+	steady  map[uint64]int64   // of each device, since when a file lies on it as it does now
+	judged  int64              // when the look began by which it was last said what is gone
+	same    map[string]bool    // documents that were there when the watch began, and whose file has their bytes
 	reads   map[string]reading // those that are being read, by path as text
 	homes   map[string]lair    // each folder as it was when it was last listed
 	had     map[string]bool    // documents that were there from these paths when the watch began
@@ -28,7 +32,8 @@ type traces struct {
 // trace is a file that was seen, and the folder that it was in.
 type trace struct {
 	stamp
-	folder inode
+	folder      inode
+	first, last int64 // looks that saw it so, by when they began
 }
 
 type reading struct {
@@ -43,7 +48,7 @@ type lair struct {
 }
 
 func newTraces(args []string) *traces {
-	return &traces{args: args, files: map[string]trace{}, reads: map[string]reading{}, homes: map[string]lair{}, missing: map[string]bool{}}
+	return &traces{args: args, files: map[string]trace{}, reads: map[string]reading{}, homes: map[string]lair{}, missing: map[string]bool{}, same: map[string]bool{}}
 }
 
 // stock tells what was there from these paths before the watch began.
@@ -72,8 +77,9 @@ func (t *traces) covers(path string) bool {
 func (t *traces) news(l *look) (list []string) {
 	clear(t.reads)
 	for _, path := range l.order {
-		now := trace{l.files[path], l.folders[filepath.Dir(path)]}
+		now := trace{l.files[path], l.folders[filepath.Dir(path)], l.from, l.from}
 		if last, is := t.files[path]; is && last.stamp == now.stamp {
+			now.first = last.first
 			t.files[path] = now
 			continue
 		}
@@ -91,6 +97,7 @@ func (t *traces) news(l *look) (list []string) {
 func (t *traces) verdict(text string, x outcomeJSON) {
 	if r, is := t.reads[text]; is && x.Why != changing {
 		t.files[r.path] = r.trace
+		t.same[r.path] = x.Verdict == library.Unchanged
 	}
 }
 
@@ -98,6 +105,7 @@ func (t *traces) forget(path string) {
 	delete(t.files, path)
 	delete(t.had, path)
 	delete(t.missing, path)
+	delete(t.same, path)
 }
 
 // gone are the files whose documents are to go: twice in a row they were surely
@@ -105,6 +113,14 @@ func (t *traces) forget(path string) {
 func (t *traces) gone(l *look) (list []string, kept []remark) {
 	for dir, f := range l.folders {
 		t.homes[dir] = lair{f, l.folders[filepath.Dir(dir)]}
+	}
+	t.steady = map[uint64]int64{}
+	for path, now := range l.files {
+		if was, is := t.files[path]; is && was.stamp == now {
+			if first, is := t.steady[now.dev]; !is || was.first < first {
+				t.steady[now.dev] = was.first
+			}
+		}
 	}
 	missing, stay := map[string]bool{}, map[string]bool{}
 	look := func(path string) {
@@ -128,7 +144,7 @@ func (t *traces) gone(l *look) (list []string, kept []remark) {
 			look(path)
 		}
 	}
-	t.missing = missing
+	t.missing, t.judged = missing, l.from
 	slices.Sort(list)
 	for _, dir := range slices.Sorted(maps.Keys(stay)) {
 		kept = append(kept, remark{dir, stays, "it is gone or cannot be read, or it is not the folder that it was: documents from it stay"})
@@ -143,35 +159,54 @@ func (t *traces) deleted(path string, l *look) bool {
 	last, seen := t.files[path]
 	switch {
 	case listed && seen:
-		return f == last.folder
+		return f == last.folder && t.sure(path, dir, l)
 	case listed: // it went before the watch began: is this the folder?
 		return t.neighbour(dir, l)
 	}
-	return seen && last.folder == t.homes[dir].inode && t.folderDeleted(dir, l)
+	if !seen || last.folder != t.homes[dir].inode {
+		return false
+	}
+	above, gone := t.folderDeleted(dir, l)
+	return gone && t.sure(path, above, l)
 }
 
-// neighbour tells whether another document of a folder is still there.
+// neighbour tells whether another document of a folder is still there, byte by byte:
+// one of the same name lies on many a disk.
 func (t *traces) neighbour(dir string, l *look) bool {
 	for path := range t.had {
-		if _, is := l.files[path]; is && filepath.Dir(path) == dir {
+		if now, is := l.files[path]; is && t.same[path] && t.files[path].stamp == now && filepath.Dir(path) == dir {
 			return true
 		}
 	}
 	return false
 }
 
-// folderDeleted tells whether a folder went out of one that is still there, and
+// sure tells whether a folder is on the disk that it was on. Of two that are put into
+// one place, one after the other, the numbers of folders and even of the device may be
+// the same. So a file is there as it was when what is gone was still seen; or, at the
+// first look that misses it, the folder has changed since the last one. FAT counts in
+// steps of two seconds.
+func (t *traces) sure(path, dir string, l *look) bool {
+	last := t.files[path].last
+	if t.missing[path] || last >= t.judged && l.changed[dir] >= last-2e9 {
+		return true
+	}
+	first, is := t.steady[l.folders[dir].dev]
+	return is && first <= last
+}
+
+// folderDeleted tells whether a folder went out of one that is still there, which, and
 // was no disk of its own. What somebody named is never taken for deleted.
-func (t *traces) folderDeleted(dir string, l *look) bool {
+func (t *traces) folderDeleted(dir string, l *look) (in string, gone bool) {
 	for {
 		if _, listed := l.folders[dir]; listed {
-			return true
+			return dir, true
 		}
 		was, known := t.homes[dir]
 		up := filepath.Dir(dir)
 		above := t.homes[up].inode // as it is, or as it was last
 		if !known || slices.Contains(t.args, dir) || !t.covers(dir) || !isGone(dir) || was.above != above || was.dev != above.dev {
-			return false
+			return "", false
 		}
 		dir = up
 	}

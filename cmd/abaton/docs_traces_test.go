@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"abaton.local/library"
 	"abaton.local/vault"
@@ -17,6 +18,7 @@ type scene struct {
 	t   *testing.T
 	dir string
 	*traces
+	other bool // of what was there before a restart all has other bytes now
 }
 
 func newScene(t *testing.T, args ...string) *scene {
@@ -27,6 +29,22 @@ func newScene(t *testing.T, args ...string) *scene {
 	}
 	s.restart(args...)
 	return s
+}
+
+// swap puts another disk in the place of the one that has ada: its folders have the
+// numbers that ada's had, and were last changed an hour ago.
+func (s *scene) swap(names ...string) {
+	s.t.Helper()
+	for _, name := range []string{"ada/a", "ada/b", "ada/in/c", "ada/in/d"} {
+		s.remove(name)
+	}
+	for _, name := range names {
+		s.write(name)
+		s.must(os.Truncate(filepath.Join(s.dir, name), 1))
+	}
+	for _, name := range []string{"ada/in", "ada"} {
+		s.must(os.Chtimes(filepath.Join(s.dir, name), time.Now(), time.Now().Add(-time.Hour)))
+	}
 }
 
 // restart is a watch that begins with what a watch before it has added.
@@ -79,7 +97,11 @@ func (s *scene) round() (news, list, kept []string) {
 	short := func(path string) string { return strings.TrimPrefix(path, s.dir+"/") }
 	for _, path := range s.news(l) {
 		news = append(news, short(path))
-		s.verdict(pathText(path), outcomeJSON{Verdict: library.Added})
+		verdict := library.Added
+		if s.had[path] && !s.other {
+			verdict = library.Unchanged
+		}
+		s.verdict(pathText(path), outcomeJSON{Verdict: verdict})
 	}
 	gone, stay := s.gone(l)
 	for _, path := range gone {
@@ -129,6 +151,17 @@ func TestOnlyWhatWasDeletedGoes(t *testing.T) {
 		"all of a folder, meanwhile": {func(s *scene) { s.remove("ada/in/c"); s.remove("ada/in/d"); s.restart() }, "ada/a ada/b||ada/in"},
 		"the folder, meanwhile":      {func(s *scene) { s.remove("ada/in"); s.restart() }, "ada/a ada/b||ada/in"},
 		"an empty one, meanwhile":    {func(s *scene) { s.remove("ada"); s.must(os.Mkdir(s.dir+"/ada", 0o755)); s.restart() }, "||ada ada/in"},
+		"another disk":               {func(s *scene) { s.swap("ada/z", "ada/in/y") }, "ada/in/y ada/z||ada ada/in"},
+		"one with the same names":    {func(s *scene) { s.swap("ada/b", "ada/in/d") }, "ada/b ada/in/d||ada ada/in"},
+		"which is written to":        {func(s *scene) { s.swap("ada/b"); s.rounds(2); s.write("ada/new") }, "ada/new||ada ada/in"},
+		"another disk, meanwhile":    {func(s *scene) { s.swap("ada/b", "ada/in/d"); s.restart(); s.other = true }, "ada/b ada/in/d||ada ada/in"},
+		"all that there was":         {func(s *scene) { s.swap(); s.must(os.Chtimes(s.dir+"/ada", time.Now(), time.Now())) }, "|ada/a ada/b|ada/in"},
+		"there and back": {func(s *scene) {
+			s.move("ada", "bob")
+			s.rounds(1)
+			s.move("bob", "ada")
+			s.remove("ada/a")
+		}, "|ada/a|"},
 		"a disk that was taken out": {func(s *scene) {
 			s.remove("ada/in")
 			at := filepath.Join(s.dir, "ada/in")

@@ -24,7 +24,8 @@ type watching struct {
 	took   time.Duration   // the last look
 	said   map[remark]bool // those of the last look: each is made once
 	waits  string          // why nothing can be done now
-	spent  string          // the session that was refused
+	tried  string          // the session that was last asked with
+	spent  string          // the one that was refused
 }
 
 // How often a watch looks at the disk; on a slow one looks take a twentieth of the
@@ -60,7 +61,7 @@ func docsWatch(ctx context.Context, p *program, d *desk, args []string, o docsOp
 	if d.remote == nil {
 		return tell(errNoServer) // it ended a moment ago
 	}
-	w := &watching{adding: newAdding(p, d, o), args: args, traces: newTraces(args)}
+	w := &watching{adding: newAdding(p, d, o), args: args, traces: newTraces(args), tried: d.remote.credential}
 	w.note = w.traces.verdict
 	me, err := seeVault().at(ctx, d, struct{}{})
 	if err != nil {
@@ -118,7 +119,7 @@ func (w *watching) mayWait(ctx context.Context, err error) bool {
 	if c, no := connect(ctx, socketName); c == nil && no == nil {
 		text = "`abaton serve` is not running"
 	} else if code == locked {
-		w.spent = w.desk.remote.credential
+		w.spent = w.tried
 		if !errors.Is(err, errOther) {
 			text = "the vault is locked: `abaton login` unlocks it"
 		}
@@ -183,7 +184,7 @@ var errNotYet = errors.New("still waiting")
 
 // again finds out whether what was in the way is not any more: the server is
 // there, and whoever is logged in is the one who was. A session that was refused
-// is not tried again.
+// is not tried again, and nothing but who it is is asked with somebody else's.
 func (w *watching) again(ctx context.Context) error {
 	secret, err := keptSession(w.p.cfg.Folders.Runtime)
 	if err != nil {
@@ -193,15 +194,15 @@ func (w *watching) again(ctx context.Context) error {
 		return errNotYet
 	}
 	c := newClient(socketName)
-	c.credential = secret
-	w.desk.remote = c
-	me, err := seeVault().at(ctx, w.desk, struct{}{})
+	c.credential, w.tried = secret, secret
+	me, err := seeVault().at(ctx, &desk{remote: c}, struct{}{})
 	if err != nil {
 		return err
 	}
 	if me.Person.ID != w.person {
 		return told{errOther, locked}
 	}
+	w.desk.remote = c
 	return nil
 }
 

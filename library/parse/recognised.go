@@ -29,8 +29,10 @@ func (d *Document) ScannedPages() int {
 
 // Recognise puts the text of a page that is a picture in its place, and tells
 // whether there were words in it. The text is what a program said that read what
-// nobody had checked: it is normalised here like all else.
-func (d *Document) Recognise(page int, text string) bool {
+// nobody had checked: it is normalised here like all else, and what it takes in memory
+// is counted as what a reader sends is. Where that is more than most, nothing of it is
+// put there: who says single letters and empty lines alone makes a record of each.
+func (d *Document) Recognise(page int, text string, most int) (cost int, words bool) {
 	var found []Record
 	for part := range strings.SplitSeq(strings.ReplaceAll(text, "\f", "\n\n"), "\n\n") {
 		for raw := strings.TrimSpace(part); raw != ""; {
@@ -40,9 +42,13 @@ func (d *Document) Recognise(page int, text string) bool {
 			var gone Stripped
 			r.Text, r.Map, gone = Normalise(r.Raw)
 			d.Stripped.add(gone)
-			if strings.TrimSpace(r.Text) != "" {
-				found = append(found, r)
+			if strings.TrimSpace(r.Text) == "" {
+				continue
 			}
+			if cost += r.cost(); cost > most {
+				return cost, false
+			}
+			found = append(found, r)
 		}
 	}
 	letters := 0
@@ -50,12 +56,12 @@ func (d *Document) Recognise(page int, text string) bool {
 		letters += utf8.RuneCountInString(strings.TrimSpace(r.Text))
 	}
 	if letters < fewestLetters {
-		return false
+		return 0, false
 	}
 	at, _ := slices.BinarySearchFunc(d.Records, page+1, func(r Record, page int) int { return r.Page - page })
 	d.Records = slices.Insert(d.Records, at, found...)
 	d.Result.Records += len(found)
-	return true
+	return cost, true
 }
 
 // fewestLetters is how many make words: of a picture without any, tesseract says

@@ -10,11 +10,9 @@ import (
 	"abaton.local/sandbox"
 )
 
-// What is recognised of one document at most: pages, and bytes of text.
-const (
-	mostRecognised     = 1000
-	mostRecognisedText = 32 << 20
-)
+// mostRecognised is how many pages of one document are recognised. What may be found
+// on all of them is bounded as what any reader finds is.
+const mostRecognised = 1000
 
 // wantsRecognising tells whether pages of a PDF, or all of a file, are pictures.
 func wantsRecognising(src parse.Source, doc parse.Document, err error) bool {
@@ -61,11 +59,15 @@ func (r *Reader) recognisePicture(ctx context.Context, t tesseract, src parse.So
 		why = parse.NoWords
 		pages := strings.Split(strings.TrimSuffix(text, "\f"), "\f")
 		for i, page := range pages {
+			if i == mostRecognised {
+				doc.Note(parse.TooManyPages, i)
+				break
+			}
 			n := i + 1
 			if len(pages) == 1 {
 				n = 0
 			}
-			if doc.Recognise(n, page) {
+			if _, words := doc.Recognise(n, page, most); words {
 				doc.Note(parse.Recognised, n)
 				why = 0
 			}
@@ -88,27 +90,31 @@ func (r *Reader) recognisePages(ctx context.Context, t tesseract, src parse.Sour
 	if err != nil {
 		return parse.Document{}, err
 	}
-	seen, found := 0, 0
+	seen, left := 0, most
 	err = c.draw(ctx, src, func(p pdf.Picture) (bool, error) {
 		text, why, err := r.words(ctx, t, picture(p), pdf.Dots)
 		if err != nil {
 			return false, err
 		}
 		seen++
-		found += len(text)
 		switch {
-		case found > mostRecognisedText:
-			doc.Note(parse.TooMuchFound, p.Page)
 		case why == parse.Forbidden:
 			return false, parse.Refuse(why)
 		case why != 0:
 			doc.Note(why, p.Page)
-		case doc.Recognise(p.Page, text):
+			return seen < mostRecognised, nil
+		}
+		cost, words := doc.Recognise(p.Page, text, left)
+		left -= cost
+		switch {
+		case left < 0:
+			doc.Note(parse.TooMuchFound, p.Page)
+		case words:
 			doc.Note(parse.Recognised, p.Page)
 		default:
 			doc.Note(parse.NoWords, p.Page)
 		}
-		return seen < mostRecognised && found <= mostRecognisedText, nil
+		return seen < mostRecognised && left >= 0, nil
 	})
 	refused, is := errors.AsType[*parse.RefusedError](err)
 	switch {
