@@ -126,8 +126,8 @@ func (h *home) embedSoon(person vault.PersonID, v *vault.Vault) {
 	if h.embedders == nil || h.embedders.rooms == nil || len(v.List(vault.KindDocument, vault.ID{})) == 0 {
 		return
 	}
+	k := h.shelfOf(person, v) // now: later it may be another opening's turn
 	h.background.Go(func() {
-		k := h.shelfOf(person, v)
 		_, _ = h.opened(k.locked, k, person) // who asks for their documents is told what is wrong
 	})
 }

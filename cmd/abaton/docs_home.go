@@ -103,14 +103,19 @@ func (h *home) shelfOf(person vault.PersonID, v *vault.Vault) *shelved {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.shelves[person]
-	if k == nil || k.vault != v {
-		if k != nil {
-			k.shut()
-		}
-		k = newShelved(v)
-		h.shelves[person] = k
+	if k != nil && k.vault == v {
+		return k
 	}
-	return k
+	fresh := newShelved(v)
+	if _, err := v.Lookup(vault.ID{}); errors.Is(err, vault.ErrLocked) { // since it was asked for: that was told already
+		fresh.shut()
+		return fresh
+	}
+	if k != nil {
+		k.shut()
+	}
+	h.shelves[person] = fresh
+	return fresh
 }
 
 // libraries is the documents of a session's person, opened with the first
