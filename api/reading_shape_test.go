@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"abaton.local/chat"
@@ -28,18 +29,31 @@ func TestShapedAnswersHaveTheirSources(t *testing.T) {
 	}
 }
 
-// That there is no such library is told in the shape of an answer, streamed or whole.
-func TestNoSuchLibraryIsToldInTheShape(t *testing.T) {
+// Whether documents answer, hold nothing, or there is no such library: all are sealed
+// alike, streamed or whole.
+func TestSealedTellsNothingOfDocuments(t *testing.T) {
 	r := newReaders(t, large, texts(grounding))
-	r.Shape = shaper.Policy{Local: shaper.Sealed, Window: 4 * shaper.Tick}
-	code, body := r.ask(r.ada, chatPath, `{"model":"large","library":"nosuch","stream":true,`+asksOfTheFlat+`}`)
-	if code != 200 || !strings.Contains(body, "no library of the name") || len(body)%(4*shaper.FrameBytes) != 0 {
-		t.Errorf("streamed: %d, %d bytes: %s", code, len(body), body)
+	r.Shape = shaper.Policy{Local: shaper.Sealed, Window: 20 * shaper.Tick}
+	says := map[string]string{
+		`"library":"house",` + asksOfTheFlat:                                                 "It is three months. [1]",
+		`"library":"house","messages":[{"role":"user","content":"Who repairs submarines?"}]`: "Not in your documents.",
+		`"library":"nosuch",` + asksOfTheFlat:                                                "no library of the name",
 	}
-	code, body = r.ask(r.ada, chatPath, `{"model":"large","library":"nosuch",`+asksOfTheFlat+`}`)
-	if code != 400 || !strings.Contains(body, "no library of the name") || len(body)%(4*shaper.FrameBytes) != 0 {
-		t.Errorf("whole: %d, %d bytes: %s", code, len(body), body)
+	var asking sync.WaitGroup
+	for question, want := range says {
+		for _, how := range []string{`,"stream":true`, ``} {
+			asking.Go(func() {
+				code, body := r.ask(r.ada, chatPath, `{"model":"large",`+question+how+`}`)
+				if whole := how == "" && want == "no library of the name"; (code == 400) != whole || !strings.Contains(body, want) {
+					t.Errorf("%s%s: %d %s", question, how, code, body)
+				}
+				if len(body) != 20*shaper.FrameBytes {
+					t.Errorf("%s%s: %d bytes", question, how, len(body))
+				}
+			})
+		}
 	}
+	asking.Wait()
 }
 
 // An event with sources or citations is never told as one with another.
