@@ -132,6 +132,35 @@ func (h *home) embedSoon(person vault.PersonID, v *vault.Vault) {
 	})
 }
 
+// embedFrom embeds what a person's documents lack, until their vault locks. The
+// caller holds the shelf's mu.
+func (h *home) embedFrom(k *shelved) {
+	k.embedded = make(chan struct{})
+	h.background.Go(func() {
+		defer close(k.embedded)
+		k.libraries.Run(k.locked)
+	})
+}
+
+// stopped waits a moment for embedding to end on a shelf that was shut: what was
+// handed over lies in memory until it does, and memory is cleaned after a lock.
+func (k *shelved) stopped() {
+	if k == nil || !k.mu.TryLock() { // then it is still being read, and nothing is embedded
+		return
+	}
+	ended := k.embedded
+	k.mu.Unlock()
+	if ended == nil {
+		return
+	}
+	timer := time.NewTimer(restWithin)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+}
+
 // sealVectors keeps what was embedded since it was last sealed, as somebody's vault
 // is about to lock: all else of an index is made anew at once, and this takes long.
 func (h *home) sealVectors(person vault.PersonID) {

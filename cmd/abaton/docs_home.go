@@ -18,6 +18,7 @@ type shelved struct {
 	vault     *vault.Vault
 	mu        sync.Mutex         // held while they are read: others of the house need not wait for it
 	libraries *library.Libraries // nil until they are; guarded by mu
+	embedded  chan struct{}      // closed once nothing of them is embedded any more; nil: nothing is; guarded by mu
 	reading   chan struct{}      // holds one while a document of theirs is read: others have their turn, too
 	showing   chan struct{}      // and one while a document's whole text is put together
 	locked    context.Context    // over when the vault locks
@@ -140,7 +141,7 @@ func (h *home) opened(ctx context.Context, k *shelved, person vault.PersonID) (*
 		}
 		k.libraries = opened
 		if h.embedders != nil && h.embedders.rooms != nil {
-			h.background.Go(func() { opened.Run(k.locked) })
+			h.embedFrom(k)
 		}
 	}
 	return k.libraries, nil
