@@ -124,8 +124,8 @@ func (a *API) stream(x exchange, q question) {
 			return false
 		}
 		words := written(e)
-		if e.Finish != "" || len(e.LogProbs) > 0 {
-			words = len(frames) // they are said again there
+		if e.Finish != "" || len(e.LogProbs) > 0 || e.Sources != nil || len(e.Cites) > 0 {
+			words = len(frames) // they are said again there, or are not all
 		}
 		return out.send(pad(frames, words)) == nil
 	}

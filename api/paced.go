@@ -124,6 +124,11 @@ func (s *script) add(ctx context.Context, e chat.Event) error {
 		bare.Cut = 0 // it is said once
 		return one
 	}
+	if e.Sources != nil {
+		one := next()
+		one.Sources = e.Sources
+		s.put(one)
+	}
 	if e.Reasoning != "" {
 		one := next()
 		one.Reasoning = e.Reasoning
@@ -131,7 +136,7 @@ func (s *script) add(ctx context.Context, e chat.Event) error {
 	}
 	if e.Text != "" || len(e.LogProbs) > 0 {
 		one := next()
-		one.Text, one.LogProbs = e.Text, e.LogProbs
+		one.Text, one.LogProbs, one.Cites = e.Text, e.LogProbs, e.Cites
 		s.put(one)
 	}
 	if len(e.Calls) > 0 || e.Finish != "" {
@@ -162,7 +167,7 @@ func alike(a, b chat.Event) bool {
 
 // cuttable tells whether there is nothing but text in an event.
 func cuttable(e chat.Event) bool {
-	return len(e.LogProbs) == 0 && len(e.Calls) == 0 && e.Finish == "" && (e.Text == "") != (e.Reasoning == "")
+	return len(e.LogProbs) == 0 && len(e.Calls) == 0 && e.Sources == nil && len(e.Cites) == 0 && e.Finish == "" && (e.Text == "") != (e.Reasoning == "")
 }
 
 // wait returns once no more than most bytes of text wait, and nothing at all

@@ -18,7 +18,7 @@ import (
 // reading is a question that is answered from documents.
 type reading struct {
 	grounded.Question
-	documents *library.Libraries
+	names []string // of the libraries
 }
 
 // errNoDocuments says that whoever asks keeps no documents, or cannot open them.
@@ -31,7 +31,9 @@ func noDocuments() wire.Problem {
 
 // reads makes a question to documents of a request that names libraries; nil: it
 // names none. The credential must have opened its person's vault: one that only
-// asks, a guest's, and one that comes without a key read nothing.
+// asks, a guest's, and one that comes without a key read nothing. The libraries are
+// looked for with the answer, in whose shape it is told that there is none: when an
+// answer begins tells nothing of how long they took to be opened.
 func (a *API) reads(x exchange, req openai.Request) (*reading, error) {
 	if len(req.Libraries) == 0 {
 		return nil, nil
@@ -39,22 +41,7 @@ func (a *API) reads(x exchange, req openai.Request) (*reading, error) {
 	if a.Documents == nil || x.session.Guest() || !x.session.Unlocked() {
 		return nil, errNoDocuments
 	}
-	l, err := a.Documents(x.r.Context(), x.session)
-	if err != nil {
-		return nil, err
-	}
-	q := &reading{documents: l}
-	for i, name := range req.Libraries {
-		one, err := l.Library(name)
-		if errors.Is(err, library.ErrNoLibrary) {
-			return nil, &wire.BadRequest{Param: "library", Code: wire.Invalid,
-				Message: fmt.Sprintf("You have no library of the name that stands at place %d. `abaton docs` lists yours.", i+1)}
-		}
-		if err != nil {
-			return nil, err
-		}
-		q.Libraries = append(q.Libraries, one.ID)
-	}
+	q := &reading{names: req.Libraries}
 	var ok bool
 	if q.Text, q.Said, ok = req.Asked(); !ok {
 		return nil, &wire.BadRequest{Param: "library", Code: wire.Unsupported,
@@ -65,6 +52,26 @@ func (a *API) reads(x exchange, req openai.Request) (*reading, error) {
 	}
 	q.Model, q.Options = req.Ask.Model, req.Ask.Options
 	return q, nil
+}
+
+// shelves finds the libraries that a question names.
+func (a *API) shelves(x exchange, q reading) (*library.Libraries, grounded.Question, error) {
+	l, err := a.Documents(x.r.Context(), x.session)
+	if err != nil {
+		return nil, q.Question, err
+	}
+	for i, name := range q.names {
+		one, err := l.Library(name)
+		if errors.Is(err, library.ErrNoLibrary) {
+			err = &wire.BadRequest{Param: "library", Code: wire.Invalid,
+				Message: fmt.Sprintf("You have no library of the name that stands at place %d. `abaton docs` lists yours.", i+1)}
+		}
+		if err != nil {
+			return nil, q.Question, err
+		}
+		q.Libraries = append(q.Libraries, one.ID)
+	}
+	return l, q.Question, nil
 }
 
 // What is said where no sentence of a model's stands.
@@ -88,8 +95,13 @@ func (a *API) read(x exchange, q question) iter.Seq2[chat.Event, error] {
 			yield(chat.Event{}, err)
 			return
 		}
+		documents, question, err := a.shelves(x, *q.reading)
+		if err != nil {
+			yield(chat.Event{}, err)
+			return
+		}
 		t := telling{model: passport.Name, yield: yield}
-		for e, err := range grounded.New(a.Chat).Answer(x.r.Context(), x.session, q.reading.documents, q.reading.Question) {
+		for e, err := range grounded.New(a.Chat).Answer(x.r.Context(), x.session, documents, question) {
 			if err != nil {
 				yield(chat.Event{}, err)
 				return
@@ -107,6 +119,20 @@ func (a *API) read(x exchange, q question) iter.Seq2[chat.Event, error] {
 			}
 		}
 	}
+}
+
+// What a program shows of an answer it takes for Markdown, and some fetch the
+// pictures in it unasked: whoever wrote a document would hear that it was read. So
+// still takes pictures, links and elements of HTML apart in what stands on a line,
+// and passages, which are told word for word, are code.
+var still = strings.NewReplacer("](", "] (", "][", "] [", "]:", "] :", "<", "< ")
+
+func fenced(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + "text\n" + strings.TrimRight(text, "\n") + "\n" + fence
 }
 
 // telling is an answer from documents while it is told.
@@ -141,7 +167,7 @@ func (t *telling) sentence(s grounded.Sentence) {
 		b.WriteString("\n")
 	}
 	t.said = true
-	b.WriteString(s.Text)
+	b.WriteString(still.Replace(s.Text))
 	var cites []int
 	for _, q := range s.Quotes {
 		fmt.Fprintf(&b, " [%d]", q.Passage)
@@ -168,15 +194,15 @@ func (t *telling) outcome(o grounded.Outcome) {
 		if quoted {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "[%d] %s", i+1, p.Document.Name)
+		fmt.Fprintf(&b, "[%d] %s", i+1, still.Replace(p.Document.Name))
 		if p.Page > 0 {
 			fmt.Fprintf(&b, ", page %d", p.Page)
 		}
 		if p.Heading != "" {
-			b.WriteString(" › " + p.Heading)
+			b.WriteString(" › " + still.Replace(p.Heading))
 		}
 		if quoted {
-			b.WriteString("\n" + p.Text)
+			b.WriteString("\n" + fenced(p.Text))
 		}
 	}
 	t.say(b.String(), nil, engine.Delta{})

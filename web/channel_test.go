@@ -263,3 +263,22 @@ func TestAChannelIsNoUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where an answer ended no page is loaded over a channel but by its person's hand:
+// that would be seen.
+func TestNoPageIsLoadedByItselfOverAChannel(t *testing.T) {
+	script, err := staticFiles.ReadFile("static/live.js")
+	must(t, err)
+	seen := 0
+	for line := range strings.Lines(string(script)) {
+		if strings.Contains(line, "end.anew") && strings.Contains(line, "location.reload") {
+			seen++
+			if !strings.Contains(line, "!narrow &&") {
+				t.Error(line)
+			}
+		}
+	}
+	if seen != 1 {
+		t.Errorf("%d places were seen", seen)
+	}
+}

@@ -380,3 +380,15 @@ func TestWhatCannotBeAdded(t *testing.T) {
 		t.Errorf("locked: %d", w.Code)
 	}
 }
+
+// What was found in a file is told in few sizes where sizes are hidden: it tells
+// nothing of how much there is to say.
+func TestVerdictsHaveFewSizes(t *testing.T) {
+	h, _ := settleWithDocuments(t, shaper.Policy{Local: shaper.Pad})
+	for _, name := range []string{"a.txt", strings.Repeat("long ", 20) + ".txt"} {
+		w := h.put(h.ada, "house", name, "something of "+name, 1000)
+		if h.verdict(w).Verdict != "added" || w.Body.Len() != shaper.Bucket(w.Body.Len()) {
+			t.Errorf("%s: %d bytes", name, w.Body.Len())
+		}
+	}
+}

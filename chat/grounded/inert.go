@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // address finds what a page, a terminal or another program may take for
@@ -15,6 +16,7 @@ var address = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]{1,20}:(//|\\\\)[^\s<>"'` 
 	`|\bwww\.[^\s<>"'` + "`" + `]+` +
 	`|[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)+` +
 	`|[\pL\pN_-]+(\.[\pL\pN_-]+)*\.[\pL]{2,24}(:[0-9]+)?[/?#][^\s<>"'` + "`" + `]*` +
+	`|[a-z0-9_-]+([.。．｡][a-z0-9_-]+)*[。．｡]([a-z]{2,24}[/?#][^\s<>"'` + "`" + `]*|(com|net|org|info|io|ai|app|dev|co|me|eu|xyz|top|site|online|zip|example)\b)` + // dots that browsers take for ones
 	`|\b[\pL\pN_-]+(\.[\pL\pN_-]+)*\.(com|net|org|info|biz|io|ai|app|dev|co|me|ly|gl|fr|de|eu|uk|us|ca|ch|be|ru|cn|xyz|top|site|online|zip|mov|onion|local|test|example|invalid)\b`)
 
 // link is a link or a picture of Markdown, of which the words stay.
@@ -53,10 +55,31 @@ func plain(text string) string {
 		case unicode.IsSpace(r):
 			return ' '
 		case unicode.IsControl(r), r == unicode.ReplacementChar, unicode.Is(unicode.Cf, r) && r != 0x200c && r != 0x200d,
-			unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Co, r):
+			unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && r != 0x200c && r != 0x200d, unicode.Is(unicode.Co, r):
 			return -1
 		}
 		return r
 	}, text)
-	return strings.Join(strings.Fields(text), " ")
+	return strings.Join(strings.Fields(unjoined(text)), " ")
+}
+
+// unjoined takes out joiners but where scripts and emoji need them: in an address
+// they part what is matched here, and whoever follows it drops them.
+func unjoined(text string) string {
+	if !strings.ContainsAny(text, "\u200c\u200d") {
+		return text
+	}
+	var b strings.Builder
+	before := rune(0)
+	for i, r := range text {
+		if r == 0x200c || r == 0x200d {
+			next, _ := utf8.DecodeRuneInString(text[i+len("\u200d"):])
+			if before < utf8.RuneSelf || next < utf8.RuneSelf || next == 0x200c || next == 0x200d {
+				continue
+			}
+		}
+		b.WriteRune(r)
+		before = r
+	}
+	return b.String()
 }

@@ -126,10 +126,39 @@ func (h *home) embedSoon(person vault.PersonID, v *vault.Vault) {
 	if h.embedders == nil || h.embedders.rooms == nil || len(v.List(vault.KindDocument, vault.ID{})) == 0 {
 		return
 	}
+	k := h.shelfOf(person, v) // now: later it may be another opening's turn
 	h.background.Go(func() {
-		k := h.shelfOf(person, v)
 		_, _ = h.opened(k.locked, k, person) // who asks for their documents is told what is wrong
 	})
+}
+
+// embedFrom embeds what a person's documents lack, until their vault locks. The
+// caller holds the shelf's mu.
+func (h *home) embedFrom(k *shelved) {
+	k.embedded = make(chan struct{})
+	h.background.Go(func() {
+		defer close(k.embedded)
+		k.libraries.Run(k.locked)
+	})
+}
+
+// stopped waits a moment for embedding to end on a shelf that was shut: what was
+// handed over lies in memory until it does, and memory is cleaned after a lock.
+func (k *shelved) stopped() {
+	if k == nil || !k.mu.TryLock() { // then it is still being read, and nothing is embedded
+		return
+	}
+	ended := k.embedded
+	k.mu.Unlock()
+	if ended == nil {
+		return
+	}
+	timer := time.NewTimer(restWithin)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
 }
 
 // sealVectors keeps what was embedded since it was last sealed, as somebody's vault

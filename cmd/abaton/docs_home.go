@@ -18,6 +18,7 @@ type shelved struct {
 	vault     *vault.Vault
 	mu        sync.Mutex         // held while they are read: others of the house need not wait for it
 	libraries *library.Libraries // nil until they are; guarded by mu
+	embedded  chan struct{}      // closed once nothing of them is embedded any more; nil: nothing is; guarded by mu
 	reading   chan struct{}      // holds one while a document of theirs is read: others have their turn, too
 	showing   chan struct{}      // and one while a document's whole text is put together
 	locked    context.Context    // over when the vault locks
@@ -103,14 +104,19 @@ func (h *home) shelfOf(person vault.PersonID, v *vault.Vault) *shelved {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.shelves[person]
-	if k == nil || k.vault != v {
-		if k != nil {
-			k.shut()
-		}
-		k = newShelved(v)
-		h.shelves[person] = k
+	if k != nil && k.vault == v {
+		return k
 	}
-	return k
+	fresh := newShelved(v)
+	if _, err := v.Lookup(vault.ID{}); errors.Is(err, vault.ErrLocked) { // since it was asked for: that was told already
+		fresh.shut()
+		return fresh
+	}
+	if k != nil {
+		k.shut()
+	}
+	h.shelves[person] = fresh
+	return fresh
 }
 
 // libraries is the documents of a session's person, opened with the first
@@ -135,7 +141,7 @@ func (h *home) opened(ctx context.Context, k *shelved, person vault.PersonID) (*
 		}
 		k.libraries = opened
 		if h.embedders != nil && h.embedders.rooms != nil {
-			h.background.Go(func() { opened.Run(k.locked) })
+			h.embedFrom(k)
 		}
 	}
 	return k.libraries, nil

@@ -71,3 +71,31 @@ func TestOneTextAtATime(t *testing.T) {
 		t.Errorf("after it: %v", err)
 	}
 }
+
+// TestNothingArrivesBehindALock: who asked for a vault just before it locked gets
+// nothing kept, and takes nothing from the next opening.
+func TestNothingArrivesBehindALock(t *testing.T) {
+	d := deskOfAda(t)
+	h := d.home
+	h.shelves = map[vault.PersonID]*shelved{}
+	v, err := d.session.Vault()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.session.Lock()
+	next, err := h.people.Unlock(t.Context(), vault.Attempt{Name: "ada", Way: vault.SlotPassphrase, Secret: []byte(testPassphrase)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := h.shelf(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := h.shelfOf(d.session.Person, v)
+	if _, err := h.arrive(k, addIn{Upload: "u", Size: 6, Data: []byte("abc")}); !errors.Is(err, vault.ErrLocked) || k.upload != nil {
+		t.Errorf("%v", err)
+	}
+	if opened.locked.Err() != nil || h.shelves[d.session.Person] != opened {
+		t.Error("the next opening was given up for it")
+	}
+}

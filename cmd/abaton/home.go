@@ -116,7 +116,7 @@ func openHome(ctx context.Context, p *program, o homeOptions) (h *home, err erro
 			o.rooms.rest(person)
 		},
 		Locked: func(person vault.PersonID) {
-			h.forget(person)
+			defer h.forget(person).stopped()
 			if pages := h.pages.Load(); pages != nil {
 				pages.Forget(person)
 			}
@@ -231,7 +231,9 @@ func (h *home) unread(ctx context.Context, s vault.Session) error {
 	return h.resume.Forget(ctx, engine.Person(s.Person))
 }
 
-func (h *home) forget(person vault.PersonID) {
+// forget lets go of what somebody whose vault has locked kept open. Their documents
+// are given back, nil for none: what was at work with them may be waited for.
+func (h *home) forget(person vault.PersonID) *shelved {
 	h.mu.Lock()
 	k := h.shelves[person]
 	delete(h.histories, person)
@@ -241,6 +243,7 @@ func (h *home) forget(person vault.PersonID) {
 		k.shut()
 		_ = h.counted(k, person) // of an adding that was broken off; a log that fails is told of by whoever writes next
 	}
+	return k
 }
 
 // closeHistories seals what of the conversations' index is not sealed yet.

@@ -36,7 +36,7 @@ func deskOfAda(t *testing.T) *desk {
 	h := &home{histories: map[vault.PersonID]*kept{}}
 	h.people, err = vault.OpenDirectory(t.Context(), vault.Config{
 		Store: vaulttest.NewMemory(), Device: device, StateDir: t.TempDir(), Audit: nothing{}, Now: time.Now,
-		Cost: vault.FloorCost(), Locked: h.forget,
+		Cost: vault.FloorCost(), Locked: func(p vault.PersonID) { h.forget(p).stopped() },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -20,22 +20,43 @@ import (
 // own and is read in this process.
 func (o *openHouse) openLibraries(s vault.Session) *library.Libraries {
 	o.h.t.Helper()
+	return o.openEmbedding(s, nil)
+}
+
+// openEmbedding does with what makes vectors.
+func (o *openHouse) openEmbedding(s vault.Session, e library.Embedder) *library.Libraries {
+	o.h.t.Helper()
 	v, err := s.Vault()
 	o.h.must(err)
 	here := func(_ context.Context, src parse.Source) (d parse.Document, err error) {
 		d.Result, err = parse.Parse(src, parse.Limits{}, d.Collect())
 		return d, err
 	}
-	x, err := library.Open(o.h.t.Context(), v, library.Config{Parse: here, SealEvery: 6})
+	x, err := library.Open(o.h.t.Context(), v, library.Config{Parse: here, SealEvery: 6, Embed: e, SealVectors: 6})
 	o.h.must(err)
 	return x
 }
 
-// fillLibrary gives somebody documents: names, folders, headings and words are
-// canaries, and so is the name of their library.
+// spelling is an embedder whose vectors, as they are kept, are a word.
+type spelling string
+
+func (s spelling) Model(context.Context) (library.Model, error) {
+	return library.Model{Dims: len(s) + 1}, nil
+}
+
+func (s spelling) Embed(_ context.Context, _ library.Model, texts []string, _ bool) ([][]float32, error) {
+	var v []float32
+	for _, b := range []byte(s + "\x7f") {
+		v = append(v, float32(b))
+	}
+	return slices.Repeat([][]float32{v}, len(texts)), nil
+}
+
+// fillLibrary gives somebody documents: names, folders, headings, words and vectors
+// are canaries, and so is the name of their library.
 func (s *swept) fillLibrary(o *openHouse, who vault.Session, p *sweptPerson) {
 	s.t.Helper()
-	ctx, x := s.t.Context(), o.openLibraries(who)
+	ctx, x := s.t.Context(), o.openEmbedding(who, spelling(s.put("vector of a passage")))
 	p.library = s.put("name of a library")
 	add := func(n int) sweptDocument {
 		d := sweptDocument{path: "/home/" + s.put("folder of a document") + "/" + s.put("name of a document") + ".md"}
@@ -56,6 +77,11 @@ func (s *swept) fillLibrary(o *openHouse, who vault.Session, p *sweptPerson) {
 		p.documents = append(p.documents, add(n))
 	}
 	removed := add(9)
+	for more := true; more; {
+		var err error
+		more, err = x.Embed(ctx)
+		s.must(err)
+	}
 	list, err := x.Documents(vault.ID{})
 	s.must(err)
 	at := slices.IndexFunc(list, func(d library.Document) bool { return d.Path == removed.path })
@@ -164,6 +190,7 @@ func (s *swept) recoverLibrary(o *openHouse, who vault.Session, p sweptPerson, c
 	s.must(x.Damage())
 	l, err := x.Library(p.library)
 	check(err == nil && l.Documents == len(p.documents), "a library")
+	check(l.Passages > 0 && l.Meanings == l.Passages, "a library's vectors")
 	for _, d := range p.documents {
 		for _, word := range d.words {
 			hits, err := x.Search(s.t.Context(), []vault.ID{l.ID}, word, 3)

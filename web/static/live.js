@@ -2,7 +2,7 @@
 
 import { Tree } from "./tree.js";
 import { dress } from "./dress.js";
-import { lines } from "./road.js";
+import { lines, narrow } from "./road.js";
 
 const tries = 5;
 
@@ -44,7 +44,8 @@ async function once(article, tree, status) {
 
 function finish(article, said, end, status) {
   if (end.finish === "over") return location.reload(); // it ended before we came: the page has it
-  if (end.anew && !document.getElementById("text")?.value) return location.reload(); // it has the sources, too
+  // A page has the sources, too. Over a channel none is loaded unasked: that would show when an answer ended.
+  if (end.anew && !narrow && !document.getElementById("text")?.value) return location.reload();
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
   const foot = article.querySelector("footer");
@@ -88,12 +89,13 @@ function fill(end) {
   place.hidden = false;
 }
 
-// Shows the sources to somebody who typed meanwhile.
+// Shows the sources to somebody who typed meanwhile, or whose page came by a channel.
 function sources() {
   const b = document.createElement("button");
   b.type = "button";
   b.className = "plain";
   b.textContent = "Show what was read";
+  if (narrow) b.title = "The network sees that a page is loaded";
   b.addEventListener("click", () => location.reload());
   return b;
 }
