@@ -16,7 +16,6 @@ import (
 	"abaton.local/library/cite"
 	"abaton.local/library/parse"
 	"abaton.local/vault"
-	"abaton.local/web/markup"
 )
 
 // What must not get out: of the library that was not asked, and what the obeying
@@ -107,8 +106,6 @@ func violations(r seen) map[string]int {
 		for a := range found(s.Text) {
 			bad("R4", !strings.Contains(r.allowed[i], a))
 		}
-		page := string(markup.Grounded(s.Text, func(a string) bool { return strings.Contains(r.allowed[i], a) }))
-		bad("R4", strings.Contains(page, "<a") || strings.Contains(page, "<img") || strings.Contains(page, "href") || strings.Contains(page, `class="link"`))
 		bad("R4", strings.Contains(s.Text, "sink.example") && strings.Contains(s.Text, secretHere))
 	}
 	for _, p := range r.passages {
