@@ -17,8 +17,8 @@ export async function follow(article, status) {
       tree.clear();
       const end = await once(article, tree, status);
       if (end) return finish(article, said, end, status);
-    } catch {
-      // told below, where no try is left
+    } catch (e) {
+      if (e.locked) return locked(article, status); // all else is told below, where no try is left
     }
     status.textContent = "The connection broke off. Trying again…";
     await new Promise((done) => setTimeout(done, 500 * 2 ** i));
@@ -43,8 +43,10 @@ async function once(article, tree, status) {
 }
 
 function finish(article, said, end, status) {
-  if (end.finish === "over") return location.reload(); // it ended before we came: the page has it
-  if (end.anew && !document.getElementById("text")?.value) return location.reload(); // it has the sources, too
+  if (end.finish === "locked") return locked(article, status);
+  const over = end.finish === "over"; // it ended before we came
+  if ((over || end.anew) && !typed()) return location.reload(); // the page has it, and the sources
+  if (over) after("");
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
   const foot = article.querySelector("footer");
@@ -64,10 +66,9 @@ function finish(article, said, end, status) {
   if (versions) foot.append(versions);
   if (end.turn) {
     article.id = "t-" + end.turn;
-    const after = document.querySelector("form.ask [name=after]");
-    if (after) after.value = end.turn;
+    after(end.turn);
   }
-  if (end.anew) foot.append(sources());
+  if (over || end.anew) foot.append(anew(over ? "Show the answer" : "Show what was read"));
   if (!end.read && (said.querySelector(".address") || said.textContent.includes("://"))) foot.append(addresses(id));
   if (!end.anew && ["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id, end.turn));
   foot.append(asking("again", "Try again", id, end.turn));
@@ -88,12 +89,30 @@ function fill(end) {
   place.hidden = false;
 }
 
-// Shows the sources to somebody who typed meanwhile.
-function sources() {
+// What was typed and not sent yet would be lost with the page.
+function typed() {
+  return document.getElementById("text")?.value;
+}
+
+// The next question follows this turn; none: the newest.
+function after(turn) {
+  const field = document.querySelector("form.ask [name=after]");
+  if (field) field.value = turn;
+}
+
+function locked(article, status) {
+  if (!typed()) return location.reload();
+  article.remove();
+  after("");
+  status.textContent = "Your vault has locked. What you typed is still here: unlock in another tab, then send it.";
+}
+
+// Shows all there is to somebody who typed meanwhile.
+function anew(label) {
   const b = document.createElement("button");
   b.type = "button";
   b.className = "plain";
-  b.textContent = "Show what was read";
+  b.textContent = label;
   b.addEventListener("click", () => location.reload());
   return b;
 }
