@@ -48,7 +48,7 @@ func TestSlowNetwork(t *testing.T) {
 	}
 	b.do(network.EmulateNetworkConditions(false, 0, -1, -1), chromedp.Reload())
 	b.answered("2")
-	if asked := eval[string](b, `[...document.querySelectorAll(".turn.you .said")].map((e) => e.textContent).join("|")`); asked != "The first.|Typed next" {
+	if asked := eval[string](b, `[...document.querySelectorAll(".turn.you .said")].map((e) => e.textContent.trim()).join("|")`); asked != "The first.|Typed next" {
 		t.Errorf("asked was %q", asked)
 	}
 	if n := eval[int](b, `document.querySelectorAll("nav.side .list li").length`); n != 1 {
@@ -126,7 +126,7 @@ func TestSessionEnds(t *testing.T) {
 	w.pieces <- "another"
 	w.pieces <- ""
 	b.answered("2") // of the first one, what was written before the lock
-	if asked := eval[string](b, `[...document.querySelectorAll(".turn.you .said")].map((e) => e.textContent).join("|")`); asked != "The first|The next but one" {
+	if asked := eval[string](b, `[...document.querySelectorAll(".turn.you .said")].map((e) => e.textContent.trim()).join("|")`); asked != "The first|The next but one" {
 		t.Errorf("asked was %q", asked)
 	}
 	if len(b.console) > 0 {

@@ -176,6 +176,9 @@ func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q 
 		}
 	}
 	r.Kind, r.Why, r.Notes = string(out.Kind), out.Why, sources.Notes
+	if out.Kind == grounded.NotFound && sources.WordsOnly != nil { // the page of documents says why
+		r.Why += " It was looked for by words alone."
+	}
 	for _, c := range sources.Conflicts {
 		r.Notes = append(r.Notes, conflictOf(sources, c))
 	}
@@ -184,9 +187,6 @@ func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q 
 	}
 	if out.Small {
 		r.Notes = append(r.Notes, smallModel)
-	}
-	if out.Kind == grounded.NotFound && sources.WordsOnly != nil {
-		r.Notes = append(r.Notes, "Looked for by words alone. "+p.Words(sources.WordsOnly))
 	}
 	if sources.Damage != nil {
 		r.Notes = append(r.Notes, "A part of your documents cannot be read.")

@@ -216,7 +216,7 @@ func TestASmallModelAllTheSame(t *testing.T) {
 	lib, _ := h.shelfOf(h.ada, d)
 	id := h.lookIn(h.ada, "What is the notice period for the flat?", lib)
 	h.ended(h.ada, id)
-	const button = "Have the model answer all the same"
+	const button = "Let the model answer"
 	h.shows(h.ada, "c/"+id.String(), button, `name="small" value="1"`)
 	h.post(h.ada, "again/"+id.String(), "small", "1")
 	<-h.heard
