@@ -129,9 +129,7 @@ func TestKindToAll(t *testing.T) {
 		b.visit(s.page + "/page/" + name)
 		b.see("h1")
 		b.do(chromedp.Evaluate(`for (const d of document.querySelectorAll("main details")) d.open = true`, nil))
-		if name == "models" {
-			b.shot("shelf")
-		}
+		b.shot("open-" + name)
 		b.kind(name, program)
 	}
 	b.visit(s.page + "/page/keys")

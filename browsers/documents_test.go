@@ -98,9 +98,22 @@ func TestDocumentsStory(t *testing.T) {
 	b.shot("cited")
 	b.kind("document", program)
 
+	// A small model answers all the same, where it is asked to.
+	b.visit(s.page + chat)
+	b.write("#text", "What is the notice period for the flat?\r")
+	b.press(`form:has([name=small]) button`)
+	b.until(`document.querySelector(".turn.it:last-of-type:not(.live)")?.innerText.includes("You asked a small model all the same")`)
+	b.shot("small")
+	b.kind("a small model's answer", program)
+
 	b.visit(s.page + "/page/documents")
+	b.until(`document.querySelector("main").innerText.includes("Found by words alone. abaton pull ")`)
+	b.shot("documents")
+	b.kind("documents", program)
 	b.write(".search.docs input", "walruses\r")
 	b.see(".hit mark")
+	b.until(`document.querySelector("main").innerText.includes("Looked for by words alone. ")`)
+	b.shot("found")
 	b.kind("found in documents", program)
 	b.visit(s.page + "/page/documents")
 	b.press(`a[href^="/page/library/"]`)

@@ -40,6 +40,17 @@ func (x *shelf) described(space vector.Space) Library {
 	return d
 }
 
+// WordsOnly says why nothing more is embedded here, so that what is added now is
+// found by its words alone; nil where it is. What is embedded already is found by
+// meaning for as long as its model is here.
+func (l *Libraries) WordsOnly(ctx context.Context) error {
+	if l.config.Embed == nil {
+		return ErrNoEmbedder
+	}
+	_, err := l.config.Embed.Model(ctx)
+	return err
+}
+
 // mostly is where most passages have vectors.
 func (s *state) mostly() (most vector.Space) {
 	for space := range s.makers {

@@ -147,7 +147,7 @@ func (p *Pages) again(v visit) {
 		err = errChannel
 	}
 	if err == nil {
-		err = p.answer(v, h, id, wish{model: field(v.r, "model"), through: after, anew: true})
+		err = p.answer(v, h, id, wish{model: field(v.r, "model"), through: after, anew: true, small: field(v.r, "small") != ""})
 	}
 	p.asked(v, id, err)
 }

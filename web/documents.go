@@ -59,6 +59,7 @@ type stacks struct {
 	Query, Library string // of no search
 	Libraries      []library.Library
 	Adding         adding
+	Meaning        meaning
 	Damaged        bool
 }
 
@@ -100,7 +101,7 @@ func (p *Pages) documents(v visit) {
 		p.fail(v, err)
 		return
 	}
-	s := stacks{Libraries: list, Adding: p.adding(list), Damaged: l.Damage() != nil}
+	s := stacks{Libraries: list, Adding: p.adding(list), Meaning: p.meaningOf(v, l, list), Damaged: l.Damage() != nil}
 	x.Content = s
 	p.render(v.w, v.r, http.StatusOK, "documents", x)
 }
@@ -128,6 +129,7 @@ type shelfPage struct {
 	Title        string
 	List         []docLine
 	Adding       adding
+	Meaning      meaning
 	Newer, Older string // page numbers; empty: there is none
 }
 
@@ -167,7 +169,7 @@ func (p *Pages) oneLibrary(v visit) {
 		p.fail(v, err)
 		return
 	}
-	s := shelfPage{Library: one, Title: one.Name, Adding: p.adding(nil)}
+	s := shelfPage{Library: one, Title: one.Name, Adding: p.adding(nil), Meaning: p.meaningOf(v, l, []library.Library{one})}
 	s.Adding.Library = one.Name
 	if one.Damaged {
 		s.Title, s.Adding.Library = "(cannot be read)", ""

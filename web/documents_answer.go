@@ -131,6 +131,7 @@ type readShown struct {
 	Quoted    []passageShown // in the answer's place
 	Passages  []passageShown
 	Answered  bool
+	Extract   bool // no model was asked
 }
 
 type sentenceShown struct {
@@ -149,7 +150,7 @@ func shownReading(r *history.Reading) *readShown {
 	if r == nil || r.Kind == "" {
 		return nil
 	}
-	x := &readShown{Head: kinds[r.Kind], Why: r.Why, Notes: r.Notes, Answered: r.Kind == string(grounded.Answered)}
+	x := &readShown{Head: kinds[r.Kind], Why: r.Why, Notes: r.Notes, Answered: r.Kind == string(grounded.Answered), Extract: r.Kind == string(grounded.Extractive)}
 	for i, p := range r.Passages {
 		y := passageShown{p, i + 1, p.First, markup.Clean(titleOf(p))}
 		x.Passages = append(x.Passages, y)

@@ -131,6 +131,9 @@ func (p *Pages) readingOf(ctx context.Context, s vault.Session, c history.Conver
 	return q, nil
 }
 
+// smallModel stands under every answer of one that its person asked all the same.
+const smallModel = "You asked a small model all the same, and small models invent: hold each sentence against the passage that its number leads to."
+
 // read has an answer written from documents and keeps it, or what there is of it.
 func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q request) {
 	var r history.Reading
@@ -173,11 +176,17 @@ func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q 
 		}
 	}
 	r.Kind, r.Why, r.Notes = string(out.Kind), out.Why, sources.Notes
+	if out.Kind == grounded.NotFound && sources.WordsOnly != nil { // the page of documents says why
+		r.Why += " It was looked for by words alone."
+	}
 	for _, c := range sources.Conflicts {
 		r.Notes = append(r.Notes, conflictOf(sources, c))
 	}
 	if out.Cut {
 		r.Notes = append(r.Notes, "The answer was cut off.")
+	}
+	if out.Small {
+		r.Notes = append(r.Notes, smallModel)
 	}
 	if sources.Damage != nil {
 		r.Notes = append(r.Notes, "A part of your documents cannot be read.")

@@ -208,3 +208,28 @@ func must2[T any](x T, err error) T {
 	}
 	return x
 }
+
+// A small model answers from documents where its person has it do so all the same.
+// That stands under its answer, for good.
+func TestASmallModelAllTheSame(t *testing.T) {
+	h, d := settleWithDocuments(t, shaper.Policy{})
+	lib, _ := h.shelfOf(h.ada, d)
+	id := h.lookIn(h.ada, "What is the notice period for the flat?", lib)
+	h.ended(h.ada, id)
+	const button = "Let the model answer"
+	h.shows(h.ada, "c/"+id.String(), button, `name="small" value="1"`)
+	h.post(h.ada, "again/"+id.String(), "small", "1")
+	<-h.heard
+	h.finish(h.ada, id, `{"answer":[{"quotes":[{"passage":1,"quote":"The notice period for the flat is three months."}],"sentence":"Three months."}]}`)
+	page := h.shows(h.ada, "c/"+id.String(), "Three months. <a class=\"cite\"", "small models invent", "2 of 2")
+	if strings.Contains(page, button) {
+		t.Error("it is offered again under its answer")
+	}
+	h.post(h.ada, "again/"+id.String()) // by itself, passages again
+	h.ended(h.ada, id)
+	h.shows(h.ada, "c/"+id.String(), "word for word", button, "3 of 3")
+	large(t)
+	if page := h.shows(h.ada, "c/"+id.String(), "word for word"); strings.Contains(page, button) {
+		t.Error("a large model is called small")
+	}
+}

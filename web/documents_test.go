@@ -29,6 +29,7 @@ type stacked struct {
 	of    map[vault.PersonID]*library.Libraries
 	parts map[string][]byte
 	added int
+	embed library.Embedder // nil: none
 }
 
 func (d *stacked) Of(ctx context.Context, s vault.Session) (*library.Libraries, error) {
@@ -39,7 +40,7 @@ func (d *stacked) Of(ctx context.Context, s vault.Session) (*library.Libraries, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.of[s.Person] == nil {
-		l, err := library.Open(ctx, v, library.Config{Parse: func(_ context.Context, src parse.Source) (out parse.Document, err error) {
+		l, err := library.Open(ctx, v, library.Config{Embed: d.embed, Parse: func(_ context.Context, src parse.Source) (out parse.Document, err error) {
 			out.Result, err = parse.Parse(src, parse.Limits{}, out.Collect())
 			return out, err
 		}})

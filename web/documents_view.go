@@ -93,6 +93,7 @@ type passagesFound struct {
 	Library   string // empty: all
 	Libraries []library.Library
 	List      []passagePlace
+	WordsOnly string // why nothing was looked for by meaning; empty: it was
 	Damaged   bool
 }
 
@@ -143,13 +144,16 @@ func (p *Pages) foundDocuments(v visit) {
 		p.fail(v, err)
 		return
 	}
-	list, err := l.Search(v.r.Context(), scope, q.query, mostPassages)
-	if err != nil && list == nil {
+	found, err := l.Look(v.r.Context(), scope, q.query, mostPassages)
+	if err != nil && found.Passages == nil {
 		p.fail(v, err)
 		return
 	}
 	f.Damaged = err != nil
-	for _, hit := range list {
+	if found.WordsOnly != nil {
+		f.WordsOnly = p.Words(found.WordsOnly)
+	}
+	for _, hit := range found.Passages {
 		f.List = append(f.List, passagePlace{hit, partsOf(hit)})
 	}
 	x.Content = f

@@ -33,8 +33,8 @@ func TestAStreamEndsWithTheLock(t *testing.T) {
 			if said := text(lines(t, after)); said != "" {
 				t.Errorf("%d bytes were said after the lock", len(said))
 			}
-			if !strings.Contains(w.Body.String(), `"over"`) {
-				t.Error("the page was not told that it is over")
+			if !strings.Contains(w.Body.String(), `"locked"`) {
+				t.Error("the page was not told of the lock")
 			}
 		})
 	}

@@ -131,7 +131,11 @@ func (x *telling) Last() []byte {
 	if x.end != nil {
 		return bytes.Clone(x.end)
 	}
-	if x.a == nil || !x.s.Unlocked() {
+	if !x.s.Unlocked() {
+		x.end = line{End: &ending{Finish: "locked"}}.bytes()
+		return bytes.Clone(x.end)
+	}
+	if x.a == nil {
 		x.end = line{End: &ending{Finish: "over"}}.bytes()
 		return bytes.Clone(x.end)
 	}

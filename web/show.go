@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"abaton.local/chat/grounded"
 	"abaton.local/chat/history"
 	"abaton.local/models"
 	"abaton.local/vault"
@@ -34,6 +35,7 @@ type conversation struct {
 	Libraries   []choice
 	Looks       []string // the names of those that are chosen
 	Coming      *arrival
+	Small       bool // its model answers from documents only where it is asked to all the same
 }
 
 // turn is one question or one answer, as the page shows it.
@@ -152,8 +154,15 @@ func (p *Pages) show(v visit) {
 	}
 	p.choices(&c, "")
 	c.choose(p.librariesToChoose(v, known.Libraries))
+	c.Small = len(c.Looks) > 0 && p.small(c.Model)
 	x.Open, x.Content = c.ID, c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
+}
+
+// small tells of a model that it is smaller than is to be believed of documents.
+func (p *Pages) small(model string) bool {
+	m, err := p.Shelf.Find(model)
+	return err == nil && m.Parameters < grounded.LeastParameters
 }
 
 // upTo is what was said up to the question that is being answered; false where that

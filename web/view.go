@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"abaton.local/shaper"
@@ -23,15 +24,16 @@ type views map[string]*template.Template
 
 func openViews() (views, error) {
 	funcs := template.FuncMap{
-		"markup": markup.HTML,
-		"links":  mayLink,
-		"clean":  markup.Clean,
-		"bytes":  bytesOf,
-		"count":  countOf,
-		"text":   digits,
-		"many":   counted,
-		"pair":   func(id string, t turn) versioned { return versioned{id, t} },
-		"asking": func(most int) asking { return asking{Most: most} },
+		"markup":   markup.HTML,
+		"links":    mayLink,
+		"clean":    markup.Clean,
+		"bytes":    bytesOf,
+		"count":    countOf,
+		"text":     digits,
+		"commands": commands,
+		"many":     counted,
+		"pair":     func(id string, t turn) versioned { return versioned{id, t} },
+		"asking":   func(most int) asking { return asking{Most: most} },
 		"roles": func() []string {
 			return []string{vault.RoleMember.String(), vault.RoleAuditor.String(), vault.RoleOwner.String()}
 		},
@@ -61,6 +63,14 @@ func openViews() (views, error) {
 type versioned struct {
 	ID   string
 	Turn turn
+}
+
+// commands takes the commands out of a sentence, which stand between backquotes.
+func commands(said string) (list []part) {
+	for i, text := range strings.Split(said, "`") {
+		list = append(list, part{markup.Clean(text), i%2 == 1})
+	}
+	return list
 }
 
 // digits is a number as it was typed.

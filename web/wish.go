@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"abaton.local/chat"
+	"abaton.local/chat/grounded"
 	"abaton.local/chat/history"
 	"abaton.local/vault"
 )
@@ -17,6 +18,7 @@ type wish struct {
 	anew    bool     // its last question is answered once more, beside the answer that it has
 	instead vault.ID // the question beside which another one is put
 	text    string   // of that
+	small   bool     // by the model all the same, where it is smaller than is to be believed
 }
 
 var errBranch = errors.New("that place is not in this conversation any more: open it anew")
@@ -77,6 +79,9 @@ func (p *Pages) prepare(v visit, h book, a *answer, w wish) (ask chat.Ask, q req
 	}
 	if q, err = p.readingOf(v.r.Context(), v.s, c, turns, w.model); err != nil {
 		return ask, q, err
+	}
+	if w.small {
+		q.Way = grounded.Generate
 	}
 	if q.documents == nil {
 		ask, err = p.askOf(c, turns, w.model)

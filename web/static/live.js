@@ -17,8 +17,8 @@ export async function follow(article, status) {
       tree.clear();
       const end = await once(article, tree, status);
       if (end) return finish(article, said, end, status);
-    } catch {
-      // told below, where no try is left
+    } catch (e) {
+      if (e.locked) return locked(article, status); // all else is told below, where no try is left
     }
     status.textContent = "The connection broke off. Trying again…";
     await new Promise((done) => setTimeout(done, 500 * 2 ** i));
@@ -43,9 +43,11 @@ async function once(article, tree, status) {
 }
 
 function finish(article, said, end, status) {
-  if (end.finish === "over") return location.reload(); // it ended before we came: the page has it
-  // A page has the sources, too. Over a channel none is loaded unasked: that would show when an answer ended.
-  if (end.anew && !narrow && !document.getElementById("text")?.value) return location.reload();
+  if (end.finish === "locked") return locked(article, status);
+  const over = end.finish === "over"; // it ended before we came
+  // The page has it, and the sources. For these none is loaded unasked over a channel: that would show when an answer ended.
+  if ((over || (end.anew && !narrow)) && !typed()) return location.reload();
+  if (over) after("");
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
   const foot = article.querySelector("footer");
@@ -65,10 +67,9 @@ function finish(article, said, end, status) {
   if (versions) foot.append(versions);
   if (end.turn) {
     article.id = "t-" + end.turn;
-    const after = document.querySelector("form.ask [name=after]");
-    if (after) after.value = end.turn;
+    after(end.turn);
   }
-  if (end.anew) foot.append(sources());
+  if (over || end.anew) foot.append(anew(over ? "Show the answer" : "Show what was read"));
   if (!end.read && (said.querySelector(".address") || said.textContent.includes("://"))) foot.append(addresses(id));
   if (!end.anew && ["length", "interrupted", "failed"].includes(end.finish) && said.hasChildNodes()) foot.append(asking("on", "Go on", id, end.turn));
   foot.append(asking("again", "Try again", id, end.turn));
@@ -89,12 +90,30 @@ function fill(end) {
   place.hidden = false;
 }
 
-// Shows the sources to somebody who typed meanwhile, or whose page came by a channel.
-function sources() {
+// What was typed and not sent yet would be lost with the page.
+function typed() {
+  return document.getElementById("text")?.value;
+}
+
+// The next question follows this turn; none: the newest.
+function after(turn) {
+  const field = document.querySelector("form.ask [name=after]");
+  if (field) field.value = turn;
+}
+
+function locked(article, status) {
+  if (!typed()) return location.reload();
+  article.remove();
+  after("");
+  status.textContent = "Your vault has locked. What you typed is still here: unlock in another tab, then send it.";
+}
+
+// Shows all there is to somebody who typed meanwhile, or whose page came by a channel.
+function anew(label) {
   const b = document.createElement("button");
   b.type = "button";
   b.className = "plain";
-  b.textContent = "Show what was read";
+  b.textContent = label;
   if (narrow) b.title = "The network sees that a page is loaded";
   b.addEventListener("click", () => location.reload());
   return b;

@@ -10,12 +10,13 @@ import { settle, versionsAfter } from "./narrow.js";
 const form = document.querySelector("form.ask");
 const text = document.getElementById("text");
 const status = document.getElementById("status");
+let sending = false; // a question is on its way
 
 dress(document);
 if (road.narrow) road.keep();
 if (form) compose();
 const anew = document.querySelector("form[data-pads]");
-anew?.addEventListener("submit", (e) => (road.narrow ? differently(e) : pad(anew)));
+anew?.addEventListener("submit", differently);
 for (const article of document.querySelectorAll(".turn.live")) follow(article, status);
 for (const place of document.querySelectorAll("[data-ready]")) watch(place);
 document.addEventListener("submit", stopping);
@@ -41,8 +42,6 @@ function compose() {
     if (text.value.trim() !== "") form.requestSubmit();
   });
   form.addEventListener("submit", (e) => {
-    pad(form);
-    if (!form.dataset.next && !road.narrow) return; // the next page shows the answer
     e.preventDefault();
     ask(fit);
   });
@@ -82,18 +81,23 @@ async function send(path, fields, place, what) {
 }
 
 async function ask(fit) {
+  if (sending) return;
   if (document.querySelector(".turn.live")) {
     status.textContent = "An answer is being written. Wait until it ends, or stop it.";
     return;
   }
   const words = text.value;
+  pad(form);
   const fields = new FormData(form);
   form.elements.namedItem("pad").value = "";
+  sending = true;
   const said = await send(form.dataset.next ? "ask/" + form.dataset.next : "ask", fields, status, "Your question");
+  if (said && !form.dataset.next && !road.narrow) return location.assign("/page/c/" + said.conversation); // which shows the answer
+  sending = false;
   if (!said) return;
   if (!form.dataset.next) settle(said.conversation, words, fields.has("fleeting"));
   form.elements.namedItem("after").value = said.question; // until the answer has a name
-  text.value = "";
+  if (text.value.startsWith(words)) text.value = text.value.slice(words.length).trimStart(); // what was typed meanwhile stays
   fit();
   const thread = document.getElementById("thread");
   for (const old of thread.querySelectorAll("footer form")) old.remove();
@@ -176,12 +180,16 @@ async function more(e) {
   answering(thread, versions);
 }
 
-// So is what is asked differently; the conversation is another page.
+// What is asked differently; the conversation is another page.
 async function differently(e) {
   e.preventDefault();
+  if (sending) return;
+  sending = true;
+  pad(anew);
   const place = anew.querySelector("[role=status]");
   const said = await send(new URL(anew.action).pathname.slice("/page/".length), new FormData(anew), place, "Your question");
-  if (said) location.assign("/page/c/" + said.conversation);
+  if (said) return location.assign("/page/c/" + said.conversation);
+  sending = false;
 }
 
 // Those of the list at /page/keyboard. None is a single letter, which people who speak

@@ -37,20 +37,15 @@ export async function ask(path, form, progress) {
   return { status: response.status, said: json ? await response.json() : {} };
 }
 
-// Gives the lines of a stream as they come.
+// Gives the lines of a stream as they come. The error says whether the vault has
+// locked.
 export async function* lines(path) {
   if (narrow) {
-    try {
-      yield* channel.lines(path);
-    } catch (e) {
-      if (e.locked) location.reload();
-      throw e;
-    }
+    yield* channel.lines(path);
     return;
   }
   const response = await fetch("/page/" + path, { headers: { "Accept": "application/x-ndjson" } });
-  if (response.status === 401) location.reload(); // locked meanwhile
-  if (!response.ok) throw new Error("refused");
+  if (!response.ok) throw Object.assign(new Error("refused"), { locked: response.status === 401 });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
