@@ -45,8 +45,8 @@ async function once(article, tree, status) {
 function finish(article, said, end, status) {
   if (end.finish === "locked") return locked(article, status);
   const over = end.finish === "over"; // it ended before we came
-  // The page has it, and the sources. For these none is loaded unasked over a channel: that would show when an answer ended.
-  if ((over || (end.anew && !narrow)) && !typed()) return location.reload();
+  // The page has it, and the sources. Over a channel none is loaded unasked: that would show when an answer ended.
+  if ((over || end.anew) && !narrow && !typed()) return location.reload();
   if (over) after("");
   said.removeAttribute("aria-busy");
   article.classList.remove("live");
