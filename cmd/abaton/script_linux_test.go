@@ -14,6 +14,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -213,7 +214,7 @@ func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	}
 }
 
-// exits CODE COMMAND...: the command ends with this exit code.
+// exits CODE[|CODE] COMMAND...: the command ends with one of these exit codes.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND...")
@@ -226,7 +227,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		code = e.ExitCode()
 	}
-	if strconv.Itoa(code) != args[0] {
+	if !slices.Contains(strings.Split(args[0], "|"), strconv.Itoa(code)) {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }
