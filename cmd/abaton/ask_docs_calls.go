@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"time"
 
 	"abaton.local/chat"
 	"abaton.local/chat/grounded"
@@ -261,26 +260,13 @@ func (x *steps) say(step docsStep) error {
 // while does something, and once the first step was said, says each second that it
 // goes on. When it returns nothing more is said by itself.
 func (x *steps) while(do func() error) error {
-	over := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(reportEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-over:
-				return
-			case <-tick.C:
-				x.mu.Lock()
-				begun := x.out.begun
-				x.mu.Unlock()
-				if begun {
-					_ = x.say(docsStep{}) // an error is the client's hanging up, of which the request's context tells
-				}
-			}
+	defer meanwhile(func() {
+		x.mu.Lock()
+		begun := x.out.begun
+		x.mu.Unlock()
+		if begun {
+			_ = x.say(docsStep{}) // an error is the client's hanging up, of which the request's context tells
 		}
-	})
-	defer wg.Wait()
-	defer close(over)
+	})()
 	return do()
 }

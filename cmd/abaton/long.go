@@ -100,16 +100,8 @@ func (c long[In, Out]) route(at counter, may gateway.Policy) gateway.Route {
 		}}
 }
 
-// reporter says each second how far a piece of work is.
-type reporter[Out any] struct {
-	out *pouring
-
-	mu       sync.Mutex
-	done, of int // guarded by mu
-}
-
-// work does a piece of work. When it returns nothing more is said by itself.
-func (x *reporter[Out]) work(do func(progress) (Out, error)) (Out, error) {
+// meanwhile has something said each second until stop is called, and never after.
+func meanwhile(say func()) (stop func()) {
 	over := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -120,15 +112,32 @@ func (x *reporter[Out]) work(do func(progress) (Out, error)) (Out, error) {
 			case <-over:
 				return
 			case <-tick.C:
-				x.mu.Lock()
-				r := report[Out]{Done: x.done, Of: x.of}
-				x.mu.Unlock()
-				x.say(r)
+				say()
 			}
 		}
 	})
-	defer wg.Wait()
-	defer close(over)
+	return func() {
+		close(over)
+		wg.Wait()
+	}
+}
+
+// reporter says each second how far a piece of work is.
+type reporter[Out any] struct {
+	out *pouring
+
+	mu       sync.Mutex
+	done, of int // guarded by mu
+}
+
+// work does a piece of work. When it returns nothing more is said by itself.
+func (x *reporter[Out]) work(do func(progress) (Out, error)) (Out, error) {
+	defer meanwhile(func() {
+		x.mu.Lock()
+		r := report[Out]{Done: x.done, Of: x.of}
+		x.mu.Unlock()
+		x.say(r)
+	})()
 	return do(func(done, of int) {
 		x.mu.Lock()
 		defer x.mu.Unlock()

@@ -117,16 +117,24 @@ type child struct {
 	idle      time.Duration
 }
 
+// jailed is an error where the jail does not hold whoever reads a document. All that
+// is started here asks it.
+func (r *Reader) jailed() error {
+	switch r.jail.Tier() {
+	case sandbox.TierA, sandbox.TierB, sandbox.TierC:
+		return nil
+	}
+	return ErrUnjailed
+}
+
 // start starts a child. with is the file that it finds at its standard error; one that
 // compiles may put files into place in the folder that all have for code.
 func (r *Reader) start(ctx context.Context, policy sandbox.Policy, with *os.File, compiles bool, args func(func(string) string) []string) (*child, error) {
 	fail := func(err error) (*child, error) {
 		return nil, fmt.Errorf("a reader of documents cannot be started: %w", err)
 	}
-	switch r.jail.Tier() {
-	case sandbox.TierA, sandbox.TierB, sandbox.TierC:
-	default:
-		return fail(ErrUnjailed)
+	if err := r.jailed(); err != nil {
+		return fail(err)
 	}
 	program, libraries, err := r.jail.OwnProgram()
 	if err != nil {

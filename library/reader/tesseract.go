@@ -82,6 +82,9 @@ func (r *Reader) words(ctx context.Context, t tesseract, picture []byte, dots in
 	fail := func(err error) (string, parse.Reason, error) {
 		return "", 0, fmt.Errorf("tesseract, which recognises text, cannot be started: %w", err)
 	}
+	if err := r.jailed(); err != nil {
+		return fail(err)
+	}
 	program, libraries, err := sandbox.SystemProgram(t.program)
 	if err != nil {
 		return fail(err)
