@@ -111,10 +111,11 @@ func TestASlotIsNotHeldByAnUnreadAnswer(t *testing.T) {
 	h := sharedSlots(t, 1, func(c *Config) {
 		c.Patience.Probe, c.Patience.Reader, c.Patience.Unread = 10*time.Millisecond, time.Millisecond, 50*time.Millisecond
 		c.Patience.Misses = 1 << 30
+		c.ContextTokens = 4096
 	})
 	h.e.behind = 1
 	x := &texts{random: rand.New(rand.NewPCG(16, 1))}
-	on, told := slowly(t, h.e, h.prompt("anna", x.next(8), 200))
+	on, told := slowly(t, h.e, h.prompt("anna", x.next(8), 3500)) // longer than what comes before anybody looks
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	if _, err := h.ask(ctx, "bela", x.next(8), 2); err != nil {
