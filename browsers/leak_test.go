@@ -138,8 +138,8 @@ func TestNothingLeaves(t *testing.T) {
 		}
 	}
 	b.visit(h.page + "/page/links/" + all.ID.String()) // only here an address can be opened, and none is by itself
-	b.see("dl.link a")
-	b.do(chromedp.Evaluate(`document.querySelectorAll("dl.link a").forEach((a) => a.remove())`, nil))
+	b.see("dl.addresses a")
+	b.do(chromedp.Evaluate(`document.querySelectorAll("dl.addresses a").forEach((a) => a.remove())`, nil))
 	check("/page/links")
 	b.write("nav.side input[name=words]", "sink\r")
 	b.see(".hit")

@@ -44,7 +44,7 @@ func TestAnAddressIsOpenedFromItsPageAlone(t *testing.T) {
 		t.Errorf("%d links are in the answer", n)
 	}
 	b.press(".turn.it footer a.links") // as the script has put it there
-	b.see("dl.link")
+	b.see("dl.addresses")
 	b.shot("addresses")
 	said := eval[string](b, `document.querySelector("main").innerText`)
 	for _, want := range []string{"http://elsewhere.example/x?what=I+said", "Takes along", "before the @"} {
@@ -55,10 +55,10 @@ func TestAnAddressIsOpenedFromItsPageAlone(t *testing.T) {
 	if all() != "" {
 		t.Errorf("before it was opened somebody was asked: %s", all())
 	}
-	if n := eval[int](b, `document.querySelectorAll("dl.link a").length`); n != 1 {
+	if n := eval[int](b, `document.querySelectorAll("dl.addresses a").length`); n != 1 {
 		t.Fatalf("%d can be opened", n)
 	}
-	b.do(chromedp.Click("dl.link a", chromedp.ByQuery))
+	b.do(chromedp.Click("dl.addresses a", chromedp.ByQuery))
 	b.wait("the page elsewhere", func() bool { return strings.Contains(all(), "/opener/") })
 	if got := all(); !strings.HasPrefix(got, "/x?what=I+said from \n") || !strings.Contains(got, "/opener/false") {
 		t.Errorf("elsewhere was told\n%s", got)

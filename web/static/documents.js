@@ -114,6 +114,7 @@ async function work() {
   busy = false;
   stopping = null;
   if (counts.added || counts.changed) await post("/page/documents/added", "").catch(() => {}); // the server counts it when the vault locks
+  if (counts.added) document.getElementById("none")?.remove();
   const words = Object.entries(counts).map(([v, n]) => `${n} ${v}`).join(", ");
   say([words && words + ".", why && `${why} ${count(waiting.length, "file waits", "files wait")}.`].filter(Boolean).join(" "));
   const after = [];
