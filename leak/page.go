@@ -16,7 +16,7 @@ func (r Report) WritePage(w io.Writer) error {
 	say := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	say("# What an observer learns: measured\n")
 	say("This page is made from [leak.json](leak.json) by `make leak-page`; `abaton leak --full --out FOLDER` takes such a report on any machine, and goes on where it was stopped.")
-	say("What each shape does: [shaping.md](shaping.md). What a trace is: [traces.md](traces.md).\n")
+	say("What each shape does: [shaping.md](shaping.md). What a trace is: [traces.md](traces.md). A run before this one: [leak-first.md](leak-first.md); what is made of the two: [decision 35](decisions/0035-what-a-second-run-decides.md).\n")
 	r.claims(say)
 	r.facts(say)
 	r.unrun(say)
@@ -61,7 +61,7 @@ func (r Report) WritePage(w io.Writer) error {
 		way.controls(say)
 	}
 	say("\nThe controls show that the attacks work, not how often topics can be told elsewhere: questions of three topics were narrowed after " +
-		"scores on earlier recordings had been seen. The ways were asked one after the other, by a command for each, in one folder, and in one order of questions: what the machine did to some of them by chance may recur in each way. Other programs worked on the same " +
+		"scores on earlier recordings had been seen. The ways were asked one after the other, each in an order of questions of its own. Other programs worked on the same " +
 		"processors, and have a part in how late things came. Over HTTP/2, which `abaton serve` does not offer, the same server is asked by Go's own.")
 	say("\n## What is not hidden\n")
 	say("That somebody asks, when, how often, from where; the bucket of a question; in `paced` in which window an answer ended, in `sealed` how many windows it took; " +
