@@ -46,7 +46,7 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 	if err != nil {
 		return Answer{}, err
 	}
-	ids := r.first(considered)
+	ids := r.candidates(considered)
 	found, damage, err := l.passages(ctx, s, ids)
 	if err != nil {
 		return Answer{}, fmt.Errorf("answering: %w", err)

@@ -13,8 +13,13 @@ import (
 	"abaton.local/vault"
 )
 
-// depth is how many passages each ranking gives to the one of both.
-const depth = 100
+// depth is how many passages each ranking gives to the one of both. Where these
+// are of a few documents only, it gives more, down to farthest: whoever plants a
+// document of a thousand passages keeps none of another's from being ranked.
+const (
+	depth    = 100
+	farthest = 6400
+)
 
 // ranking is passages by their words and by their meaning.
 type ranking struct {
@@ -35,14 +40,20 @@ func (l *Libraries) rank(ctx context.Context, s *state, libraries []vault.ID, qu
 		return nil, err
 	}
 	r := &ranking{query: bm25.ParseQuery(query), cosines: make(map[find.ID]float64), gate: find.Needed([32]byte{})}
+	documents := 0
 	l.mu.RLock()
 	for _, x := range shelves {
 		r.scope = append(r.scope, x.index)
+		documents += x.Documents
 	}
 	l.mu.RUnlock()
-	for _, hit := range r.scope.Search(r.query, max(depth, n)) {
-		r.words = append(r.words, find.ID(hit.ID))
-	}
+	_ = deeper(n, documents, func(n int) ([]find.ID, error) {
+		r.words = r.words[:0]
+		for _, hit := range r.scope.Search(r.query, n) {
+			r.words = append(r.words, find.ID(hit.ID))
+		}
+		return r.words, nil
+	})
 	if r.wordsOnly = l.rankMeanings(ctx, s, shelves, query, n, r); r.wordsOnly != nil {
 		return r, ctx.Err()
 	}
@@ -64,10 +75,11 @@ func (l *Libraries) rankMeanings(ctx context.Context, s *state, shelves []*shelf
 	}
 	var choices []choice
 	now, none := l.config.Embed.Model(ctx)
-	passages := 0
+	passages, documents := 0, 0
 	l.mu.RLock()
 	for _, x := range shelves {
 		passages += x.Passages
+		documents += x.Documents
 	}
 	for space, made := range s.makers {
 		c := choice{Model: made.Model}
@@ -94,13 +106,19 @@ func (l *Libraries) rankMeanings(ctx context.Context, s *state, shelves []*shelf
 		if failed == nil && len(asked) != 1 {
 			failed = errors.New("no vector came of what is looked for")
 		}
-		var hits []vector.Hit
-		for _, index := range c.indexes {
-			if failed == nil {
-				var more []vector.Hit
-				more, failed = index.Search(asked[0], max(depth, n))
-				hits = append(hits, more...)
-			}
+		if failed == nil {
+			failed = deeper(n, documents, func(n int) ([]find.ID, error) {
+				var hits []vector.Hit
+				for _, index := range c.indexes {
+					more, err := index.Search(asked[0], n)
+					if err != nil {
+						return nil, err
+					}
+					hits = append(hits, more...)
+				}
+				r.take(hits, n)
+				return r.meaning, nil
+			})
 		}
 		if failed != nil {
 			if c.Model == now || err == ErrNotEmbedded {
@@ -108,13 +126,31 @@ func (l *Libraries) rankMeanings(ctx context.Context, s *state, shelves []*shelf
 			}
 			continue
 		}
-		r.take(hits, max(depth, n))
 		if r.gate = find.Needed(c.Digest); c.count < passages { // what has no vector yet is judged by its words alone
 			r.gate.Coverage = min(r.gate.Coverage, find.Needed([32]byte{}).Coverage)
 		}
 		return nil
 	}
 	return err
+}
+
+// deeper has passages ranked, n or more of them, until those that there are come
+// from as many documents as an answer has places, or from all that there are.
+func deeper(n, documents int, search func(n int) ([]find.ID, error)) error {
+	for n = max(depth, n); ; n *= 4 {
+		got, err := search(n)
+		if err != nil || len(got) < n || n >= farthest {
+			return err
+		}
+		seen := make(map[key]bool)
+		for _, id := range got {
+			k, _ := placeOf(bm25.ID(id))
+			seen[k] = true
+		}
+		if len(seen) >= min(find.Usual().All, documents) {
+			return nil
+		}
+	}
 }
 
 func boolean(b bool) int {
@@ -129,6 +165,7 @@ func (r *ranking) take(hits []vector.Hit, n int) {
 	slices.SortFunc(hits, func(a, b vector.Hit) int {
 		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), bytes.Compare(a.ID[:], b.ID[:]))
 	})
+	r.meaning = r.meaning[:0]
 	for _, h := range hits[:min(n, len(hits))] {
 		r.meaning = append(r.meaning, find.ID(h.ID))
 		r.cosines[find.ID(h.ID)] = h.Cosine
@@ -149,6 +186,18 @@ func (r *ranking) first(n int) (ids []bm25.ID) {
 		if len(ids) < n {
 			ids = append(ids, bm25.ID(x.ID))
 		}
+	}
+	return ids
+}
+
+// candidates gives those of both rankings to pick an answer's passages from.
+func (r *ranking) candidates(n int) (ids []bm25.ID) {
+	for _, id := range find.First(find.Fuse(r.words, r.meaning), n, func(id find.ID) (of find.ID) {
+		k, _ := placeOf(bm25.ID(id))
+		copy(of[:], k[:])
+		return of
+	}) {
+		ids = append(ids, bm25.ID(id))
 	}
 	return ids
 }

@@ -11,8 +11,12 @@ import (
 	"abaton.local/library/vector"
 )
 
-// considered is how many passages of each ranking are looked at.
-const considered = 100
+// considered is how many passages of each ranking are looked at, and read how
+// many of both together, as in room library.
+const (
+	considered = 100
+	read       = 50
+)
 
 // finder finds passages the way the product does.
 type finder struct {
@@ -69,11 +73,17 @@ func (f *finder) ask(t testing.TB, wanted string, lexical, dense bool, caps find
 		rankings = append(rankings, ids)
 		out.evidence.Embedded, out.evidence.Cosine = true, hits[0].Cosine
 	}
-	var candidates []find.Candidate
-	for _, r := range find.Fuse(rankings...) {
+	fused := find.Fuse(rankings...)
+	for _, r := range fused {
 		out.ranking = append(out.ranking, r.ID)
-		p := f.byID[r.ID]
-		candidates = append(candidates, find.Candidate{ID: r.ID, Document: find.ID{byte(p.document >> 8), byte(p.document), 1}, Text: p.said})
+	}
+	documentOf := func(id find.ID) find.ID {
+		n := f.byID[id].document
+		return find.ID{byte(n >> 8), byte(n), 1}
+	}
+	var candidates []find.Candidate
+	for _, id := range find.First(fused, read, documentOf) {
+		candidates = append(candidates, find.Candidate{ID: id, Document: documentOf(id), Text: f.byID[id].said})
 	}
 	var ids []bm25.ID
 	for _, p := range find.Pick(candidates, caps) {

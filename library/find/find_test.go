@@ -20,14 +20,27 @@ func ids(bytes ...byte) (out []ID) {
 func TestFuse(t *testing.T) {
 	got := Fuse(ids(1, 2, 3), ids(3, 4), nil, ids(9, 9, 1))
 	want := []Ranked{
-		{ID{1}, 1./61 + 1./63}, // what stands twice counts once, at its first place
-		{ID{3}, 1./63 + 1./61},
-		{ID{9}, 1. / 61},
-		{ID{2}, 1. / 62},
-		{ID{4}, 1. / 62},
+		{ID{1}, 1./6 + 1./8}, // what stands twice counts once, at its first place
+		{ID{3}, 1./8 + 1./6},
+		{ID{9}, 1. / 6},
+		{ID{2}, 1. / 7},
+		{ID{4}, 1. / 7},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-12 })); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What is first by its words, as a number that is asked for, stands before what
+// is far behind by words and by meaning.
+func TestTheFirstIsNotBuried(t *testing.T) {
+	var words, meaning []ID
+	for i := range byte(40) {
+		words, meaning = append(words, ID{1, i}), append(meaning, ID{2, i})
+	}
+	words[20], meaning[20] = ID{9}, ID{9}
+	if got := Fuse(words, meaning); got[0].ID != (ID{1, 0}) || got[1].ID != (ID{2, 0}) {
+		t.Errorf("%v comes first", got[0].ID)
 	}
 }
 
