@@ -90,26 +90,33 @@ func TestPeer(t *testing.T) {
 	s := loadSet(t)
 	v := keptVectors(t, s)
 	ours, peer := newFinder(t, s.passages(), v), newFinder(t, s.peerPassages(), v)
-	for _, top := range []int{peerTop, find.Usual().All} {
-		var a, bare, b []float64
-		var characters int
-		questions := s.some(all(figured, english, (*question).answerable))
-		for _, q := range questions {
-			theirs := peer.ask(t, q.wanted(), false, true, find.Caps{All: top, Document: top, Sender: top})
-			handed, room := theirs.ranking[:top], 0
-			var passages []*passage
-			for _, id := range handed {
-				p := peer.byID[id]
-				passages = append(passages, p)
-				room += utf8.RuneCountInString(p.text)
+	for _, half := range []struct {
+		name string
+		keep func(*question) bool
+	}{{"half A, tuned by", (*question).tuned}, {"half B", figured}} {
+		for _, top := range []int{peerTop, find.Usual().All} {
+			var a, bare, b []float64
+			var characters int
+			questions := s.some(all(half.keep, english, (*question).answerable))
+			for _, q := range questions {
+				theirs := peer.ask(t, q.wanted(), false, true, find.Caps{All: top, Document: top, Sender: top})
+				handed, room := theirs.ranking[:top], 0
+				var passages []*passage
+				for _, id := range handed {
+					p := peer.byID[id]
+					passages = append(passages, p)
+					room += utf8.RuneCountInString(p.text)
+				}
+				characters += room
+				caps := find.Usual()
+				caps.All = considered // what there is room for is counted in characters here
+				picked := ours.ask(t, q.wanted(), true, true, caps).picked
+				a = append(a, recall(q, within(picked, room, func(p *passage) int { return utf8.RuneCountInString(p.text) })))
+				bare = append(bare, recall(q, within(picked, room, func(p *passage) int { return utf8.RuneCountInString(p.said) })))
+				b = append(b, recall(q, passages))
 			}
-			characters += room
-			picked := ours.ask(t, q.wanted(), true, true, find.Caps{All: considered, Document: 3, Sender: 2}).picked
-			a = append(a, recall(q, within(picked, room, func(p *passage) int { return utf8.RuneCountInString(p.text) })))
-			bare = append(bare, recall(q, within(picked, room, func(p *passage) int { return utf8.RuneCountInString(p.said) })))
-			b = append(b, recall(q, passages))
+			t.Logf("MEASURED %s, English, %d questions, recall in %d characters: ours %s, the peer's %d passages %s; ours over theirs %s; without counting the titles above our passages %s, %s",
+				half.name, len(questions), characters/len(questions), share(a), top, share(b), paired(a, b), share(bare), paired(bare, b))
 		}
-		t.Logf("MEASURED half B, English, %d questions, recall in %d characters: ours %s, the peer's %d passages %s; ours over theirs %s; without counting the titles above our passages %s, %s",
-			len(questions), characters/len(questions), share(a), top, share(b), paired(a, b), share(bare), paired(bare, b))
 	}
 }
