@@ -14,11 +14,13 @@ import (
 )
 
 // depth is how many passages each ranking gives to the one of both. Where these
-// are of a few documents only, it gives more, down to farthest: whoever plants a
-// document of a thousand passages keeps none of another's from being ranked.
+// are of a few documents only it gives more, by words and by meaning as many as
+// can be ranked while a person waits: whoever plants a document of a thousand
+// passages is not to keep all others from being ranked.
 const (
-	depth    = 100
-	farthest = 6400
+	depth        = 100
+	deepWords    = 1600
+	deepMeanings = 400
 )
 
 // ranking is passages by their words and by their meaning.
@@ -47,7 +49,7 @@ func (l *Libraries) rank(ctx context.Context, s *state, libraries []vault.ID, qu
 		documents += x.Documents
 	}
 	l.mu.RUnlock()
-	_ = deeper(n, documents, func(n int) ([]find.ID, error) {
+	_ = deeper(n, deepWords, documents, func(n int) ([]find.ID, error) {
 		r.words = r.words[:0]
 		for _, hit := range r.scope.Search(r.query, n) {
 			r.words = append(r.words, find.ID(hit.ID))
@@ -107,7 +109,7 @@ func (l *Libraries) rankMeanings(ctx context.Context, s *state, shelves []*shelf
 			failed = errors.New("no vector came of what is looked for")
 		}
 		if failed == nil {
-			failed = deeper(n, documents, func(n int) ([]find.ID, error) {
+			failed = deeper(n, deepMeanings, documents, func(n int) ([]find.ID, error) {
 				var hits []vector.Hit
 				for _, index := range c.indexes {
 					more, err := index.Search(asked[0], n)
@@ -121,6 +123,7 @@ func (l *Libraries) rankMeanings(ctx context.Context, s *state, shelves []*shelf
 			})
 		}
 		if failed != nil {
+			r.take(nil, 0)
 			if c.Model == now || err == ErrNotEmbedded {
 				err = failed
 			}
@@ -134,12 +137,12 @@ func (l *Libraries) rankMeanings(ctx context.Context, s *state, shelves []*shelf
 	return err
 }
 
-// deeper has passages ranked, n or more of them, until those that there are come
-// from as many documents as an answer has places, or from all that there are.
-func deeper(n, documents int, search func(n int) ([]find.ID, error)) error {
+// deeper has n passages ranked, and more, up to most, until they come from as many
+// documents as an answer has places, or from all that there are.
+func deeper(n, most, documents int, search func(n int) ([]find.ID, error)) error {
 	for n = max(depth, n); ; n *= 4 {
 		got, err := search(n)
-		if err != nil || len(got) < n || n >= farthest {
+		if err != nil || len(got) < n || n >= most {
 			return err
 		}
 		seen := make(map[key]bool)
@@ -160,12 +163,14 @@ func boolean(b bool) int {
 	return 0
 }
 
-// take makes one ranking of what several indexes gave.
+// take makes one ranking of what several indexes gave, in the place of what it took
+// before.
 func (r *ranking) take(hits []vector.Hit, n int) {
 	slices.SortFunc(hits, func(a, b vector.Hit) int {
 		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), bytes.Compare(a.ID[:], b.ID[:]))
 	})
-	r.meaning = r.meaning[:0]
+	r.meaning, r.best = r.meaning[:0], 0
+	clear(r.cosines)
 	for _, h := range hits[:min(n, len(hits))] {
 		r.meaning = append(r.meaning, find.ID(h.ID))
 		r.cosines[find.ID(h.ID)] = h.Cosine
