@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -26,7 +27,7 @@ func TestInputMethods(t *testing.T) {
 	compose := func() {
 		b.do(input.ImeSetComposition("にほん", 3, 3))
 		b.do(chromedp.Evaluate(`addEventListener("keydown", (e) => { document.body.dataset.composing = e.isComposing; }, {capture: true, once: true})`, nil))
-		b.do(chromedp.KeyEvent(kb.Enter))
+		b.do(input.DispatchKeyEvent(input.KeyRawDown).WithKey("Enter").WithCode("Enter").WithWindowsVirtualKeyCode(229), input.DispatchKeyEvent(input.KeyUp).WithKey("Enter").WithCode("Enter"))
 		if !eval[bool](b, `document.body.dataset.composing === "true"`) {
 			t.Fatal("no word was being composed: this test sees nothing")
 		}
@@ -66,8 +67,7 @@ func TestWhatCannotBeSeenIsShown(t *testing.T) {
 	b.unlock("ada", passphrase)
 	b.write("#text", "0\r")
 	b.answered("1")
-	const typed = "a\u202eb\u200bc\x07d\u2066e\u00adf\U000e0041g\u200dh"
-	b.do(chromedp.Evaluate(fmt.Sprintf("document.getElementById('text').value = %q", typed), nil))
+	b.do(chromedp.Evaluate(`document.getElementById("text").value = "a\u202eb\u200bc\x07d\u2066e\u00adf\u{e0041}g\u200dh"`, nil))
 	b.write("#text", "\r")
 	last := `[...document.querySelectorAll(".turn.you .said")].at(-1).textContent`
 	b.until(`document.querySelectorAll(".turn.you").length === 2 && !document.querySelector(".turn.live")`)
@@ -134,9 +134,11 @@ func TestLongAnswers(t *testing.T) {
 		w.pieces <- text[i*len(text)/slow : (i+1)*len(text)/slow]
 		b.do(chromedp.Evaluate(`document.getElementById("text").focus({ preventScroll: true })`, nil), chromedp.KeyEvent(string(rune('a'+i%26))))
 		if i == slow/2 { // who reads farther up
+			b.until(`document.querySelectorAll(".turn.live h4").length > 50`)
 			b.do(chromedp.Evaluate(`document.scrollingElement.scrollTop = 300`, nil))
 		}
 	}
+	b.until(fmt.Sprintf(`document.querySelectorAll(".turn.live h4").length === %d`, strings.Count(text, "##")))
 	if at := eval[float64](b, `document.scrollingElement.scrollTop`); at != 300 {
 		t.Errorf("who reads at 300 is led to %v", at)
 	}
@@ -155,7 +157,7 @@ func TestLongAnswers(t *testing.T) {
 	}
 
 	code := strings.Repeat("if x < y && y > \"z\" { return }\n", 10_000)
-	b.do(chromedp.SetValue("#text", "The code\r", chromedp.ByQuery))
+	b.do(chromedp.Evaluate(`document.getElementById("text").value = "The code"`, nil))
 	b.write("#text", "\r")
 	b.see(".turn.live")
 	w.pieces <- "```go\n" + code[:len(code)/3]
@@ -163,17 +165,28 @@ func TestLongAnswers(t *testing.T) {
 	w.pieces <- "```\n"
 	w.pieces <- ""
 	b.answered("2")
-	b.do(browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite}))
+	b.do(browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite, browser.PermissionTypeClipboardSanitizedWrite}))
+	const copier = `document.querySelector(".turn.it:last-child .code .copy")`
+	b.do(chromedp.Evaluate(`new MutationObserver(() => { globalThis.labels = (globalThis.labels ?? "") + `+copier+`.textContent; }).observe(`+copier+`, { childList: true, subtree: true, characterData: true })`, nil))
+	b.do(emulation.SetFocusEmulationEnabled(true))
 	b.press(".turn.it:last-child .code .copy")
 	var copied string
-	b.until(`document.querySelector(".turn.it:last-child .code .copy").textContent === "Copied"`)
+	b.until(`globalThis.labels`)
+	if labels := eval[string](b, "labels"); !strings.HasPrefix(labels, "Copied") {
+		t.Fatalf("the button says %q", labels)
+	}
 	b.do(chromedp.Evaluate(`navigator.clipboard.readText()`, &copied, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 	if strings.TrimRight(copied, "\n") != strings.TrimRight(code, "\n") {
 		t.Errorf("copied are %d bytes of %d", len(copied), len(code))
 	}
 
 	long := strings.Repeat("0123456789abcde\n", 1<<16)
-	b.do(chromedp.Evaluate(`document.getElementById("text").focus()`, nil), input.InsertText(strings.TrimSpace(long)), chromedp.KeyEvent("!"))
+	b.do(chromedp.Evaluate(`navigator.clipboard.writeText("0123456789abcde\n".repeat(65536).trim())`, nil, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	b.do(chromedp.Evaluate(`document.getElementById("text").focus()`, nil),
+		input.DispatchKeyEvent(input.KeyDown).WithKey("v").WithCode("KeyV").WithModifiers(input.ModifierCtrl).WithCommands([]string{"paste"}), chromedp.KeyEvent("!"))
+	if dir := eval[string](b, `document.getElementById("text").dir`); dir != "ltr" {
+		t.Errorf("the browser looks for the direction of a megabyte: %q", dir)
+	}
 	if n := eval[int](b, `document.getElementById("text").value.length`); n != len(long) {
 		t.Errorf("pasted are %d", n)
 	}
@@ -182,6 +195,10 @@ func TestLongAnswers(t *testing.T) {
 	w.pieces <- "so much"
 	w.pieces <- ""
 	b.answered("3")
+	b.write("#text", "x")
+	if dir := eval[string](b, `document.getElementById("text").dir`); dir != "auto" {
+		t.Errorf("a short text is %q", dir)
+	}
 	b.do(chromedp.Reload())
 	b.answered("3")
 	if got := eval[string](b, `[...document.querySelectorAll(".turn.you .said")].at(-1).textContent`); got != strings.TrimSpace(long)+"!" {

@@ -13,12 +13,21 @@ import (
 // is refused in words, and nothing of it is kept.
 func TestOneMegabyteIsPasted(t *testing.T) {
 	h := settle(t, shaper.Policy{})
-	long := strings.Repeat("0123456789abcde\n", 1<<16)
-	id := h.begun(h.ada, long)
+	pasted := strings.Repeat("0123456789abcde\n", 1<<16)
+	id := h.begun(h.ada, pasted)
 	h.finish(h.ada, id, "so much")
 	body := h.get(h.ada, "c/"+id.String()).Body.String()
-	if !strings.Contains(body, strings.TrimSpace(long)) || !strings.Contains(body, "so much") {
-		t.Errorf("a question of %d bytes is not shown whole: the page has %d", len(long), len(body))
+	if !strings.Contains(body, strings.TrimSpace(pasted)) || !strings.Contains(body, "so much") {
+		t.Errorf("a question of %d bytes is not shown whole: the page has %d", len(pasted), len(body))
+	}
+	edit := "edit/" + id.String() + "/" + h.turns(h.ada, id)[0].ID.String()
+	if body := h.get(h.ada, edit).Body.String(); !strings.Contains(body, `required dir="ltr"`) || !strings.Contains(body, strings.TrimSpace(pasted)) {
+		t.Error("a browser has to look for its direction")
+	}
+	for text, want := range map[string]string{"x": "auto", "\u05d0": "auto", pasted: "ltr", "1 \u0645" + pasted: "rtl", "x\u0645" + pasted: "ltr", strings.Repeat("1", long): "ltr"} {
+		if got := direction(text); got != want {
+			t.Errorf("%.10q is %s", text, got)
+		}
 	}
 	w := h.post(h.ada, "ask", "text", strings.Repeat("x", history.MaxText+1))
 	if list, err := h.histories[h.ada.Person].List(); w.Code != http.StatusUnprocessableEntity || err != nil || len(list) != 1 {

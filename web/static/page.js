@@ -13,6 +13,8 @@ const text = document.getElementById("text");
 const status = document.getElementById("status");
 let sending = false; // a question is on its way
 
+const long = 20000; // characters of a text of which less is measured
+
 dress(document);
 if (road.narrow) road.keep();
 if (form) compose();
@@ -23,6 +25,7 @@ for (const place of document.querySelectorAll("[data-ready]")) watch(place);
 document.addEventListener("submit", stopping);
 if (form) document.addEventListener("submit", more);
 document.addEventListener("keydown", shortcuts);
+for (const field of document.querySelectorAll("textarea")) field.addEventListener("beforeinput", direct);
 offer();
 if (form?.dataset.next && !location.hash) toEnd();
 // A claim or an invitation in the address is good once, and need not stay there.
@@ -31,10 +34,10 @@ if (location.search) history.replaceState(null, "", location.pathname);
 addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
 function compose() {
-  const fit = () => { // of a long text nothing is measured: that would take long with every key
-    const most = innerHeight * 0.4;
-    if (text.value.length < 5000) text.style.height = "auto";
-    text.style.height = (text.value.length < 5000 ? Math.min(text.scrollHeight, most) : most) + "px";
+  const fit = () => { // measured with every key, what is long would keep who types waiting
+    const most = innerHeight * 0.4, short = text.value.length < long;
+    if (short) text.style.height = "auto";
+    text.style.height = (short ? Math.min(text.scrollHeight, most) : most) + "px";
   };
   text.addEventListener("input", fit);
   text.addEventListener("keydown", (e) => {
@@ -48,6 +51,18 @@ function compose() {
     ask(fit);
   });
   fit();
+}
+
+// Looking for the direction of a megabyte, line by line, Chromium stands still for ten
+// seconds. That of a long text is told by its first letter.
+function direct(e) {
+  const field = e.target, length = field.value.length + (e.data?.length ?? 0);
+  if (length < long) {
+    if (field.dir !== "auto") field.dir = "auto";
+  } else if (field.dir === "auto") {
+    const letter = (field.value + (e.data ?? "")).match(/\p{L}/u)?.[0] ?? "";
+    field.dir = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(letter) ? "rtl" : "ltr";
+  }
 }
 
 // The size of what is sent tells how long a question is. It is sent in one of few sizes.
