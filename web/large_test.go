@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,5 +50,40 @@ func TestTenThousandLinesOfCode(t *testing.T) {
 	body := h.get(h.ada, "c/"+id.String()).Body.String()
 	if strings.Count(body, "return") != 10_000 || strings.Contains(body, "x < y") {
 		t.Errorf("from the history: %d lines", strings.Count(body, "return"))
+	}
+}
+
+// Of many conversations each page lists so many and no more, and all can be reached;
+// what is loaded at first grows by no byte for each of them. How long 10,000 take is
+// measured in bench.
+func TestManyConversations(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	const many = 1_000
+	few := 0
+	for i := range many {
+		_, err := h.histories[h.ada.Person].New(t.Context(), history.Start{}, history.Turn{Role: history.User, Text: fmt.Sprintf("question %05d", i)})
+		must(t, err)
+		if i == 2*atTheSide {
+			few = h.get(h.ada, "").Body.Len()
+		}
+	}
+	first := h.get(h.ada, "").Body.String()
+	if !strings.Contains(first, fmt.Sprintf(">%d more</a>", many-atTheSide)) || strings.Count(first, "question ") != atTheSide || len(first) > few+10 {
+		t.Errorf("the first view has %d bytes, and %d with few:\n%.3000s", len(first), few, first)
+	}
+	seen := map[string]bool{}
+	for page := 1; page <= many/onAPage; page++ {
+		body := h.get(h.ada, fmt.Sprintf("all/%d", page)).Body.String()
+		_, body, _ = strings.Cut(body, "<main")
+		found := regexp.MustCompile(`question \d{5}`).FindAllString(body, -1)
+		if len(found) != onAPage {
+			t.Fatalf("page %d lists %d", page, len(found))
+		}
+		for _, x := range found {
+			seen[x] = true
+		}
+	}
+	if len(seen) != many {
+		t.Errorf("%d of %d can be reached", len(seen), many)
 	}
 }
