@@ -26,7 +26,6 @@ func (b *tab) sends(button string, fields ...string) {
 // TestWithoutScripts: in a browser that runs none, everything works but streaming and
 // passkeys.
 func TestWithoutScripts(t *testing.T) {
-	program := axe(t)
 	s := newServer(t)
 	s.start(t, "127.0.0.1:0")
 	b := open(t, "")
@@ -106,7 +105,6 @@ func TestWithoutScripts(t *testing.T) {
 	b.sends("form[data-add] button")
 	says("what became of it", "walrus.txt", "added")
 	b.shot("added")
-	b.kind("what became of the files", program)
 	b.sends("a.button")
 	b.visit(s.page + "/page/documents")
 	b.sends(".search.docs button", ".search.docs input", "gulls")
