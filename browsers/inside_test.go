@@ -28,6 +28,7 @@ import (
 // only what answers is ours, so that it says whatever a test wants it to.
 type house struct {
 	page    string
+	people  *vault.Directory
 	session vault.Session
 	history *history.History
 	papers  *papers
@@ -90,6 +91,12 @@ func newHouse(t *testing.T, name string, texts []string) *house {
 // newHouseOf is newHouse with another one who answers, and by another clock.
 func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() time.Time) *house {
 	t.Helper()
+	return newHouseWith(t, name, speaker, now, func(*web.Config) {})
+}
+
+// newHouseWith is newHouseOf with more said of the rooms behind the page.
+func newHouseWith(t *testing.T, name string, speaker chat.Generator, now func() time.Time, more func(*web.Config)) *house {
+	t.Helper()
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	must(t, os.Mkdir(data, 0o700))
@@ -99,14 +106,14 @@ func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() ti
 	must(t, err)
 	claim, err := people.Claim()
 	must(t, err)
-	h := &house{papers: &papers{}}
+	h := &house{papers: &papers{}, people: people}
 	h.session, err = people.Join(t.Context(), vault.Newcomer{Ticket: claim.Reveal(), Name: name, Passphrase: []byte(passphrase)})
 	must(t, err)
 	v, err := h.session.Vault()
 	must(t, err)
 	h.history, err = history.Open(t.Context(), v, history.Config{})
 	must(t, err)
-	pages, err := web.New(web.Config{
+	config := web.Config{
 		Chat: chat.New(speaker, shelf{}), Shelf: shelf{}, People: people,
 		History:   func(context.Context, vault.Session) (*history.History, error) { return h.history, nil },
 		Unread:    func(context.Context, vault.Session) error { return nil },
@@ -115,7 +122,9 @@ func newHouseOf(t *testing.T, name string, speaker chat.Generator, now func() ti
 		Documents: h.papers,
 		Words:     func(err error) string { return err.Error() },
 		Now:       now, NoPasskeys: gateway.NoPasskeys,
-	})
+	}
+	more(&config)
+	pages, err := web.New(config)
 	must(t, err)
 	door, err := gateway.Listen(gateway.Config{Address: "127.0.0.1:0", Pages: atDoor{pages}, People: gateway.Directory(people)})
 	must(t, err)

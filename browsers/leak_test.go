@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"abaton.local/chat/history"
+	"abaton.local/vault"
 )
 
 // sink is where every name but ours leads. It counts who comes, but for the
@@ -137,6 +138,16 @@ func TestNothingLeaves(t *testing.T) {
 			t.Error("no formula is drawn: this test sees nothing of them")
 		}
 	}
+	people, keys := h.named(t, texts)
+	t.Logf("%d payloads are names of people, %d of keys", people, keys)
+	if people < 30 || keys < 30 {
+		t.Errorf("only %d payloads are names of people, and %d of keys", people, keys)
+	}
+	for path, n := range map[string]int{"people": people + 1, "keys": keys} {
+		b.visit(h.page + "/page/" + path)
+		b.until(`document.querySelectorAll("main tbody:first-of-type tr").length >= ` + strconv.Itoa(n))
+		check("/page/" + path)
+	}
 	b.visit(h.page + "/page/links/" + all.ID.String()) // only here an address can be opened, and none is by itself
 	b.see("dl.addresses a")
 	b.do(chromedp.Evaluate(`document.querySelectorAll("dl.addresses a").forEach((a) => a.remove())`, nil))
@@ -190,6 +201,26 @@ func TestNothingLeaves(t *testing.T) {
 			t.Errorf("the browser asked for the name %q", name)
 		}
 	}
+}
+
+// named gives people and keys names of what was made to fetch or to run, as far as it is
+// short enough for a name: some of them, for each takes a while to join.
+func (h *house) named(t *testing.T, texts []string) (people, keys int) {
+	t.Helper()
+	for i, text := range texts {
+		if i%6 != 0 || len(text) > 64 {
+			continue
+		}
+		if _, _, err := h.people.MakeToken(t.Context(), h.session, text, vault.ScopeAsk, time.Now().Add(time.Hour)); err == nil {
+			keys++
+		}
+		ticket, _, err := h.people.Invite(t.Context(), h.session, vault.RoleMember)
+		must(t, err)
+		if _, err := h.people.Join(t.Context(), vault.Newcomer{Ticket: ticket.Reveal(), Name: text, Passphrase: []byte(passphrase)}); err == nil {
+			people++
+		}
+	}
+	return people, keys
 }
 
 // said is the trees of all answers, without the buttons that scripts add.

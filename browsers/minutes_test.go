@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -273,12 +274,14 @@ func (s *server) colleague(t *testing.T) {
 	bob.see("pre.code")
 	bob.visit(home + "/page/")
 	bob.see(".hello")
-	bob.write("#text", "Say hello.\r")
+	const robin = "Rotkehlchen-4471"
+	bob.write("#text", robin+" is bob's alone. Say hello.\r")
 	bob.see(".turn.it")
 	bob.enough("1")
 	if said := eval[string](bob, `document.querySelector(".sight").textContent`); !strings.Contains(said, "are hidden") {
 		t.Errorf("what an observer sees is told as %q", said)
 	}
+	his := eval[string](bob, "location.href")
 	bob.visit(hers)
 	if said := eval[string](bob, "document.body.innerText"); !strings.Contains(said, "no such conversation") || strings.Contains(said, canary) {
 		t.Errorf("her conversation is shown to him: %s", said)
@@ -291,10 +294,16 @@ func (s *server) colleague(t *testing.T) {
 	if said := eval[string](ada, "document.body.innerText"); !strings.Contains(said, "bob") || strings.Contains(said, "Open invitations") {
 		t.Errorf("the owner sees %s", said)
 	}
+	for _, page := range []string{his, home + "/page/all", home + "/page/people"} {
+		ada.visit(page)
+		if said := eval[string](ada, "document.documentElement.outerHTML"); strings.Contains(said, "Rotkehlchen") || page == his && !strings.Contains(said, "no such conversation") {
+			t.Errorf("%s shows her what is his: %s", page, said)
+		}
+	}
 	must(t, chromedp.Cancel(bob.ctx))
 	must(t, chromedp.Cancel(ada.ctx))
-	if found := holds(t, bob.profile, canary, "Kanarienvogel"); len(found) > 0 {
-		t.Errorf("his profile holds %s", strings.Join(found, "\n"))
+	if found := slices.Concat(holds(t, bob.profile, canary, "Kanarienvogel", robin), holds(t, ada.profile, canary, "Rotkehlchen")); len(found) > 0 {
+		t.Errorf("a profile holds %s", strings.Join(found, "\n"))
 	}
 }
 

@@ -2,6 +2,8 @@ package browsers
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -95,6 +97,26 @@ func TestWithoutScripts(t *testing.T) {
 		b.visit(s.page + "/page/" + name)
 		b.see("h1")
 	}
+	// Documents: added by a form, searched, seen and removed.
+	paper := filepath.Join(s.work, "walrus.txt")
+	must(t, os.WriteFile(paper, []byte("Walruses sing to gulls, and "+canary+" listens."), 0o644))
+	b.visit(s.page + "/page/documents")
+	b.do(chromedp.SetUploadFiles("#files", []string{paper}, chromedp.ByQuery))
+	b.sends("form[data-add] button")
+	says("what became of it", "walrus.txt", "added")
+	b.shot("added")
+	b.sends("a.button")
+	b.visit(s.page + "/page/documents")
+	b.sends(".search.docs button", ".search.docs input", "gulls")
+	says("found in documents", "walrus.txt", "Walruses sing to")
+	b.sends(".hit a")
+	says("the document", "listens")
+	b.visit(s.page + "/page/documents")
+	b.sends(`a[href^="/page/library/"]`)
+	b.sends(".documents a.plain")
+	b.sends("button.danger")
+	says("after it was removed", "nothing in it yet")
+
 	b.visit(s.page + first)
 	b.sends(`form[action^="/page/delete/"] button`)
 	b.visit(s.page + first)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
@@ -25,6 +26,19 @@ func TestSlowNetwork(t *testing.T) {
 	b.see(".turn.live")
 	w.pieces <- "one "
 	b.until(`document.querySelector(".turn.live .said")?.textContent.includes("one")`)
+	moves := func() string {
+		return eval[string](b, `getComputedStyle(document.querySelector(".turn.live .said > :last-child"), "::after").animationName`)
+	}
+	calm := func(is string) {
+		b.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: is}}))
+	}
+	if moves() == "none" {
+		t.Error("nothing moves: this test sees nothing")
+	}
+	if calm("reduce"); moves() != "none" {
+		t.Error("for who wants nothing to move, something moves")
+	}
+	calm("")
 	w.pieces <- strings.Repeat("of many words ", 1000)
 	b.write("#text", "Typed")
 	if typed := eval[string](b, `document.getElementById("text").value`); typed != "Typed" {

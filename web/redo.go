@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"abaton.local/chat/history"
 	"abaton.local/vault"
@@ -13,8 +15,30 @@ import (
 type editing struct {
 	ID, Turn string
 	Text     string
+	Dir      string // from where it is read
 	Most     int
 	Fleeting bool
+}
+
+// long is how many bytes a text in a field has of which a browser is told the
+// direction. Looking for it line by line, Chromium stands still over a megabyte for
+// ten seconds. The page's script does so with what is pasted.
+const long = 20_000
+
+// direction is that of a text in a field.
+func direction(text string) string {
+	if len(text) < long {
+		return "auto"
+	}
+	at := strings.IndexFunc(text, unicode.IsLetter)
+	if at < 0 {
+		return "ltr"
+	}
+	switch r, _ := utf8.DecodeRuneInString(text[at:]); {
+	case r >= 0x590 && r < 0x900, r >= 0xfb1d && r < 0xfe00, r >= 0xfe70 && r <= 0xfefc:
+		return "rtl"
+	}
+	return "ltr"
 }
 
 // turnOf finds a turn by a path: the conversation and the turn.
@@ -60,7 +84,7 @@ func (p *Pages) edit(v visit) {
 	}
 	_, fleeting := in.(briefly)
 	x.Open = id.String()
-	x.Content = editing{ID: id.String(), Turn: turn.ID.String(), Text: turn.Text, Most: history.MaxText, Fleeting: fleeting}
+	x.Content = editing{ID: id.String(), Turn: turn.ID.String(), Text: turn.Text, Dir: direction(turn.Text), Most: history.MaxText, Fleeting: fleeting}
 	p.render(v.w, v.r, http.StatusOK, "edit", x)
 }
 

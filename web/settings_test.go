@@ -3,6 +3,7 @@ package web
 import (
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func (twoModels) List() ([]models.Passport, error) {
 func TestSettings(t *testing.T) {
 	h := settle(t, shaper.Policy{})
 	h.Pages.Shelf = twoModels{}
-	if body := h.get(h.ada, "settings").Body.String(); !strings.Contains(body, "now off") || strings.Contains(body, "data-theme") {
+	if body := h.get(h.ada, "settings").Body.String(); !strings.Contains(body, "now off") || !strings.Contains(body, "Opening another page is still seen") || strings.Contains(body, "data-theme") {
 		t.Errorf("at first:\n%s", body)
 	}
 	if w := h.post(h.ada, "settings", "theme", "dark", "model", "other", "shape", "sealed"); w.Code != 303 {
@@ -89,6 +90,24 @@ func TestShapeOfOnesOwn(t *testing.T) {
 	}
 	if h.post(h.bob, "settings", "theme", "light"); !strings.Contains(h.get(h.bob, "settings").Body.String(), `data-theme="light"`) {
 		t.Error("they cannot be saved anew")
+	}
+}
+
+// With a channel, each page says so from which something is done beside it.
+func TestWhatGoesBesideAChannel(t *testing.T) {
+	h, _ := settleWithDocuments(t, shaper.Policy{})
+	id := h.begunWith(h.ada)
+	h.verdict(h.put(h.ada, "l", "x.txt", "words", 1000))
+	for _, shape := range []string{"sealed", "channel"} {
+		h.post(h.ada, "settings", "shape", shape)
+		library := regexp.MustCompile(`library/[0-9a-f]{32}`).FindString(h.get(h.ada, "documents").Body.String())
+		found := strings.TrimPrefix(h.post(h.ada, "search", "words", "q").Header().Get("Location"), "/page/")
+		for _, path := range []string{"c/" + id.String(), "edit/" + id.String() + "/" + h.turns(h.ada, id)[0].ID.String(), "manner/" + id.String(), "all", found, "documents", library} {
+			w := h.get(h.ada, path)
+			if w.Code != 200 || strings.Contains(w.Body.String(), "goes beside the channel") != (shape == "channel") {
+				t.Errorf("%s, %s: %d\n%s", shape, path, w.Code, w.Body)
+			}
+		}
 	}
 }
 

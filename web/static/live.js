@@ -6,6 +6,9 @@ import { lines, narrow } from "./road.js";
 
 const tries = 5;
 
+// What is said of an answer that did not end by itself, beside its own words.
+const endings = { interrupted: "Stopped.", failed: "The answer broke off.", length: "The answer is as long as one may be." };
+
 // Follows the stream of an article's answer until it ends. Where the connection
 // breaks, it is taken up again: the server tells the answer from its beginning.
 export async function follow(article, status) {
@@ -75,7 +78,7 @@ function finish(article, said, end, status) {
   foot.append(asking("again", "Try again", id, end.turn));
   fill(end);
   dress(article);
-  status.textContent = end.finish === "interrupted" ? "Stopped." : "The answer is complete.";
+  status.textContent = endings[end.finish] ?? "The answer is complete.";
 }
 
 // How full the context is, as the engine counted.

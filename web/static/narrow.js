@@ -1,4 +1,7 @@
-// What a page with a channel makes by itself, where others load the next page.
+// What a page makes by itself, so that no other one is loaded: with a channel all of
+// it, else the place of another answer.
+
+import { clean } from "./clean.js";
 
 // Makes the page of a new conversation that of one which has begun.
 export function settle(id, words, fleeting) {
@@ -16,7 +19,7 @@ export function settle(id, words, fleeting) {
   document.querySelector(".hello").replaceWith(thread);
   document.querySelector(".chat").classList.remove("fresh");
   history.replaceState(null, "", "/page/c/" + id);
-  list(id, words.trim().split("\n")[0].slice(0, 60), fleeting ? "Temporary" : "Today");
+  list(id, clean(words.trim().split("\n")[0].slice(0, 60)), fleeting ? "Temporary" : "Today");
 }
 
 // Lists it at the side.

@@ -5,12 +5,15 @@ import { dress } from "./dress.js";
 import { palette } from "./palette.js";
 import { watch } from "./ready.js";
 import * as road from "./road.js";
+import { clean } from "./clean.js";
 import { settle, versionsAfter } from "./narrow.js";
 
 const form = document.querySelector("form.ask");
 const text = document.getElementById("text");
 const status = document.getElementById("status");
 let sending = false; // a question is on its way
+
+const long = 20000; // characters of a text of which less is measured
 
 dress(document);
 if (road.narrow) road.keep();
@@ -20,8 +23,9 @@ anew?.addEventListener("submit", differently);
 for (const article of document.querySelectorAll(".turn.live")) follow(article, status);
 for (const place of document.querySelectorAll("[data-ready]")) watch(place);
 document.addEventListener("submit", stopping);
-if (road.narrow) document.addEventListener("submit", more);
+if (form) document.addEventListener("submit", more);
 document.addEventListener("keydown", shortcuts);
+for (const field of document.querySelectorAll("textarea")) field.addEventListener("beforeinput", direct);
 offer();
 if (form?.dataset.next && !location.hash) toEnd();
 // A claim or an invitation in the address is good once, and need not stay there.
@@ -30,9 +34,10 @@ if (location.search) history.replaceState(null, "", location.pathname);
 addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
 function compose() {
-  const fit = () => {
-    text.style.height = "auto";
-    text.style.height = Math.min(text.scrollHeight, innerHeight * 0.4) + "px";
+  const fit = () => { // measured with every key, what is long would keep who types waiting
+    const most = innerHeight * 0.4, short = text.value.length < long;
+    if (short) text.style.height = "auto";
+    text.style.height = (short ? Math.min(text.scrollHeight, most) : most) + "px";
   };
   text.addEventListener("input", fit);
   text.addEventListener("keydown", (e) => {
@@ -48,19 +53,25 @@ function compose() {
   fit();
 }
 
-// The size of a question tells how long it is. It is sent in one of few sizes.
-function pad(form) {
-  let field = form.elements.namedItem("pad");
-  if (!field) {
-    field = document.createElement("input");
-    field.type = "hidden";
-    field.name = "pad";
-    form.append(field);
+// Looking for the direction of a megabyte, line by line, Chromium stands still for ten
+// seconds. That of a long text is told by its first letter.
+function direct(e) {
+  const field = e.target, length = field.value.length + (e.data?.length ?? 0);
+  if (length < long) {
+    if (field.dir !== "auto") field.dir = "auto";
+  } else if (field.dir === "auto") {
+    const letter = (field.value + (e.data ?? "")).match(/\p{L}/u)?.[0] ?? "";
+    field.dir = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(letter) ? "rtl" : "ltr";
   }
-  field.value = "";
-  const size = new URLSearchParams(new FormData(form)).toString().length;
+}
+
+// The size of what is sent tells how long a question is. It is sent in one of few sizes.
+function padded(fields) {
+  fields.set("pad", "");
+  const size = new URLSearchParams(fields).toString().length;
   const to = [4096, 16384, 65536, 262144].find((n) => n >= size) ?? Math.ceil(size / 1048576) * 1048576;
-  field.value = "x".repeat(to - size);
+  fields.set("pad", "x".repeat(to - size));
+  return fields;
 }
 
 // Sends a form, and gives what is said to it; null where it did not get there, which
@@ -87,27 +98,31 @@ async function ask(fit) {
     return;
   }
   const words = text.value;
-  pad(form);
-  const fields = new FormData(form);
-  form.elements.namedItem("pad").value = "";
+  const fields = padded(new FormData(form));
   sending = true;
   const said = await send(form.dataset.next ? "ask/" + form.dataset.next : "ask", fields, status, "Your question");
   if (said && !form.dataset.next && !road.narrow) return location.assign("/page/c/" + said.conversation); // which shows the answer
   sending = false;
   if (!said) return;
   if (!form.dataset.next) settle(said.conversation, words, fields.has("fleeting"));
-  form.elements.namedItem("after").value = said.question; // until the answer has a name
+  follows(said.question); // until the answer has a name
   if (text.value.startsWith(words)) text.value = text.value.slice(words.length).trimStart(); // what was typed meanwhile stays
   fit();
   const thread = document.getElementById("thread");
-  for (const old of thread.querySelectorAll("footer form")) old.remove();
+  for (const old of thread.querySelectorAll("footer > form")) old.remove();
   thread.append(turn("you", words, said.question));
   answering(thread);
 }
 
+// Names the turn that the next question follows.
+function follows(turn) {
+  form.elements.namedItem("after").value = turn;
+}
+
 // Adds the place of an answer, and follows it.
-function answering(thread, versions) {
+function answering(thread, versions, model) {
   const answer = turn("it", "");
+  if (model) answer.querySelector("h2").textContent = model;
   answer.classList.add("live");
   answer.dataset.live = "/page/live/" + form.dataset.next;
   answer.querySelector(".said").setAttribute("aria-busy", "true");
@@ -132,7 +147,7 @@ function turn(whose, words, question) {
     head.textContent = "You";
     said.className = "said plain";
     said.dir = "auto";
-    said.textContent = words;
+    said.textContent = clean(words);
     const foot = document.createElement("footer");
     const edit = document.createElement("a");
     edit.href = "/page/edit/" + form.dataset.next + "/" + question;
@@ -166,18 +181,30 @@ function stopping(e) {
   road.ask(path, new FormData(e.target)).catch(() => { if (!road.narrow) e.target.submit(); });
 }
 
-// With a channel, another answer and more of one are asked for without another page.
+// Another answer and more of one are asked for without another page, with which what
+// somebody has typed meanwhile would go.
 async function more(e) {
   const [, what] = new URL(e.target.action).pathname.match(/^\/page\/(again|on)\//) ?? [];
   if (!what) return;
   e.preventDefault();
-  if (!await send(what + "/" + form.dataset.next, new FormData(e.target), status, "What you asked")) return;
+  if (sending) return;
+  const fields = new FormData(e.target), model = document.getElementById("model")?.value;
+  if (what === "again" && model) fields.set("model", model); // the one that is chosen now
+  sending = true;
+  const said = await send(what + "/" + form.dataset.next, padded(fields), status, "What you asked");
+  sending = false;
+  if (!said) return;
   const thread = document.getElementById("thread"), last = thread.querySelector(".turn:last-of-type");
   let versions = null;
-  if (last.matches(".it")) versions = what === "again" ? versionsAfter(last, form.dataset.next) : last.querySelector(".versions");
-  if (last.matches(".it")) last.remove();
-  for (const old of thread.querySelectorAll("footer form, :scope > form, :scope > .ending")) old.remove();
-  answering(thread, versions);
+  if (last.matches(".it")) { // of one that broke off with nothing, nothing was kept: the next takes its place
+    versions = what === "again" && last.id ? versionsAfter(last, form.dataset.next) : last.querySelector(".versions");
+    last.remove();
+  }
+  for (const old of thread.querySelectorAll("footer > form, :scope > form, :scope > .ending, :scope > .coming")) old.remove();
+  const question = [...thread.querySelectorAll(".turn.you")].at(-1);
+  if (what === "again" && question) follows(question.id.slice("t-".length));
+  history.replaceState(null, "", "/page/c/" + form.dataset.next); // an older version was named there
+  answering(thread, versions, what === "on" && last.querySelector("h2").textContent);
 }
 
 // What is asked differently; the conversation is another page.
@@ -185,9 +212,8 @@ async function differently(e) {
   e.preventDefault();
   if (sending) return;
   sending = true;
-  pad(anew);
   const place = anew.querySelector("[role=status]");
-  const said = await send(new URL(anew.action).pathname.slice("/page/".length), new FormData(anew), place, "Your question");
+  const said = await send(new URL(anew.action).pathname.slice("/page/".length), padded(new FormData(anew)), place, "Your question");
   if (said) return location.assign("/page/c/" + said.conversation);
   sending = false;
 }
