@@ -244,6 +244,16 @@ func TestComparison(t *testing.T) {
 	}
 }
 
+// The quick look at a file's name misses no name that stands in a question.
+func TestFirstWord(t *testing.T) {
+	for _, name := range []string{"lease paris.md", "Re_ Bail — 2024.eml", "İstanbul notes.txt", "(copie) Été.odt", "ﬁnal.txt", "7_days.csv", "ÅNGSTRÖM", "...", "", "日本 語.txt", "a\u0301b.txt"} {
+		first, _, _ := strings.Cut(spaced(name), " ")
+		if got := firstWord(name); got != first {
+			t.Errorf("%q begins with %q, not with %q", name, first, got)
+		}
+	}
+}
+
 // A follow-up leans on what the person said before, and on nothing else.
 func TestFollowUps(t *testing.T) {
 	d := documents(t, file{"house", "/lease.md", lease})
