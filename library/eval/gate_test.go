@@ -3,6 +3,7 @@ package eval
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -39,11 +40,11 @@ func (f *finder) evidence(t testing.TB, questions []*question, dense bool) (list
 		if len(in) == 0 && len(got.picked) > 0 {
 			in[got.picked[0].document] = true
 		}
-		beside := r.Perm(documents)
+		order := r.Perm(documents)
 		for i, n := range others[1:] {
 			small := make(map[int]bool)
 			for d := range documents {
-				small[d] = in[d] || slices.Contains(beside[:n], d)
+				small[d] = in[d] || slices.Contains(order[:n], d)
 			}
 			a.evidence[i+1] = f.only(t, small).ask(t, q.wanted(), true, dense, find.Usual()).evidence
 		}
@@ -127,8 +128,7 @@ func languages(list []asked) (out [2][]asked) {
 }
 
 // leftOut judges each question by the gate that the others choose: what a choice
-// is worth for a question that it has not seen. The thresholds that were chosen
-// lie between low and high.
+// is worth for a question that it has not seen.
 func leftOut(list []asked, slope float64) (rightly, wrongly [len(others)][]float64) {
 	for i, q := range list {
 		g := bestGate(slices.Delete(slices.Clone(list), i, i+1), slope)
@@ -163,19 +163,15 @@ func judged(list []asked, g find.Gate) string {
 	var b strings.Builder
 	for size, n := range others {
 		rightly, wrongly := abstained(list, size, g)
-		beside := "all documents"
-		if n >= 0 {
-			beside = fmt.Sprintf("%d others", n)
-		}
-		fmt.Fprintf(&b, "\n\tamong %s abstains rightly on %s of %d, wrongly on %s of %d", beside, share(rightly), len(rightly), share(wrongly), len(wrongly))
+		fmt.Fprintf(&b, "\n\t%s: rightly on %s of %d, wrongly on %s of %d", beside(n), share(rightly), len(rightly), share(wrongly), len(wrongly))
 	}
 	return b.String()
 }
 
 // TestGate measures the evidence gate alone: how often it says that the
 // documents do not answer, where they do not and where they do. The thresholds
-// that ship were chosen by half A, all figures are printed for both halves. What
-// is printed of half A is all that is needed to choose them anew.
+// that ship were chosen by half A, all figures are printed for both halves. To
+// choose them anew, run it with -v: it says what half A would choose.
 func TestGate(t *testing.T) {
 	s := loadSet(t)
 	f := newFinder(t, s.passages(), keptVectors(t, s))
@@ -183,42 +179,58 @@ func TestGate(t *testing.T) {
 	digest, err := hex.DecodeString(strings.TrimPrefix(ggufgen.MiniLMDigest, "sha256:"))
 	must(t, err)
 	copy(model[:], digest)
-	words := []float64{0}
-	for _, c := range []struct {
+	for _, way := range []struct {
 		name   string
 		keep   func(*question) bool
 		slopes []float64
 		ships  find.Gate
+		of     map[string]func(*question) bool
 	}{
-		{"both languages, by words", all(), words, find.Needed([32]byte{})},
-		{"English, by words", english, nil, find.Needed([32]byte{})},
-		{"French, by words", french, nil, find.Needed([32]byte{})},
-		{"English, by words and meaning", english, []float64{1.5, 2, 2.5, 3}, find.Needed(model)},
+		{"by words", all(), []float64{0}, find.Needed([32]byte{}), map[string]func(*question) bool{"both languages": all(), "English": english, "French": french}},
+		{"by words and meaning", english, []float64{1.5, 2, 2.5, 3}, find.Needed(model), map[string]func(*question) bool{"English": english}},
 	} {
-		dense := c.ships.Cosine > 0
-		a := f.evidence(t, s.some(all(c.keep, (*question).tuned)), dense)
-		for _, slope := range c.slopes {
-			best := bestGate(a, slope)
-			low, high := spread(a, slope)
-			t.Logf("%s, slope %g: half A alone would choose %+v; 90 of 100 samples of it from %+v to %+v", c.name, slope, best, low, high)
-			rightly, wrongly := leftOut(a, slope)
-			for size, n := range others {
-				r, w := abstained(a, size, best)
-				t.Logf("\tamong %d others rightly %.3f, wrongly %.3f; left out one by one %.3f and %.3f", n, mean(r), mean(w), mean(rightly[size]), mean(wrongly[size]))
+		a := f.evidence(t, s.some(all(way.keep, (*question).tuned)), way.ships.Cosine > 0)
+		b := f.evidence(t, s.some(all(way.keep, figured)), way.ships.Cosine > 0)
+		for _, slope := range way.slopes {
+			if testing.Verbose() {
+				chosen(t, way.name, a, slope)
 			}
 		}
-		t.Logf("%s, half A, %+v: %s", c.name, c.ships, judged(a, c.ships))
-		b := f.evidence(t, s.some(all(c.keep, figured)), dense)
-		t.Logf("MEASURED %s, half B: %s", c.name, judged(b, c.ships))
-		for _, kind := range []string{"foreign", "missing"} {
-			of := slices.DeleteFunc(slices.Clone(b), func(q asked) bool { return q.Kind != kind })
-			rightly, _ := abstained(of, 0, c.ships)
-			t.Logf("MEASURED %s, half B, %s: abstains rightly on %s of %d", c.name, kind, share(rightly), len(rightly))
+		for _, name := range slices.Sorted(maps.Keys(way.of)) {
+			only := func(list []asked, keep func(*question) bool) []asked {
+				return slices.DeleteFunc(slices.Clone(list), func(q asked) bool { return !keep(q.question) })
+			}
+			t.Logf("%s, %s, half A, %+v: %s", name, way.name, way.ships, judged(only(a, way.of[name]), way.ships))
+			of := only(b, way.of[name])
+			t.Logf("MEASURED %s, %s, half B: %s", name, way.name, judged(of, way.ships))
+			for _, kind := range []string{"foreign", "missing"} {
+				rightly, _ := abstained(only(of, func(q *question) bool { return q.Kind == kind }), 0, way.ships)
+				t.Logf("MEASURED %s, %s, half B, %s: abstains rightly on %s of %d", name, way.name, kind, share(rightly), len(rightly))
+			}
 		}
 		for size := range others {
-			if _, wrongly := abstained(a, size, c.ships); mean(wrongly) > mostWrong && c.slopes != nil {
-				t.Errorf("%s: on the half that it was tuned by the gate abstains wrongly on %.3f", c.name, mean(wrongly))
+			if _, wrongly := abstained(a, size, way.ships); mean(wrongly) > mostWrong {
+				t.Errorf("%s: on the half that it was tuned by the gate abstains wrongly on %.3f", way.name, mean(wrongly))
 			}
 		}
 	}
+}
+
+// chosen says what gate questions choose, how sure that is and what it is worth.
+func chosen(t *testing.T, name string, list []asked, slope float64) {
+	best := bestGate(list, slope)
+	low, high := spread(list, slope)
+	t.Logf("%s, slope %g: half A would choose %.3f; 90 of 100 samples of it from %.3f to %.3f", name, slope, best, low, high)
+	rightly, wrongly := leftOut(list, slope)
+	for size, n := range others {
+		r, w := abstained(list, size, best)
+		t.Logf("\t%s: rightly %.3f, wrongly %.3f; left out one by one %.3f and %.3f", beside(n), mean(r), mean(w), mean(rightly[size]), mean(wrongly[size]))
+	}
+}
+
+func beside(others int) string {
+	if others < 0 {
+		return "among all documents"
+	}
+	return fmt.Sprintf("among %d others", others)
 }
