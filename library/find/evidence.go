@@ -63,7 +63,7 @@ func Needed(model [32]byte) Gate {
 func measured(model [32]byte) (Gate, bool) {
 	switch hex.EncodeToString(model[:]) {
 	case "555edd70e59fd45b63c3c33529c34b18479298940167a1e51208c1b1eaa0662b": // all-MiniLM-L6-v2 in 16 bits
-		return Gate{Coverage: 1.375, Cosine: 0.55, Less: 0.16, Near: 0.32}, true
+		return Gate{Coverage: 1.45, Cosine: 0.58, Less: 0.19, Near: 0.32}, true
 	}
 	return Gate{}, false
 }
