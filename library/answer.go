@@ -16,7 +16,7 @@ type Answer struct {
 	// Enough says that the passages may hold the answer. Where they do not, they
 	// are the nearest that there is, and nothing may be claimed from them.
 	Enough   bool
-	Coverage float64 // how much of the question's words the best of them has, by how rare they are: 0 to 1
+	Coverage float64 // how much of the question's words they have together, by how rare these are: 0 to 1
 	Cosine   float64 // how near the nearest is in meaning; 0 where that was not compared
 	Passages []Quoted
 
@@ -65,15 +65,19 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 	for _, p := range picked {
 		ids = append(ids, bm25.ID(p.ID))
 	}
-	a := Answer{Cosine: r.best, WordsOnly: r.wordsOnly}
-	for i, c := range r.scope.Coverage(r.query, ids...) {
+	each, together := r.scope.Coverage(r.query, ids...)
+	a := Answer{Coverage: together, Cosine: r.best, WordsOnly: r.wordsOnly}
+	for i, c := range each {
 		quoted := Quoted{Found: *byID[picked[i].ID], Coverage: c}
 		for _, same := range picked[i].Same {
 			quoted.Same = append(quoted.Same, *byID[same])
 		}
 		a.Passages = append(a.Passages, quoted)
-		a.Coverage = max(a.Coverage, c)
 	}
-	a.Enough = len(a.Passages) > 0 && r.gate.Enough(find.Evidence{Coverage: a.Coverage, Cosine: a.Cosine, Embedded: a.WordsOnly == nil})
+	among := 0
+	for _, x := range r.scope {
+		among += x.Len()
+	}
+	a.Enough = len(a.Passages) > 0 && r.gate.Enough(find.Evidence{Coverage: a.Coverage, Cosine: a.Cosine, Embedded: a.WordsOnly == nil, Among: among})
 	return a, errors.Join(damage...)
 }

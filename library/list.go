@@ -91,9 +91,46 @@ func (l *Libraries) Documents(library vault.ID) ([]Document, error) {
 		}
 	}
 	l.mu.RUnlock()
-	slices.SortFunc(list, func(a, b Document) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), a.Added.Compare(b.Added), bytes.Compare(a.ID[:], b.ID[:]))
-	})
+	slices.SortFunc(list, byName)
+	return list, nil
+}
+
+func byName(a, b Document) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), a.Added.Compare(b.Added), bytes.Compare(a.ID[:], b.ID[:]))
+}
+
+// Document gives one document: [ErrUnknown] where there is none.
+func (l *Libraries) Document(id vault.ID) (Document, error) {
+	s, err := l.reading()
+	if err != nil {
+		return Document{}, fmt.Errorf("looking for a document: %w", err)
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	d := s.documents[id]
+	if d == nil {
+		return Document{}, ErrUnknown
+	}
+	return *d, nil
+}
+
+// Named gives the documents whose names are those that is asked of, by their
+// names. It asks for every document there is, so it must be quick, and it must not
+// come back to the libraries.
+func (l *Libraries) Named(is func(name string) bool) ([]Document, error) {
+	s, err := l.reading()
+	if err != nil {
+		return nil, fmt.Errorf("looking for documents by name: %w", err)
+	}
+	var list []Document
+	l.mu.RLock()
+	for _, d := range s.documents {
+		if is(d.Name) {
+			list = append(list, *d)
+		}
+	}
+	l.mu.RUnlock()
+	slices.SortFunc(list, byName)
 	return list, nil
 }
 

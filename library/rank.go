@@ -181,7 +181,7 @@ func (r *ranking) take(hits []vector.Hit, n int) {
 // dropFar leaves out what is found by meaning alone and is not near.
 func (r *ranking) dropFar() {
 	r.meaning = slices.DeleteFunc(r.meaning, func(id find.ID) bool {
-		return r.cosines[id] < r.gate.Cosine && !slices.Contains(r.words, id)
+		return r.cosines[id] < r.gate.Near && !slices.Contains(r.words, id)
 	})
 }
 

@@ -122,7 +122,10 @@ func (w *work) gather(ctx context.Context) error {
 	if !leans {
 		w.q.Said = nil
 	}
-	named := w.named()
+	named, err := w.named()
+	if err != nil {
+		return err
+	}
 	caps := find.Usual()
 	if w.sources.Compare = len(named) > 1 || compares(w.q.Text); w.sources.Compare {
 		caps.Document = 2

@@ -1,7 +1,6 @@
 package grounded
 
 import (
-	"cmp"
 	"context"
 	"path"
 	"regexp"
@@ -22,21 +21,22 @@ func compares(text string) bool { return comparing.MatchString(text) }
 const leastName = 4
 
 // named gives the documents, in scope, whose names stand in the question.
-func (w *work) named() (list []library.Document) {
+func (w *work) named() ([]library.Document, error) {
 	asked := " " + spaced(w.q.Text) + " "
-	for _, d := range w.within {
-		name := path.Base(d.Name)
+	list, err := w.documents.Named(func(name string) bool {
+		name = path.Base(name)
+		if !strings.Contains(asked, " "+firstWord(name)+" ") { // nearly all end here
+			return false
+		}
 		for _, n := range []string{name, strings.TrimSuffix(name, path.Ext(name))} {
-			if n = spaced(n); len([]rune(n)) >= leastName && strings.ContainsFunc(n, unicode.IsLetter) && strings.Contains(asked, " "+n+" ") && w.inScope(d) {
-				list = append(list, d)
-				break
+			if n = spaced(n); len([]rune(n)) >= leastName && strings.ContainsFunc(n, unicode.IsLetter) && strings.Contains(asked, " "+n+" ") {
+				return true
 			}
 		}
-	}
-	slices.SortFunc(list, func(a, b library.Document) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID.String(), b.ID.String()))
+		return false
 	})
-	return list[:min(len(list), mostCompared)]
+	list = slices.DeleteFunc(list, func(d library.Document) bool { return !w.inScope(d) })
+	return list[:min(len(list), mostCompared)], err
 }
 
 // mostCompared bounds how many documents are compared.
@@ -45,6 +45,21 @@ const mostCompared = 4
 // spaced is a text's words in small letters, each parted by one space.
 func spaced(text string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }), " ")
+}
+
+// firstWord is that of what spaced makes of a text.
+func firstWord(s string) string {
+	s = strings.ToLower(s)
+	isWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+	from := strings.IndexFunc(s, isWord)
+	if from < 0 {
+		return ""
+	}
+	s = s[from:]
+	if end := strings.IndexFunc(s, func(r rune) bool { return !isWord(r) }); end >= 0 {
+		s = s[:end]
+	}
+	return s
 }
 
 // withNamed adds documents that the person named and of which nothing was found:

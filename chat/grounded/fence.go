@@ -18,7 +18,7 @@ type fence struct {
 	documents Documents
 	turn      *Turn
 	libraries []vault.ID
-	within    map[vault.ID]library.Document // those that there are
+	known     map[vault.ID]library.Document // those that were looked up; there may be too many to list
 	open      map[vault.ID]bool             // those that may be read
 }
 
@@ -26,21 +26,29 @@ type fence struct {
 var errFenced = errors.New("grounded: something outside of what the person chose was to be read")
 
 func enclose(d Documents, t *Turn, q Question) (*fence, error) {
-	all, err := d.Documents(vault.ID{})
-	if err != nil {
-		return nil, err
-	}
-	f := &fence{documents: d, turn: t, libraries: q.Libraries, within: make(map[vault.ID]library.Document), open: make(map[vault.ID]bool)}
-	for _, x := range all {
-		f.within[x.ID] = x
-	}
+	f := &fence{documents: d, turn: t, libraries: q.Libraries, known: make(map[vault.ID]library.Document), open: make(map[vault.ID]bool)}
 	for _, id := range q.Whole {
-		if _, ok := f.within[id]; !ok {
-			return nil, library.ErrUnknown
+		x, err := d.Document(id)
+		if err != nil {
+			return nil, err
 		}
-		f.open[id] = true
+		f.known[id], f.open[id] = x, true
 	}
 	return f, nil
+}
+
+// document is what is known of a document, of one too that holds another: nothing
+// of its text is read for that.
+func (f *fence) document(id vault.ID) (library.Document, bool) {
+	d, ok := f.known[id]
+	if !ok && id != (vault.ID{}) {
+		var err error
+		if d, err = f.documents.Document(id); err != nil {
+			return library.Document{}, false
+		}
+		f.known[id], ok = d, true
+	}
+	return d, ok
 }
 
 // inScope says whether a document lies in the libraries that the person chose.
@@ -61,7 +69,7 @@ func (f *fence) search(ctx context.Context, text string, caps find.Caps) (librar
 		}
 		p.Same = slices.DeleteFunc(p.Same, func(s library.Found) bool { return !f.inScope(s.Document) })
 		f.open[p.Document.ID] = true
-		f.within[p.Document.ID] = p.Document
+		f.known[p.Document.ID] = p.Document
 		inside = append(inside, p)
 	}
 	a.Passages = inside
@@ -92,5 +100,5 @@ func (f *fence) parts(ctx context.Context, id vault.ID, first, past int) ([]libr
 }
 
 func (f *fence) label(d library.Document) Label {
-	return origin(d, f.within, func(library.Document) string { return "" }).Label
+	return origin(d, f.document, func(library.Document) string { return "" }).Label
 }

@@ -59,7 +59,8 @@ const LeastParameters = 1_000_000_000
 type Documents interface {
 	Answer(ctx context.Context, libraries []vault.ID, question string, caps find.Caps) (library.Answer, error)
 	Parts(ctx context.Context, document vault.ID, first, past int) (library.Document, []library.Part, error)
-	Documents(library vault.ID) ([]library.Document, error)
+	Document(vault.ID) (library.Document, error)
+	Named(is func(name string) bool) ([]library.Document, error)
 	List() ([]library.Library, error)
 }
 

@@ -84,7 +84,7 @@ func TestHowAnswersEnd(t *testing.T) {
 		"less than half":       {large, Question{Text: noticeQuestion}, saying(bad(1), good, bad(2)), Unsupported, 2, "Fewer than half", 1},
 		"nothing supported":    {large, Question{Text: noticeQuestion}, saying(bad(1), bad(2)), Unsupported, 0, "Fewer than half", 1},
 		"nothing found":        {large, Question{Text: noticeQuestion}, saying(), NotFound, 0, "found no answer in these passages", 1},
-		"below the gate":       {large, Question{Text: "Who repairs submarines in Antarctica for the notice board of penguins?"}, saying(good), NotFound, 0, "nearest", 0},
+		"below the gate":       {large, Question{Text: "Who repairs the rusty propellers of nuclear submarines that dive under Antarctic glaciers each winter for the lease?"}, saying(good), NotFound, 0, "nearest", 0},
 		"not a word":           {large, Question{Text: "zebra quagga"}, saying(good), NotFound, 0, "No passage has a word", 0},
 		"a small model":        {tiny, Question{Text: noticeQuestion}, saying(good), Extractive, 0, "small models invent", 0},
 		"a small model, asked": {tiny, Question{Text: noticeQuestion, Way: Generate}, saying(good), Answered, 1, "", 1},
@@ -241,6 +241,16 @@ func TestComparison(t *testing.T) {
 	slices.Sort(names)
 	if !g.last().Compare || !slices.Equal(names, []string{"garage.md", "lease lyon.md", "lease paris.md"}) {
 		t.Errorf("%t %q", g.last().Compare, names)
+	}
+}
+
+// The quick look at a file's name misses no name that stands in a question.
+func TestFirstWord(t *testing.T) {
+	for _, name := range []string{"lease paris.md", "Re_ Bail — 2024.eml", "İstanbul notes.txt", "(copie) Été.odt", "ﬁnal.txt", "7_days.csv", "ÅNGSTRÖM", "...", "", "日本 語.txt", "a\u0301b.txt"} {
+		first, _, _ := strings.Cut(spaced(name), " ")
+		if got := firstWord(name); got != first {
+			t.Errorf("%q begins with %q, not with %q", name, first, got)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (r *reader) one(ctx context.Context, d library.Document, shelf string, part
 		p.Past, p.LastPage = x.Passage+1, max(p.LastPage, x.LastPage)
 	}
 	p.Text = b.String()
-	p.Origin = origin(d, r.within, func(d library.Document) string { return r.sender(ctx, d) })
+	p.Origin = origin(d, r.document, func(d library.Document) string { return r.sender(ctx, d) })
 	p.Label = p.Origin.Label
 	p.Badges = badges(d, p.Heading, p.Text)
 	return p
@@ -176,7 +176,7 @@ func (r *reader) widened(ctx context.Context, found []Passage, budget int) ([]Pa
 // whole reads documents whole, where they fit into a budget of tokens.
 func (r *reader) whole(ctx context.Context, ids []vault.ID, shelves map[vault.ID]string, budget int) (list []Passage, fits bool, err error) {
 	for _, id := range ids {
-		d := r.within[id]
+		d, _ := r.document(id)
 		if d.Characters/4 > budget {
 			return nil, false, nil
 		}

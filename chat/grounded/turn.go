@@ -120,13 +120,13 @@ func labelOf(d library.Document) Label {
 }
 
 // origin finds out where a document came from: what lay in a mail came with it.
-func origin(d library.Document, all map[vault.ID]library.Document, sender func(library.Document) string) Origin {
+func origin(d library.Document, document func(vault.ID) (library.Document, bool), sender func(library.Document) string) Origin {
 	o := Origin{Label: labelOf(d)}
 	if parse.Format(d.Format) == parse.EML {
 		o.Sender = sender(d)
 	}
 	seen := []vault.ID{d.ID}
-	for in, ok := all[d.Within]; ok && !slices.Contains(seen, in.ID); in, ok = all[in.Within] {
+	for in, ok := document(d.Within); ok && !slices.Contains(seen, in.ID); in, ok = document(in.Within) {
 		seen = append(seen, in.ID)
 		o.In = append(o.In, in.Name)
 		o.Label = max(o.Label, labelOf(in))

@@ -64,7 +64,7 @@ func TestAskingDocuments(t *testing.T) {
 			[]string{"Not supported by your documents. Fewer than half", "The notice period for the flat is two months."}, []string{"Made up"}},
 		"a tiny model": {saysSo{models.Passport{Name: "tiny", Parameters: 1e8}, says}, docsAskIn{Query: "What is the notice period for the flat?"},
 			[]string{"[1] ", "The notice period for the flat is two months."}, []string{"reads", "So it is"}},
-		"below the gate": {saysSo{models.Passport{Name: "large", Parameters: 4e9}, says}, docsAskIn{Query: "Who repairs submarines in Antarctica for the flat?"},
+		"below the gate": {saysSo{models.Passport{Name: "large", Parameters: 4e9}, says}, docsAskIn{Query: "Who repairs the rusty propellers of nuclear submarines that dive under Antarctic glaciers each winter for the flat?"},
 			[]string{"Not in your documents. No passage has enough"}, []string{"reads", "So it is"}},
 	} {
 		out, err := os.Create(filepath.Join(t.TempDir(), "out"))

@@ -84,11 +84,12 @@ func (x *Index) searchAmong(q Query, n, docs int, words uint64, having map[strin
 	return s.top(n)
 }
 
-// Coverage says of each document how much of what the query says it has: the
-// share of the query's words, each weighted by how rare it is in all indexes,
-// from 0 to 1. A word that stands nowhere weighs as one that stands once. A
-// document that is not there, and every document where nothing was asked, has 0.
-func (s Scope) Coverage(q Query, ids ...ID) []float64 {
+// Coverage says of each document how much of what the query says it has, and how
+// much they have together: the share of the query's words, each weighted by how
+// rare it is in all indexes, from 0 to 1. A word that stands nowhere weighs as one
+// that stands once. A document that is not there, and every document where nothing
+// was asked, has 0.
+func (s Scope) Coverage(q Query, ids ...ID) (each []float64, together float64) {
 	docs := 0
 	having := make([]int, len(q.words))
 	has := make([][]bool, len(ids)) // by word
@@ -98,7 +99,7 @@ func (s Scope) Coverage(q Query, ids ...ID) []float64 {
 	for _, x := range s.distinct() {
 		docs += x.cover(q, ids, having, has)
 	}
-	out := make([]float64, len(ids))
+	each = make([]float64, len(ids))
 	all := 0.0
 	for k, w := range q.words {
 		// A compound adds to its parts, as in a search.
@@ -107,18 +108,24 @@ func (s Scope) Coverage(q Query, ids ...ID) []float64 {
 			weight *= w.forms[0].weight
 		}
 		all += weight
+		some := false
 		for i := range ids {
 			if has[i][k] {
-				out[i] += weight
+				each[i] += weight
+				some = true
 			}
 		}
-	}
-	for i := range out {
-		if all > 0 {
-			out[i] = min(1, out[i]/all)
+		if some {
+			together += weight
 		}
 	}
-	return out
+	if all == 0 {
+		return each, 0
+	}
+	for i := range each {
+		each[i] = min(1, each[i]/all)
+	}
+	return each, min(1, together/all)
 }
 
 // cover adds up how many documents have each word, and which of those named do.

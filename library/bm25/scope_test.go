@@ -40,16 +40,20 @@ func TestScopeIsOneIndex(t *testing.T) {
 			ids = append(ids, id)
 		}
 		ids = append(ids, ID{255, 255})
-		for i, c := range several.Coverage(q, ids...) {
+		each, together := several.Coverage(q, ids...)
+		for i, c := range each {
 			if want := coverage(docs, q, ids[i]); math.Abs(c-want) > 1e-9 {
 				t.Fatalf("the coverage of %v is %v, want %v", ids[i], c, want)
 			}
+		}
+		if want := coverage(docs, q, ids...); math.Abs(together-want) > 1e-9 {
+			t.Fatalf("together they cover %v, want %v", together, want)
 		}
 	})
 }
 
 // coverage is the definition, from the texts.
-func coverage(docs map[ID]string, q Query, id ID) float64 {
+func coverage(docs map[ID]string, q Query, ids ...ID) float64 {
 	has := func(id ID, w wanted) (yes bool) {
 		var a analyzer
 		a.terms(docs[id], func(term string) {
@@ -71,7 +75,7 @@ func coverage(docs map[ID]string, q Query, id ID) float64 {
 			weight *= w.forms[0].weight
 		}
 		all += weight
-		if has(id, w) {
+		if slices.ContainsFunc(ids, func(id ID) bool { return has(id, w) }) {
 			own += weight
 		}
 	}
@@ -92,7 +96,8 @@ func TestCoverage(t *testing.T) {
 		"the":                       {true, true, false}, // nothing else was asked
 		"":                          {false, false, false},
 	} {
-		for i, c := range (Scope{x}).Coverage(ParseQuery(query), ID{1}, ID{2}, ID{3}) {
+		each, _ := (Scope{x}).Coverage(ParseQuery(query), ID{1}, ID{2}, ID{3})
+		for i, c := range each {
 			if (c >= 0.5) != want[i] {
 				t.Errorf("%q: %d is covered by %.2f", query, i+1, c)
 			}

@@ -109,7 +109,8 @@ func (l *library) question(b *testing.B, i int) {
 		ranked = append(ranked, find.Candidate{ID: r.ID, Document: find.ID{r.ID[0]}, Text: l.texts[k]})
 	}
 	picked := find.Pick(ranked, find.Usual())
-	evidence := find.Evidence{Coverage: slices.Max(scope.Coverage(q, candidates...)), Cosine: hits[0].Cosine, Embedded: true}
+	_, together := scope.Coverage(q, candidates...)
+	evidence := find.Evidence{Coverage: together, Cosine: hits[0].Cosine, Embedded: true}
 	if len(picked) == 0 || !(find.Gate{Coverage: 0.01, Cosine: 0.5}).Enough(evidence) {
 		b.Fatal("nothing was found")
 	}

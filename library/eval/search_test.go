@@ -90,9 +90,8 @@ func (f *finder) ask(t testing.TB, wanted string, lexical, dense bool, caps find
 		out.picked = append(out.picked, f.byID[p.ID])
 		ids = append(ids, bm25.ID(p.ID))
 	}
-	for _, c := range (bm25.Scope{f.words}).Coverage(q, ids...) {
-		out.evidence.Coverage = max(out.evidence.Coverage, c)
-	}
+	out.evidence.Among = len(f.list)
+	_, out.evidence.Coverage = (bm25.Scope{f.words}).Coverage(q, ids...)
 	return out
 }
 

@@ -83,22 +83,37 @@ func TestFuseKeepsOrder(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	nan := math.NaN()
-	g := Gate{Coverage: 0.5, Cosine: 0.6}
+	g, less := Gate{Coverage: 0.5, Cosine: 0.6}, Gate{Coverage: 0.5, Less: 0.2}
 	for _, c := range []struct {
 		g    Gate
 		e    Evidence
 		want bool
 	}{
-		{g, Evidence{Coverage: 0.5}, true},
-		{g, Evidence{Coverage: 0.49, Cosine: 0.59, Embedded: true}, false},
-		{g, Evidence{Cosine: 0.6, Embedded: true}, true},
-		{g, Evidence{Cosine: 0.9}, false}, // of nothing
-		{g, Evidence{}, false},
-		{g, Evidence{Coverage: nan, Cosine: nan, Embedded: true}, false},
-		{Gate{}, Evidence{Coverage: 1, Cosine: 1, Embedded: true}, false},
-		{Gate{Coverage: nan, Cosine: nan}, Evidence{Coverage: 1, Cosine: 1, Embedded: true}, false},
-		{Gate{Coverage: -1, Cosine: -1}, Evidence{Embedded: true}, false},
-		{Gate{Coverage: 0.5}, Evidence{Cosine: 0.9, Embedded: true}, false},
+		{g, Evidence{Coverage: 0.5, Among: many}, true},
+		{g, Evidence{Coverage: 0.49, Among: many}, false},
+		{g, Evidence{Cosine: 0.6, Embedded: true, Among: many}, true},
+		{g, Evidence{Coverage: 0.26, Cosine: 0.3, Embedded: true, Among: many}, true}, // half of each
+		{g, Evidence{Coverage: 0.24, Cosine: 0.3, Embedded: true, Among: many}, false},
+		{g, Evidence{Coverage: 0.49, Cosine: -0.9, Embedded: true, Among: many}, false},
+		{g, Evidence{Coverage: 0.5, Cosine: -0.9, Embedded: true, Among: many}, true}, // being far takes nothing away
+		{g, Evidence{Cosine: 0.9, Among: many}, false},                                // of nothing
+		{g, Evidence{Among: many}, false},
+		{g, Evidence{Coverage: nan, Cosine: nan, Embedded: true, Among: many}, false},
+		{Gate{}, Evidence{Coverage: 1, Cosine: 1, Embedded: true, Among: many}, false},
+		{Gate{Coverage: nan, Cosine: nan, Less: nan}, Evidence{Coverage: 1, Cosine: 1, Embedded: true}, false},
+		{Gate{Coverage: -1, Cosine: -1}, Evidence{Embedded: true, Among: many}, false},
+		{Gate{Coverage: 0.5}, Evidence{Cosine: 0.9, Embedded: true, Among: many}, false},
+		// Among ten times fewer passages a fifth less, among the fewest a third.
+		{less, Evidence{Coverage: 0.51, Among: 1000 * many}, true},
+		{less, Evidence{Coverage: 0.49, Among: many}, false},
+		{less, Evidence{Coverage: 0.41, Among: many / 10}, true},
+		{less, Evidence{Coverage: 0.39, Among: many / 10}, false},
+		{less, Evidence{Coverage: 0.34, Among: few}, true},
+		{less, Evidence{Coverage: 0.32, Among: 1}, false},
+		{less, Evidence{Coverage: 0.32, Among: -1}, false},
+		{Gate{Coverage: 0.5, Less: 1}, Evidence{Coverage: 0.001, Among: 1}, true},
+		{Gate{Coverage: 0.5, Less: 1}, Evidence{Among: 1}, false}, // nothing was found
+		{Gate{Less: 1}, Evidence{Coverage: 1, Cosine: 1, Embedded: true, Among: 1}, false},
 	} {
 		if got := c.g.Enough(c.e); got != c.want {
 			t.Errorf("%v lets %v through: %t", c.g, c.e, got)
