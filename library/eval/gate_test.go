@@ -80,7 +80,7 @@ func abstained(list []asked, size int, g find.Gate) (rightly, wrongly []float64)
 
 // mostWrong is how often a gate may abstain where there is an answer, in a
 // library of any size.
-const mostWrong = 0.10
+const mostWrong = 0.08
 
 // bestGate is the strictest gate of a slope, how much of the words makes up for
 // how much of a cosine, or of words alone where it is 0, that abstains wrongly no
