@@ -190,6 +190,7 @@ func spaced(words ...string) says {
 // A client may ask for more than is set, and never for less; what it asks is told.
 func TestClientsRaise(t *testing.T) {
 	const field, header = `,"stream":true,"stream_options":{"abaton_shape":"%"}`, shapeHeader
+	const obfuscate, plain = "include_obfuscation", "!include_obfuscation" // OpenAI's own field, and false
 	for _, c := range []struct {
 		set           shaper.Mode
 		header, field string
@@ -211,14 +212,24 @@ func TestClientsRaise(t *testing.T) {
 		{shaper.Pad, "loud", "", 400, "", true},
 		{shaper.Pad, " ", "", 400, "", true},
 		{shaper.Pad, "", "loud", 400, "", true},
+		{shaper.Off, "", obfuscate, 200, "pad", false},
+		{shaper.Off, "", plain, 200, "", false},
+		{shaper.Pad, "", plain, 200, "pad", false}, // libraries of others send it, so it is no offence, and of no use
+		{shaper.Sealed, "", obfuscate, 200, "sealed", false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var lowered atomic.Bool
 			v := visit{path: chatPath, says: texts("hi"), policy: shaper.Policy{LAN: c.set}, header: http.Header{}, prepare: func(cfg *Config) {
 				cfg.Lowered = func(s vault.Session) { lowered.Store(s.Person == "ada") }
 			}}
+			var shape string
+			v.told = func(h http.Header) { shape = h.Get(shapeHeader) }
 			v.body = "{" + hi
-			if c.field != "" {
+			switch c.field {
+			case "":
+			case obfuscate, plain:
+				v.body += fmt.Sprintf(`,"stream":true,"stream_options":{"include_obfuscation":%v}`, c.field == obfuscate)
+			default:
 				v.body += strings.Replace(field, "%", c.field, 1)
 			}
 			v.body += "}"
@@ -228,6 +239,9 @@ func TestClientsRaise(t *testing.T) {
 			_, status, body := v.look(t)
 			if status != c.status || lowered.Load() != c.lowered {
 				t.Errorf("%+v: %d, told of it: %v\n%s", c, status, lowered.Load(), body)
+			}
+			if got, _, _ := strings.Cut(shape, ";"); got != c.shape {
+				t.Errorf("%+v: the answer says it is %q", c, shape)
 			}
 		})
 	}
@@ -379,6 +393,9 @@ func TestStoppingInAWindow(t *testing.T) {
 				x := understand(t, stream)
 				if whole := strings.Contains(x.text, "here") && !strings.Contains(x.end, "error"); whole != want || !strings.Contains(x.text, "long ") {
 					t.Errorf("%s, stopped after %v: %.100q and %q", w.path, stop, x.text, x.end)
+				}
+				if len(stream)%shaper.FrameBytes != 0 { // frames, and what was left in a bucket
+					t.Errorf("%s, stopped after %v: %d bytes", w.path, stop, len(stream))
 				}
 			})
 		}
