@@ -317,20 +317,33 @@ func TestSlowReaders(t *testing.T) {
 	})
 }
 
-// An answer longer than any window goes on to further ones, whole.
+// An answer longer than any window goes on to further ones, whole, in every dialect.
 func TestLongAnswers(t *testing.T) {
 	words := make([]string, 100_000)
 	for i := range words {
 		words[i] = " word"
 	}
-	synctest.Test(t, func(t *testing.T) {
-		v := visit{path: chatPath, body: "{" + hi + `,"stream":true}`, says: texts(words...), policy: shaper.Policy{LAN: shaper.Sealed, Jitter: func() time.Duration { return 0 }}}
-		trace, _, stream := v.look(t)
-		x := understand(t, stream)
-		if len(x.text) != 5*len(words) || x.end != "stop[DONE]" || windowOf(trace)%32 != 0 || windowOf(trace) < 100 {
-			t.Errorf("%d letters, %q, after %d s", len(x.text), x.end, windowOf(trace))
+	whole := strings.Join(words, "")
+	for _, w := range ways {
+		for how, field := range map[string]string{"streamed": w.streams, "whole": w.whole} {
+			synctest.Test(t, func(t *testing.T) {
+				v := visit{path: w.path, body: "{" + w.ask + field + "}", says: texts(words...), policy: shaper.Policy{LAN: shaper.Sealed, Jitter: func() time.Duration { return 0 }}}
+				trace, status, body := v.look(t)
+				if status != 200 || windowOf(trace)%32 != 0 || windowOf(trace) < 96 || len(body) != windowOf(trace)*10*shaper.FrameBytes {
+					t.Errorf("%s, %s: %d, %d bytes after %d s", w.path, how, status, len(body), windowOf(trace))
+				}
+				if how == "whole" {
+					if !json.Valid([]byte(body)) || !strings.Contains(body, whole) {
+						t.Errorf("%s: the answer is not whole", w.path)
+					}
+					return
+				}
+				if x := understand(t, body); x.text != whole || strings.Contains(x.end, "error") || x.end == "" {
+					t.Errorf("%s: %d letters, %q", w.path, len(x.text), x.end)
+				}
+			})
 		}
-	})
+	}
 }
 
 // A failure of the engine has one shape with success: no status tells of it.
