@@ -110,3 +110,31 @@ func TestHangingUpLooksTheSame(t *testing.T) {
 		}
 	})
 }
+
+// A connection that takes 4 KB a second takes a whole answer whole, though that lasts
+// longer than one piece may; and one byte a second is too slow for it.
+func TestSlowConnectionsTakeWholeAnswers(t *testing.T) {
+	for _, w := range ways {
+		for each, whole := range map[int]bool{4096: true, 1: false} {
+			synctest.Test(t, func(t *testing.T) {
+				v := visit{path: w.path, body: "{" + w.ask + w.whole + "}", says: texts("Pa", "ris"), policy: shaper.Policy{LAN: shaper.Sealed}}
+				v.prepare = func(c *Config) { c.WriteTimeout = 20 * time.Second }
+				got := 0
+				v.read = func(r io.Reader) {
+					some := make([]byte, each)
+					for got < 160<<10 {
+						n, err := io.ReadFull(r, some)
+						if got += n; err != nil {
+							return
+						}
+						time.Sleep(time.Second)
+					}
+				}
+				v.look(t)
+				if (got == 320*shaper.FrameBytes) != whole {
+					t.Errorf("%s: of a whole answer %d bytes came, %d a second", w.path, got, each)
+				}
+			})
+		}
+	}
+}
