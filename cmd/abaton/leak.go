@@ -73,13 +73,13 @@ func leakVerb() verb {
 
 // leakOptions are what was asked for.
 type leakOptions struct {
-	quick, full, json             bool
-	out, modes, dialects, ways    string
-	topics, corpus, traces, pack  string
-	through, report, recordTo     string
-	prompts, noise, trials        int
-	atOnce, live                  int
-	seed                          uint64
+	quick, full, json            bool
+	out, modes, dialects, ways   string
+	topics, corpus, traces, pack string
+	through, report, recordTo    string
+	prompts, noise, trials       int
+	atOnce, live                 int
+	seed                         uint64
 }
 
 func (o *leakOptions) run(ctx context.Context, p *program) error {
