@@ -5,6 +5,7 @@ import (
 	"iter"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -219,8 +220,25 @@ func (a *API) send(x exchange, media string, body []byte) {
 	if media == "application/json" {
 		body = x.bucketed(body)
 	}
-	x.w.Write(body)
+	a.deliver(x, body)
 }
+
+// deliver writes a body in pieces, each with a deadline of its own: a shaped answer
+// weighs more than a slow connection takes in the time for one.
+func (a *API) deliver(x exchange, body []byte) {
+	conn := http.NewResponseController(x.w)
+	for piece := range slices.Chunk(body, deliverBytes) {
+		if conn.SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
+			return // the connection is gone
+		}
+		if _, err := x.w.Write(piece); err != nil {
+			return
+		}
+	}
+}
+
+// deliverBytes is what one record of TLS holds.
+const deliverBytes = 16 << 10
 
 // errMedia says that a body is not plain JSON. A web form cannot be sent with
 // this type, which is one more wall against foreign pages.

@@ -137,14 +137,16 @@ type visit struct {
 	says       says
 	http2      bool
 	plain      bool   // no TLS
-	burst      bool   // the answer comes at once, over HTTP/2
+	whole      bool   // the answer comes at once
 	method     string // empty: POST
 	path, body string
 	header     http.Header
 	read       func(io.Reader) // nil: all of it at once
 	prepare    func(*Config)
 	stop       time.Duration // after which the server stops; 0: it does not
+	window     time.Duration // of a sealed answer; 0 is the usual one
 	times      int           // how often it is asked, over one connection; 0 is once
+	told       func(http.Header)
 }
 
 // look asks within a bubble of virtual time.
@@ -237,6 +239,9 @@ func (v visit) once(t *testing.T, ctx context.Context, transport *http.Transport
 		return 0, err
 	}
 	defer resp.Body.Close()
+	if v.told != nil {
+		v.told(resp.Header)
+	}
 	if want := 1 + v.major(); resp.ProtoMajor != want {
 		t.Errorf("the protocol is %s", resp.Proto)
 	}
@@ -247,6 +252,9 @@ func (v visit) once(t *testing.T, ctx context.Context, transport *http.Transport
 	_, err = io.Copy(got, resp.Body)
 	return resp.StatusCode, err
 }
+
+// burst tells that so much comes at once that the client makes room for more.
+func (v visit) burst() bool { return v.whole && v.http2 }
 
 func (v visit) major() int {
 	if v.http2 {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -40,9 +41,15 @@ func (a *API) paced(x exchange, q question) {
 	if p := <-broke; p != nil {
 		panic(p) // the door tells of it
 	}
-	if err != nil && out.begun && x.r.Context().Err() != nil {
-		out.send(s.remains()) // where the server stops; nobody reads it where the client hung up
+	if e, is := errors.AsType[*shaper.StoppedError](err); is && stopping(x.r.Context()) {
+		out.send(shaper.PadAll(append(e.Rest, s.remains()...)))
 	}
+}
+
+// stopping tells that a request ends because the server does. Where a client hung up
+// nothing more is sent: nobody reads it, but whoever watches would see how much it is.
+func stopping(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.Canceled)
 }
 
 // write asks the engine and fills the script. What is to be kept is kept before

@@ -95,7 +95,7 @@ func each(t *testing.T, test func(*testing.T, visit)) {
 			for _, by := range []string{"HTTP/1.1", "HTTP/2", "no TLS"} {
 				t.Run(fmt.Sprintf("%s %s %s", strings.ReplaceAll(w.path[1:], "/", "."), how, strings.ReplaceAll(by, "/", "")), func(t *testing.T) {
 					two := by == "HTTP/2"
-					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two, plain: by == "no TLS", burst: two && how == "whole"})
+					test(t, visit{path: w.path, body: "{" + w.ask + field + "}", http2: two, plain: by == "no TLS", whole: how == "whole"})
 				})
 			}
 		}
@@ -105,11 +105,11 @@ func each(t *testing.T, test func(*testing.T, visit)) {
 func (v visit) under(t *testing.T, m shaper.Mode, seed uint64, longest time.Duration) (trace []record) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v.policy = shaper.Policy{LAN: m, Local: m, Jitter: sameDraws()}
+		v.policy = shaper.Policy{LAN: m, Local: m, Window: v.window, Jitter: sameDraws()}
 		v.says = chance(seed, longest)
 		trace, _, _ = v.look(t)
 	})
-	if v.burst { // the client makes room for more as often as it gets to it
+	if v.burst() { // the client makes room for more as often as it gets to it
 		trace = slices.DeleteFunc(trace, func(r record) bool { return r.bytes < 0 })
 	}
 	return trace
@@ -122,6 +122,16 @@ func TestSealedTellsNothing(t *testing.T) {
 		first := v.under(t, shaper.Sealed, 0, 20*time.Second)
 		if n := weight(first); n < 100<<10 {
 			t.Fatalf("only %d bytes were seen", n)
+		}
+		// With the headers of TCP and IP, which are 52 bytes of each record.
+		down := 0
+		for _, r := range first {
+			if r.bytes > 0 {
+				down += r.bytes + 52
+			}
+		}
+		if n := down / windowOf(first); n > 6000 {
+			t.Errorf("%d bytes a second", n)
 		}
 		for seed := uint64(1); seed < 9; seed++ {
 			if other := v.under(t, shaper.Sealed, seed, 20*time.Second); !slices.Equal(first, other) {
@@ -169,6 +179,9 @@ func TestPacedTellsAWindow(t *testing.T) {
 		for seed := range uint64(6) {
 			trace := v.under(t, shaper.Paced, seed, time.Duration(4+seed%2*10)*time.Second)
 			window := windowOf(trace)
+			if !slices.Contains([]int{8, 16, 32}, window) {
+				t.Fatalf("an answer of at most 14 s ended after %d s", window)
+			}
 			if other, ok := windows[window]; ok && !slices.Equal(trace, other) {
 				t.Fatalf("two answers that ended after %d s differ: %s", window, difference(trace, other))
 			}
@@ -296,7 +309,7 @@ func TestSealedTellsNothingOfOddAnswers(t *testing.T) {
 					}
 					trace, _, _ = v.look(t)
 				})
-				if v.burst {
+				if v.burst() {
 					trace = slices.DeleteFunc(trace, func(r record) bool { return r.bytes < 0 })
 				}
 				if !slices.Equal(first, trace) {

@@ -146,7 +146,7 @@ func (a *API) tell(x exchange, body []byte, err error) {
 		h.Set("Request-Id", x.id)
 	}
 	x.w.WriteHeader(status)
-	x.w.Write(shaper.PadTo(body, size))
+	a.deliver(x, shaper.PadTo(body, size))
 }
 
 // plainStatus is the nearest of those that have one size on the wire: HTTP/2 has

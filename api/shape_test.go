@@ -190,6 +190,7 @@ func spaced(words ...string) says {
 // A client may ask for more than is set, and never for less; what it asks is told.
 func TestClientsRaise(t *testing.T) {
 	const field, header = `,"stream":true,"stream_options":{"abaton_shape":"%"}`, shapeHeader
+	const obfuscate, plain = "include_obfuscation", "!include_obfuscation" // OpenAI's own field, and false
 	for _, c := range []struct {
 		set           shaper.Mode
 		header, field string
@@ -211,14 +212,24 @@ func TestClientsRaise(t *testing.T) {
 		{shaper.Pad, "loud", "", 400, "", true},
 		{shaper.Pad, " ", "", 400, "", true},
 		{shaper.Pad, "", "loud", 400, "", true},
+		{shaper.Off, "", obfuscate, 200, "pad", false},
+		{shaper.Off, "", plain, 200, "", false},
+		{shaper.Pad, "", plain, 200, "pad", false}, // libraries of others send it, so it is no offence, and of no use
+		{shaper.Sealed, "", obfuscate, 200, "sealed", false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var lowered atomic.Bool
 			v := visit{path: chatPath, says: texts("hi"), policy: shaper.Policy{LAN: c.set}, header: http.Header{}, prepare: func(cfg *Config) {
 				cfg.Lowered = func(s vault.Session) { lowered.Store(s.Person == "ada") }
 			}}
+			var shape string
+			v.told = func(h http.Header) { shape = h.Get(shapeHeader) }
 			v.body = "{" + hi
-			if c.field != "" {
+			switch c.field {
+			case "":
+			case obfuscate, plain:
+				v.body += fmt.Sprintf(`,"stream":true,"stream_options":{"include_obfuscation":%v}`, c.field == obfuscate)
+			default:
 				v.body += strings.Replace(field, "%", c.field, 1)
 			}
 			v.body += "}"
@@ -228,6 +239,9 @@ func TestClientsRaise(t *testing.T) {
 			_, status, body := v.look(t)
 			if status != c.status || lowered.Load() != c.lowered {
 				t.Errorf("%+v: %d, told of it: %v\n%s", c, status, lowered.Load(), body)
+			}
+			if got, _, _ := strings.Cut(shape, ";"); got != c.shape {
+				t.Errorf("%+v: the answer says it is %q", c, shape)
 			}
 		})
 	}
@@ -303,20 +317,33 @@ func TestSlowReaders(t *testing.T) {
 	})
 }
 
-// An answer longer than any window goes on to further ones, whole.
+// An answer longer than any window goes on to further ones, whole, in every dialect.
 func TestLongAnswers(t *testing.T) {
 	words := make([]string, 100_000)
 	for i := range words {
 		words[i] = " word"
 	}
-	synctest.Test(t, func(t *testing.T) {
-		v := visit{path: chatPath, body: "{" + hi + `,"stream":true}`, says: texts(words...), policy: shaper.Policy{LAN: shaper.Sealed, Jitter: func() time.Duration { return 0 }}}
-		trace, _, stream := v.look(t)
-		x := understand(t, stream)
-		if len(x.text) != 5*len(words) || x.end != "stop[DONE]" || windowOf(trace)%32 != 0 || windowOf(trace) < 100 {
-			t.Errorf("%d letters, %q, after %d s", len(x.text), x.end, windowOf(trace))
+	whole := strings.Join(words, "")
+	for _, w := range ways {
+		for how, field := range map[string]string{"streamed": w.streams, "whole": w.whole} {
+			synctest.Test(t, func(t *testing.T) {
+				v := visit{path: w.path, body: "{" + w.ask + field + "}", says: texts(words...), policy: shaper.Policy{LAN: shaper.Sealed, Jitter: func() time.Duration { return 0 }}}
+				trace, status, body := v.look(t)
+				if status != 200 || windowOf(trace)%32 != 0 || windowOf(trace) < 96 || len(body) != windowOf(trace)*10*shaper.FrameBytes {
+					t.Errorf("%s, %s: %d, %d bytes after %d s", w.path, how, status, len(body), windowOf(trace))
+				}
+				if how == "whole" {
+					if !json.Valid([]byte(body)) || !strings.Contains(body, whole) {
+						t.Errorf("%s: the answer is not whole", w.path)
+					}
+					return
+				}
+				if x := understand(t, body); x.text != whole || strings.Contains(x.end, "error") || x.end == "" {
+					t.Errorf("%s: %d letters, %q", w.path, len(x.text), x.end)
+				}
+			})
 		}
-	})
+	}
 }
 
 // A failure of the engine has one shape with success: no status tells of it.
@@ -379,6 +406,9 @@ func TestStoppingInAWindow(t *testing.T) {
 				x := understand(t, stream)
 				if whole := strings.Contains(x.text, "here") && !strings.Contains(x.end, "error"); whole != want || !strings.Contains(x.text, "long ") {
 					t.Errorf("%s, stopped after %v: %.100q and %q", w.path, stop, x.text, x.end)
+				}
+				if len(stream)%shaper.FrameBytes != 0 { // frames, and what was left in a bucket
+					t.Errorf("%s, stopped after %v: %d bytes", w.path, stop, len(stream))
 				}
 			})
 		}

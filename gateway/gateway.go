@@ -289,8 +289,8 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 	if tokens == nil || h == nil {
 		return errors.Join(errors.New("a gateway without tokens or handler opens for nobody"), g.Close())
 	}
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	d, err := newDesk(g, tokens, h)
 	if err != nil {
 		return errors.Join(err, g.Close())
@@ -346,13 +346,16 @@ func (g *Gateway) Serve(ctx context.Context, tokens *vault.Tokens, h Handler) er
 
 	server.SetKeepAlivesEnabled(false)
 	shutdown(server, g.config.Grace)
-	cancel() // running answers say that they were stopped
+	cancel(errStopping) // running answers say that they were stopped
 	shutdown(server, time.Second)
 	server.Close()
 	g.crowd.empty()
 	g.arrive.empty()
 	return errors.Join(running.Wait(), g.Close())
 }
+
+// errStopping is why a request ends whose client did not hang up.
+var errStopping = errors.New("the server is stopping")
 
 func (g *Gateway) listeners() (ls []net.Listener) {
 	if g.tcp != nil {

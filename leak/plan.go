@@ -31,7 +31,8 @@ type Plan struct {
 	Modes   []string      `json:"modes"`
 	Prompts int           `json:"prompts_per_label"`
 	Trials  int           `json:"trials_per_prompt"`
-	Longest time.Duration `json:"longest_answer"` // answers that take longer are left out
+	Noise   int           `json:"noise_prompts,omitempty"` // of noise, and fewer traces of each, as many in all as a topic has; 0: as of a topic
+	Longest time.Duration `json:"longest_answer"`          // answers that take longer are left out
 	Seed    uint64        `json:"seed"`
 }
 
@@ -66,13 +67,17 @@ func (p Plan) Jobs(way string, prompts []corpus.Prompt, recordings []corpus.Reco
 				own = append(own, prompt)
 			}
 		}
-		if len(own) < p.Prompts {
-			return nil, left, &TooLittleError{label, p.Prompts, len(own)}
+		wanted := p.Prompts
+		if label == corpus.Noise && p.Noise > 0 {
+			wanted = p.Noise
+		}
+		if len(own) < wanted {
+			return nil, left, &TooLittleError{label, wanted, len(own)}
 		}
 		r.Shuffle(len(own), func(i, j int) { own[i], own[j] = own[j], own[i] })
-		for _, prompt := range own[:p.Prompts] {
+		for i, prompt := range own[:wanted] {
 			said := answers[prompt.ID]
-			for trial := range p.Trials {
+			for trial := range portion(p.Prompts*p.Trials, wanted, i) {
 				for _, mode := range p.Modes {
 					jobs = append(jobs, Job{prompt, said[trial%len(said)], mode, trial})
 				}
@@ -83,6 +88,14 @@ func (p Plan) Jobs(way string, prompts []corpus.Prompt, recordings []corpus.Reco
 	fmt.Fprint(lot, way)
 	rand.New(rand.NewPCG(p.Seed, lot.Sum64())).Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
 	return jobs, left, nil
+}
+
+// portion is how many of n traces the i-th of so many prompts has.
+func portion(n, prompts, i int) int {
+	if i < n%prompts {
+		return n/prompts + 1
+	}
+	return n / prompts
 }
 
 // TopicsOf lists the labels of a corpus that are on a topic.

@@ -164,15 +164,21 @@ func Digest(traces []Trace) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// Unpooled leaves out attacks that need more traces of each prompt than there
-// are.
+// Unpooled leaves out attacks that need more traces of a prompt than those of some
+// label have: its evidence could not be added up.
 func Unpooled(attacks []Attack, traces []Trace) []Attack {
-	count, most := make(map[string]int), 0
+	count, most := make(map[string]int), make(map[string]int)
 	for _, t := range traces {
 		count[t.PromptID]++
-		most = max(most, count[t.PromptID])
+		most[t.Label] = max(most[t.Label], count[t.PromptID])
 	}
-	return slices.DeleteFunc(slices.Clone(attacks), func(a Attack) bool { return a.Pool > most })
+	least := 0
+	for _, n := range most {
+		if least == 0 || n < least {
+			least = n
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(attacks), func(a Attack) bool { return a.Pool > least })
 }
 
 // Odds is the share of alarms that are true where so many innocent conversations

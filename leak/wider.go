@@ -22,12 +22,7 @@ var widerAttacks = []string{"A1/runs", "A2"}
 // Wider asks which of all labels a trace has, and how long its prompt was.
 func (s Study) Wider(mode string, traces []Trace) (w Wider, err error) {
 	labels := append([]string{s.Noise}, s.Topics...)
-	var some []Trace
-	for _, t := range traces {
-		if t.Trial < widerTrials && slices.Contains(labels, t.Label) {
-			some = append(some, t)
-		}
-	}
+	some := s.evenly(traces, labels)
 	w.Traces = len(some)
 	digest, err := Digest(some)
 	if err != nil {
@@ -56,6 +51,43 @@ func (s Study) Wider(mode string, traces []Trace) (w Wider, err error) {
 		return &g, nil
 	})
 	return w, err
+}
+
+// evenly is the first traces of each prompt. Where there are more prompts of noise
+// than of a topic it has fewer of each, so that always saying noise is no good guess.
+func (s Study) evenly(traces []Trace, labels []string) (some []Trace) {
+	count := make(map[string]int)
+	noise := make(map[int]int) // traces, by trial
+	for _, t := range traces {
+		switch {
+		case t.Trial >= widerTrials:
+		case t.Label == s.Noise:
+			noise[t.Trial]++
+		default:
+			count[t.Label]++
+		}
+	}
+	room := 0
+	for _, topic := range s.Topics {
+		room = max(room, count[topic])
+	}
+	for trial := range widerTrials {
+		noise[trial] = min(noise[trial], room)
+		room -= noise[trial]
+	}
+	for _, t := range traces {
+		if t.Trial >= widerTrials || !slices.Contains(labels, t.Label) {
+			continue
+		}
+		if t.Label == s.Noise {
+			if noise[t.Trial] == 0 {
+				continue
+			}
+			noise[t.Trial]--
+		}
+		some = append(some, t)
+	}
+	return some
 }
 
 // Leaks names what certainly told something, as Evidence.Leaks does.

@@ -58,6 +58,15 @@ func PadEvents(events []byte, words int) []byte {
 	return stretch(events, at, to-len(events))
 }
 
+// PadAll fills events that are all told at once up to a bucket.
+func PadAll(events []byte) []byte {
+	at := lastSlack(events)
+	if at < 0 {
+		return events
+	}
+	return stretch(events, at, Bucket(len(events))-len(events))
+}
+
 func rounded(n, step int) int { return (n + step - 1) / step * step }
 
 // PadStep is longer than any word of a model's vocabulary as JSON writes it.

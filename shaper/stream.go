@@ -32,16 +32,10 @@ type Source interface {
 // frames nevertheless: so a client that reads slowly makes an answer longer, by
 // as much as any other answer.
 //
-// Where ctx ends first, what was begun of an event is sent whole, so that the
-// caller can still say why; that is no frame.
+// Where ctx ends first the error is a *StoppedError.
 func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([]byte) error) error {
 	f := framer{plan: p, src: src}
-	stopped := func(err error) error {
-		if len(f.rest) > 0 {
-			return errors.Join(err, send(f.rest))
-		}
-		return err
-	}
+	stopped := func(err error) error { return &StoppedError{err, f.rest} }
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for tick, n := 1, 1; ; n++ {
@@ -66,6 +60,19 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 		tick = max(tick+1, int(time.Since(begin)/p.Tick))
 	}
 }
+
+// StoppedError says that ctx ended before the stream did. Rest is what was begun
+// of an event, so that the caller can end it and say why. It is no frame: who sends
+// it as it is tells how long it is.
+type StoppedError struct {
+	Cause error
+	Rest  []byte
+}
+
+func (e *StoppedError) Error() string { return "the stream was stopped: " + e.Cause.Error() }
+
+// Unwrap gives why ctx ended.
+func (e *StoppedError) Unwrap() error { return e.Cause }
 
 // A frame is made ready a part of a tick before it is due: how long that takes
 // depends on what is in it.

@@ -301,3 +301,31 @@ func TestDelayToRead(t *testing.T) {
 		}
 	})
 }
+
+// A stream that is stopped sends no more frames, and gives what was begun of an event.
+func TestStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, n := range []int{0, 3 * FrameBytes} {
+			p := &play{begun: time.Now(), at: []time.Duration{time.Second}, words: []string{strings.Repeat("w", n)}, end: time.Minute, empty: "data: {\"empty\":true}\n\n"}
+			ctx, stop := context.WithTimeout(t.Context(), 1150*time.Millisecond)
+			sent := 0
+			err := Policy{Jitter: jittered()}.Plan(Sealed).Send(ctx, time.Now(), p, func(frame []byte) error {
+				if sent++; ctx.Err() != nil || len(frame) != FrameBytes {
+					t.Errorf("%d bytes were sent, %v", len(frame), ctx.Err())
+				}
+				return nil
+			})
+			stop()
+			e, is := errors.AsType[*StoppedError](err)
+			if !is || !errors.Is(err, context.DeadlineExceeded) || sent != 11 {
+				t.Fatalf("after %d frames: %v", sent, err)
+			}
+			if rest := string(e.Rest); n == 0 && rest != "" || n > 0 && (len(rest) <= 2*FrameBytes || len(rest) > 3*FrameBytes || !strings.HasSuffix(rest, "\n\n")) {
+				t.Errorf("of %d bytes %d are left: %q", n, len(rest), rest)
+			}
+			if n > 0 && (len(PadAll(e.Rest)) != 4096 || !bytes.HasSuffix(PadAll(e.Rest), []byte("\n\n"))) {
+				t.Errorf("%q", PadAll(e.Rest))
+			}
+		}
+	})
+}

@@ -48,6 +48,7 @@ func leakVerb() verb {
 			fs.StringVar(&o.recordTo, "record", "", "`FILE`: have this machine's engine answer the prompts and keep when it said what, to be replayed by --corpus; --trials: how often each is asked")
 			fs.StringVar(&o.corpus, "corpus", "", "`FILE` of recorded answers instead of those in this program")
 			fs.IntVar(&o.prompts, "prompts", 0, "`N` prompts of each topic, and as many of noise (100)")
+			fs.IntVar(&o.noise, "noise", 0, "`N` prompts of noise instead, with fewer traces of each, as many in all as a topic has: attacks learn more from more prompts")
 			fs.IntVar(&o.trials, "trials", 0, "`N` traces of each prompt (quick: 16, full: 20)")
 			fs.Uint64Var(&o.seed, "seed", 1, "`N`: another draws other prompts of noise and another order of questions, for a second run that owes nothing to the first")
 			fs.IntVar(&o.atOnce, "at-once", 0, "`N` connections (800)")
@@ -72,12 +73,13 @@ func leakVerb() verb {
 
 // leakOptions are what was asked for.
 type leakOptions struct {
-	quick, full, json             bool
-	out, modes, dialects, ways    string
-	topics, corpus, traces, pack  string
-	through, report, recordTo     string
-	prompts, trials, atOnce, live int
-	seed                          uint64
+	quick, full, json            bool
+	out, modes, dialects, ways   string
+	topics, corpus, traces, pack string
+	through, report, recordTo    string
+	prompts, noise, trials       int
+	atOnce, live                 int
+	seed                         uint64
 }
 
 func (o *leakOptions) run(ctx context.Context, p *program) error {
@@ -173,10 +175,13 @@ func (o *leakOptions) settle(p *program) (s leakSetup, err error) {
 		Program: ownVersion(), Engine: s.corpus.about.Engine, Model: s.corpus.about.Model, ModelSHA: s.corpus.about.ModelDigest,
 		Corpus: s.corpus.about.Version, CorpusSHA: s.corpus.digest, Recorded: s.corpus.about.Machine, Hardware: machineWords(),
 		Kind: kind, WindowSecond: int(s.window / time.Second), AtOnce: cmp.Or(o.atOnce, leakConnections),
-		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, trials), Seed: o.seed,
+		Plan: leak.Plan{Topics: topics, Modes: modes, Prompts: cmp.Or(o.prompts, 100), Trials: cmp.Or(o.trials, trials), Noise: o.noise, Seed: o.seed,
 			// What is begun in a window's last second may end in the next one.
 			Longest: max(s.window-time.Second, s.window/2)},
 		Effort: effort,
+	}
+	if plan := s.run.Plan; plan.Noise != 0 && (plan.Noise < plan.Prompts || plan.Noise > plan.Prompts*plan.Trials) {
+		return s, usageError{"leak", fmt.Sprintf("--noise: no fewer prompts than of a topic, and at least a trace of each: %d to %d.", plan.Prompts, plan.Prompts*plan.Trials)}
 	}
 	digest, err := ownDigest()
 	s.run.ProgramSHA = hex.EncodeToString(digest[:])
@@ -247,6 +252,9 @@ func (o *leakOptions) plan(p *program, s leakSetup) {
 	traces := (len(plan.Topics) + 1) * plan.Prompts * plan.Trials
 	p.screen.say(fmt.Sprintf("Corpus %s, answers of %s. In each mode (%s) and way of asking (%d) %d traces are taken, %d connections at once, windows of %d s.",
 		s.run.Corpus, s.run.Model, strings.Join(plan.Modes, ", "), len(s.ways), traces, s.run.AtOnce, s.run.WindowSecond))
+	if plan.Noise > 0 {
+		p.screen.say(fmt.Sprintf("Of each topic %d prompts are asked, and %d of noise, as many traces in all.", plan.Prompts, plan.Noise))
+	}
 	if s.run.WindowSecond < int(shaper.DefaultWindow/time.Second) {
 		p.screen.say(fmt.Sprintf("The window is shorter than the %d s of a server that nobody set otherwise. Answers keep their recorded pace; longer ones are left out.", int(shaper.DefaultWindow/time.Second)))
 	}

@@ -46,7 +46,7 @@ func (s leakSetup) alive(ctx context.Context, p *program, folder *leak.Folder) (
 // beside takes sealed traces of answers that the engine is giving.
 func (s leakSetup) beside(ctx context.Context, p *program, r *rooms, folder *leak.Folder) (traces []leak.Trace, err error) {
 	plan := s.run.Plan
-	plan.Topics, plan.Modes, plan.Prompts, plan.Trials = plan.Topics[:1], []string{shaper.Sealed.String()}, s.live, 1
+	plan.Topics, plan.Modes, plan.Prompts, plan.Noise, plan.Trials = plan.Topics[:1], []string{shaper.Sealed.String()}, s.live, 0, 1
 	jobs, _, err := plan.Jobs("live", s.corpus.prompts, s.corpus.recordings)
 	if err != nil {
 		return nil, tell(err)

@@ -7,9 +7,14 @@ import (
 )
 
 // Shuffle gives the labels of prompts to other prompts. Traces of one prompt
-// keep one label: mixing them would make chance look narrower than it is.
+// keep one label: mixing them would make chance look narrower than it is. Each
+// label has as many traces as before, up to one prompt's.
 func Shuffle(s Set, seed uint64) Set {
-	s.Y = dealt(s.Y, s.Group, seed)
+	y, uneven := portioned(s, seed)
+	if !uneven {
+		y = dealt(s.Y, s.Group, seed)
+	}
+	s.Y = y
 	return s
 }
 
