@@ -55,7 +55,9 @@ func BenchmarkEmbedding(b *testing.B) {
 		}
 		for i := range rounds(200) {
 			begin := time.Now()
-			var got struct{ Data []struct{ Embedding []float32 } }
+			var got struct {
+				Data []struct{ Embedding []float32 }
+			}
 			p.call(b, "/v1/embeddings", map[string]any{"model": "minilm", "input": fmt.Sprintf("What is the notice period of flat %d in the old house?", i)}, &got)
 			if i > 0 { // the first starts the worker
 				question = append(question, float64(time.Since(begin).Microseconds())/1000)

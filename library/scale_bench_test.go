@@ -1,7 +1,6 @@
 package library
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -28,12 +27,11 @@ import (
 // embedding model there is only what it would say: asking one for a question's
 // vector is measured by BenchmarkEmbedding in bench. -short is a fiftieth of it.
 func BenchmarkScale(b *testing.B) {
-	for _, pages := range []int{600, 1} { // a few long documents; one for each passage, as of mail
-		b.Run(fmt.Sprint("pages=", pages), func(b *testing.B) { scale(b, pages) })
-	}
+	b.Run("long", func(b *testing.B) { scale(b, keepReport(600)) }) // reports of 600 pages
+	b.Run("mail", func(b *testing.B) { scale(b, keepMail) })        // a document for each passage
 }
 
-func scale(b *testing.B, pages int) {
+func scale(b *testing.B, keep keeping) {
 	ctx := b.Context()
 	most := scalePassages
 	if testing.Short() {
@@ -56,8 +54,9 @@ func scale(b *testing.B, pages int) {
 	l, err := Open(ctx, v, config)
 	fatal(b, err)
 	passages, documents := 0, 0
-	for ; passages < most; documents++ {
-		passages += keepReport(b, l, documents, pages)
+	for n := 0; passages < most; n++ {
+		p, d := keep(b, l, n)
+		passages, documents = passages+p, documents+d
 	}
 	embedAllOf(b, l)
 	fatal(b, l.Close(ctx))
@@ -91,7 +90,7 @@ func scale(b *testing.B, pages int) {
 		b.ReportMetric(quantile(searched, 95), "ms-search-p95")
 		b.ReportMetric(float64(resident(b)-idle)/1e6, "MB-above-idle-asked")
 		begin = time.Now()
-		keepReport(b, l, 1_000_000, 100)
+		keepReport(100)(b, l, 1_000_000)
 		query(b, l, r, words)
 		b.ReportMetric(time.Since(begin).Seconds(), "s-keep-100-pages")
 		stop()
@@ -191,30 +190,54 @@ func word(r *rand.Rand, words []string) string {
 	return words[min(at, len(words)-1)]
 }
 
-// report is a document of so many pages as its data says, about 2,900 letters each,
-// or of one paragraph where it is one page.
+// report is a document of so many pages as its data says, about 2,900 letters each;
+// without pages, a bundle of so many short documents.
 func report(r *rand.Rand, words []string, src parse.Source) parse.Document {
-	pages, _ := strconv.Atoi(string(bytes.TrimSpace(src.Data[:8])))
+	var pages, bundle, n int
+	_, _ = fmt.Sscan(string(src.Data), &pages, &bundle, &n)
 	d := parse.Document{Result: parse.Result{Format: parse.PDF}}
+	paragraph := func(page int) {
+		var text strings.Builder
+		for text.Len() < 960 {
+			text.WriteString(word(r, words) + " ")
+		}
+		d.Records = append(d.Records, parse.Record{Page: page, Text: strings.TrimSpace(text.String())})
+	}
+	for i := range bundle {
+		d.Children = append(d.Children, parse.Child{Name: fmt.Sprint(i, ".eml"), Data: []byte("0 0")})
+	}
+	if pages+bundle == 0 {
+		paragraph(0)
+	}
 	for page := range pages {
 		d.Records = append(d.Records, parse.Record{Page: page + 1, Kind: parse.Heading, Level: 1, Text: "Section " + strconv.Itoa(page+1)})
-		for range min(3, 2*pages-1) {
-			var text strings.Builder
-			for text.Len() < 960 {
-				text.WriteString(word(r, words) + " ")
-			}
-			d.Records = append(d.Records, parse.Record{Page: page + 1, Text: strings.TrimSpace(text.String())})
+		for range 3 {
+			paragraph(page + 1)
 		}
 	}
 	d.Result.Records = len(d.Records)
 	return d
 }
 
-func keepReport(b *testing.B, l *Libraries, n, pages int) int {
+// keeping adds something, another thing for each number.
+type keeping func(b *testing.B, l *Libraries, n int) (passages, documents int)
+
+func keepReport(pages int) keeping {
+	return func(b *testing.B, l *Libraries, n int) (int, int) { return keepFile(b, l, fmt.Sprintln(pages, 0, n)) }
+}
+
+func keepMail(b *testing.B, l *Libraries, n int) (int, int) {
+	return keepFile(b, l, fmt.Sprintln(0, 500, n))
+}
+
+func keepFile(b *testing.B, l *Libraries, data string) (passages, documents int) {
 	b.Helper()
-	out, err := l.Add(b.Context(), File{Library: "all", Path: fmt.Sprintf("/%d.pdf", n), Name: fmt.Sprintf("%d.pdf", n), Data: fmt.Appendf(nil, "%-8d%d", pages, n)})
+	out, err := l.Add(b.Context(), File{Library: "all", Path: "/" + data, Name: data + ".pdf", Data: []byte(data)})
 	fatal(b, err)
-	return out.Document.Passages
+	for _, in := range out.Within {
+		passages += in.Document.Passages
+	}
+	return passages + out.Document.Passages, 1 + len(out.Within)
 }
 
 // query looks for passages, as a search does.
