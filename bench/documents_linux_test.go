@@ -47,8 +47,8 @@ func BenchmarkEmbedding(b *testing.B) {
 	for b.Loop() {
 		for i := range rounds(4) {
 			library := fmt.Sprint("letters ", len(speed), i)
-			passages := p.drop(b, library, "letters.txt", letters(len(speed), 160))
-			p.embedded(b, library, 16) // the worker is there
+			passages := p.drop(b, library, "letters.txt", letters(len(speed), max(48, rounds(160))))
+			p.embedded(b, library, 1) // the worker is there
 			begin, from := time.Now(), p.meanings(b, library)
 			p.embedded(b, library, passages)
 			speed = append(speed, float64(passages-from)/time.Since(begin).Seconds())
@@ -85,7 +85,7 @@ func BenchmarkBehind(b *testing.B) {
 		for i := range rounds(12) {
 			library := fmt.Sprint("letters ", len(beside), i)
 			prompt := fmt.Sprintf("(%d) %s", i, story)
-			passages := keeps.drop(b, library, "letters.txt", letters(len(beside), 96))
+			passages := keeps.drop(b, library, "letters.txt", letters(len(beside), max(32, rounds(64))))
 			keeps.embedded(b, library, 1) // it is at work
 			with := asks.ask(b, prompt, tokens)
 			if n := keeps.meanings(b, library); n >= passages {
