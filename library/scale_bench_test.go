@@ -71,6 +71,7 @@ func scale(b *testing.B, keep keeping) {
 		begin := time.Now()
 		v, err := vault.Open(ctx, st, id, root, vault.Opening{})
 		fatal(b, err)
+		b.ReportMetric(time.Since(begin).Seconds(), "s-vault-of-that")
 		l, err := Open(ctx, v, config)
 		fatal(b, err)
 		running, stop := context.WithCancel(ctx)
