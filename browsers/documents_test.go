@@ -31,6 +31,28 @@ func (b *tab) drop(files map[string]string) {
 	})()`, list), nil))
 }
 
+// dropScan draws words as a scanner would see them, and lets the picture fall onto the
+// page with a text. It notes all that is ever said of a file.
+func (b *tab) dropScan(words string) {
+	b.t.Helper()
+	text, err := json.Marshal(words)
+	must(b.t, err)
+	b.do(chromedp.Evaluate(fmt.Sprintf(`(async () => {
+	  window.said = [];
+	  new MutationObserver((all) => all.forEach((m) => m.target.closest?.("strong") && said.push(m.target.textContent)))
+	    .observe(document.querySelector(".verdicts"), {subtree: true, childList: true});
+	  const c = document.createElement("canvas");
+	  [c.width, c.height] = [1200, 300];
+	  const x = c.getContext("2d");
+	  x.fillStyle = "white"; x.fillRect(0, 0, c.width, c.height);
+	  x.fillStyle = "black"; x.font = "48px sans-serif"; x.fillText(%s, 60, 160);
+	  const data = new DataTransfer();
+	  data.items.add(new File([await new Promise((y) => c.toBlob(y, "image/png"))], "scan.png"));
+	  data.items.add(new File(["A text that comes behind it."], "behind.txt"));
+	  document.querySelector("main").dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+	})()`, text), nil))
+}
+
 // TestDocumentsStory is what somebody does with papers of theirs: adds some by
 // choosing and by dropping, sees what became of each, asks, follows a citation to
 // its place, finds words, and removes all of it.
@@ -65,11 +87,16 @@ func TestDocumentsStory(t *testing.T) {
 	}
 	b.shot("adding")
 	b.kind("adding", program)
+	b.dropScan("Otters keep stones")
+	b.until(`document.querySelectorAll(".verdicts .added").length === 5`)
+	if !eval[bool](b, `said.includes("text recognition")`) || !strings.Contains(eval[string](b, `document.querySelector(".verdicts").innerText`), "recognised in a picture") {
+		t.Errorf("a scan was not put behind the others: %s", eval[string](b, `JSON.stringify(said) + document.querySelector(".verdicts").innerText`))
+	}
 	b.until(`document.querySelector("form[data-add] ~ .buttons button:last-child")?.textContent === "Show the list"`)
 	b.press("form[data-add] ~ .buttons button:last-child")
 	b.press(`a[href^="/page/library/"]`)
 	b.see(".documents li")
-	if n := eval[int](b, `document.querySelectorAll(".documents li").length`); n != 3 {
+	if n := eval[int](b, `document.querySelectorAll(".documents li").length`); n != 5 {
 		t.Errorf("%d documents are listed", n)
 	}
 	b.shot("library")
@@ -121,7 +148,7 @@ func TestDocumentsStory(t *testing.T) {
 	b.see("button.danger")
 	b.kind("remove", program)
 	b.press("button.danger")
-	b.until(`document.querySelectorAll(".documents li").length === 2`)
+	b.until(`document.querySelectorAll(".documents li").length === 4`)
 	b.press(".about .menu summary")
 	b.press(`a[href^="/page/library/remove/"]`)
 	b.press("button.danger")

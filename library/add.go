@@ -20,6 +20,13 @@ type File struct {
 	Name     string // its last part, by which the extension is known
 	Modified time.Time
 	Data     []byte
+	// Quick says not to do what takes minutes: Add gives [ErrLater] in its
+	// place, and nothing is kept.
+	Quick bool
+	// Waited says that it came a while ago, when Over had been added from its path,
+	// zero for nothing: what took that place meanwhile stays.
+	Waited bool
+	Over   vault.ID
 }
 
 // Known says of each file whether it is in a library already, byte by byte.
@@ -43,6 +50,24 @@ func (l *Libraries) Known(library string, paths []string, sums [][32]byte) ([]bo
 		}
 	}
 	return known, nil
+}
+
+// From is the document that was added to a library from a path; zero for none.
+func (l *Libraries) From(library, path string) (id vault.ID, err error) {
+	s, err := l.reading()
+	if err != nil {
+		return id, fmt.Errorf("looking for a document: %w", err)
+	}
+	name, err := libraryName(library)
+	if err != nil {
+		return id, err
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if x := s.named(name); x != nil {
+		id = x.paths[path]
+	}
+	return id, nil
 }
 
 // named is a library by its name; the caller holds what guards the state.
@@ -81,7 +106,7 @@ func (l *Libraries) Add(ctx context.Context, f File) (Outcome, error) {
 		return Outcome{Verdict: Unchanged, Document: Document{Name: shown(f.Name), Size: int64(len(f.Data))}}, nil
 	}
 	now := l.config.Now()
-	r := reading{ctx: ctx, parse: l.config.Parse, now: moment(now.UnixMilli()), count: l.config.MostWithin, bytes: l.config.BytesWithin, text: mostText}
+	r := reading{ctx: ctx, parse: l.config.Parse, quick: f.Quick, now: moment(now.UnixMilli()), count: l.config.MostWithin, bytes: l.config.BytesWithin, text: mostText}
 	m, err := r.make(f.Name, f.Path, f.Data, 0)
 	if no, ok := errors.AsType[*parse.RefusedError](err); ok {
 		var within []Outcome
@@ -94,11 +119,11 @@ func (l *Libraries) Add(ctx context.Context, f File) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("reading a document: %w", err)
 	}
 	m.Modified = moment(millis(f.Modified))
-	return l.keep(ctx, name, m)
+	return l.keep(ctx, name, m, f)
 }
 
 // keep writes a document and all that lies in it.
-func (l *Libraries) keep(ctx context.Context, name string, m *made) (Outcome, error) {
+func (l *Libraries) keep(ctx context.Context, name string, m *made, f File) (Outcome, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	s, err := l.changing(ctx)
@@ -130,6 +155,9 @@ func (l *Libraries) keep(ctx context.Context, name string, m *made) (Outcome, er
 	verdict := Added
 	var old []*Document
 	if id, ok := x.paths[m.Path]; ok {
+		if f.Waited && id != f.Over {
+			return Outcome{Verdict: Refused, Why: "while it was read, a newer one took its place", Document: Document{Name: m.Name, Size: m.Size}}, nil
+		}
 		verdict, old = Changed, s.with(id)
 	}
 	var r rewriting

@@ -55,15 +55,18 @@ func (l *Libraries) Answer(ctx context.Context, libraries []vault.ID, question s
 	var candidates []find.Candidate
 	for i := range found {
 		f := &found[i]
-		r.mark(f)
 		id := find.ID(passageID(f.Document.ID, f.Passage))
 		byID[id] = f
 		candidates = append(candidates, find.Candidate{ID: id, Document: find.ID(f.Document.ID), Text: f.Text})
 	}
 	picked := find.Pick(candidates, caps)
 	ids = ids[:0]
-	for _, p := range picked {
+	for _, p := range picked { // the others are not shown: nobody looks for words in them
 		ids = append(ids, bm25.ID(p.ID))
+		r.mark(byID[p.ID])
+		for _, same := range p.Same {
+			r.mark(byID[same])
+		}
 	}
 	each, together := r.scope.Coverage(r.query, ids...)
 	a := Answer{Coverage: together, Cosine: r.best, WordsOnly: r.wordsOnly}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"abaton.local/library/bm25"
+	"abaton.local/library/parse"
 	"abaton.local/vault"
 )
 
@@ -54,6 +55,7 @@ var (
 	ErrNoLibrary = errors.New("there is no library of that name; `abaton docs list` shows those that there are")
 	ErrName      = errors.New("a library is called by a name of 1 to 64 characters that can be seen")
 	ErrNoParser  = errors.New("documents cannot be added here: this program has no jailed reader of documents, and reads none outside a jail")
+	ErrLater     = parse.ErrLater // of a file that was to be read quickly and cannot be: add it again, behind others
 	ErrFull      = errors.New("there are as many libraries as one person may have: remove one, or add to one that there is")
 )
 

@@ -45,6 +45,7 @@ type made struct {
 type reading struct {
 	ctx   context.Context
 	parse Parser
+	quick bool
 	now   time.Time
 	count int // documents that may yet lie in it
 	bytes int // and their bytes
@@ -71,7 +72,7 @@ func (r *reading) make(name, from string, data []byte, depth int) (*made, error)
 	if depth > maxDepth {
 		return nil, &parse.RefusedError{Why: parse.TooDeep}
 	}
-	got, err := r.parse(r.ctx, parse.Source{Name: name, Data: data, Depth: depth})
+	got, err := r.parse(r.ctx, parse.Source{Name: name, Data: data, Depth: depth, Quick: r.quick})
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,11 @@ func (l *Libraries) lack(s *state, b []lacking, document vault.ID) []lacking {
 	if d == nil || s.shelves[d.Library] == nil {
 		return b
 	}
-	m := s.shelves[d.Library].meanings[s.work.space]
+	x := s.shelves[d.Library]
+	m := x.meanings[s.work.space]
+	if m != nil && m.index.Len() == x.Passages {
+		return b // so of all documents after an unlocking: nobody looks for each of their passages
+	}
 	var list []vault.Record
 	for n := range d.Passages {
 		id := vector.ID(passageID(d.ID, n))
@@ -116,11 +120,11 @@ func (l *Libraries) lack(s *state, b []lacking, document vault.ID) []lacking {
 		if list == nil {
 			list = l.vault.List(vault.KindPassages, d.ID)
 		}
-		x := lacking{id: id}
+		lacks := lacking{id: id}
 		if at := leafOf(list, n); at >= 0 {
-			x.leaf = list[at].ID
+			lacks.leaf = list[at].ID
 		}
-		b = append(b, x)
+		b = append(b, lacks)
 	}
 	return b
 }

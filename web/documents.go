@@ -40,6 +40,7 @@ type Piece struct {
 	Size     int64  // of the whole file
 	Upload   string // drawn by the page, for a file in pieces
 	At       int64  // where this piece begins
+	Quick    bool   // what takes minutes is not begun: library.ErrLater comes in its place
 	Data     []byte
 }
 

@@ -21,13 +21,13 @@ import (
 
 // Bounds of what adds documents.
 const (
-	mostFile    = 200 << 20 // bytes of a document
-	mostPiece   = 4 << 20   // of one piece's data
-	mostHead    = 32 << 10  // of what is said of it
-	mostField   = 1 << 10   // of a field of the form
-	mostFiles   = 100       // sent with one form
-	mostWithin  = 50        // that lie in a document are told one by one
-	longReading = 15 * time.Minute
+	mostFile    = 200 << 20     // bytes of a document
+	mostPiece   = 4 << 20       // of one piece's data
+	mostHead    = 32 << 10      // of what is said of it
+	mostField   = 1 << 10       // of a field of the form
+	mostFiles   = 100           // sent with one form
+	mostWithin  = 50            // that lie in a document are told one by one
+	longReading = 2 * time.Hour // pages that are pictures take half an hour, and wait for those of others
 )
 
 var (
@@ -97,7 +97,9 @@ func (p *Pages) addPiece(v visit) {
 		_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(longReading)) // an error is the connection's end
 		got, err = p.Documents.Add(v.r.Context(), v.s, piece)
 	}
+	later := errors.Is(err, library.ErrLater)
 	switch {
+	case later:
 	case errors.Is(err, vault.ErrLocked):
 		p.problem(v, http.StatusUnauthorized, "Your vault has locked.")
 		return
@@ -109,7 +111,8 @@ func (p *Pages) addPiece(v visit) {
 	v.w.Header().Set("Content-Type", "application/json")
 	out := struct {
 		Outcome *verdict `json:"outcome,omitempty"`
-	}{}
+		Later   bool     `json:"later,omitempty"` // it takes long: to be sent again, behind all others
+	}{Later: later}
 	if got != nil {
 		out.Outcome = new(verdictOf(piece.Path, *got))
 	}
@@ -141,6 +144,7 @@ func (p *Pages) pieceOf(v visit) (Piece, error) {
 		Upload   string `json:"upload"`
 		At       int64  `json:"at"`
 		Length   int64  `json:"length"`
+		Quick    bool   `json:"quick"`
 	}
 	d := json.NewDecoder(strings.NewReader(string(line)))
 	d.DisallowUnknownFields()
@@ -154,7 +158,7 @@ func (p *Pages) pieceOf(v visit) (Piece, error) {
 	if _, err := io.Copy(io.Discard, r); err != nil { // what fills it up: a connection with something left in it is closed
 		return Piece{}, errForm
 	}
-	piece := Piece{Library: head.Library, Path: pathOf(head.Path), Size: head.Size, Upload: head.Upload, At: head.At, Data: data}
+	piece := Piece{Library: head.Library, Path: pathOf(head.Path), Size: head.Size, Upload: head.Upload, At: head.At, Quick: head.Quick, Data: data}
 	if head.Modified > 0 && head.Modified < 1<<53 {
 		piece.Modified = time.UnixMilli(head.Modified).UTC()
 	}

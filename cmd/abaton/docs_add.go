@@ -33,6 +33,8 @@ type adding struct {
 	results []outcomeJSON
 	batch   []localFile
 	held    int
+	slow    []string                         // files with pages that are pictures, as the system knows them: they come last
+	patient bool                             // it is their turn
 	note    func(path string, x outcomeJSON) // told of every verdict, by path as text
 }
 
@@ -42,6 +44,7 @@ func newAdding(p *program, d *desk, o docsOptions) *adding {
 
 // localFile is one that was read, and waits to be asked about.
 type localFile struct {
+	from string // as the system knows it
 	path string // whole, as text
 	name string
 	at   time.Time
@@ -108,7 +111,21 @@ func (a *adding) all(ctx context.Context, args []string) error {
 	}
 	a.passed = l.passed
 	a.todo = l.order
-	for _, name := range a.todo {
+	return a.read(ctx)
+}
+
+// read adds what there is to do: first what is read at once, then what takes long.
+func (a *adding) read(ctx context.Context) error {
+	a.slow, a.patient = nil, false
+	if err := a.files(ctx, a.todo); err != nil {
+		return err
+	}
+	a.patient = true
+	return a.files(ctx, a.slow)
+}
+
+func (a *adding) files(ctx context.Context, names []string) error {
+	for _, name := range names {
 		if err := a.file(ctx, name); err != nil {
 			return err
 		}
@@ -146,7 +163,7 @@ func (a *adding) file(ctx context.Context, path string) error {
 		a.verdict(pathText(path), library.Refused, why)
 		return nil
 	}
-	a.batch = append(a.batch, localFile{pathText(path), filepath.Base(path), at, data})
+	a.batch = append(a.batch, localFile{path, pathText(path), filepath.Base(path), at, data})
 	a.held += len(data)
 	if len(a.batch) >= batchFiles || a.held >= batchBytes {
 		return a.send(ctx)
@@ -263,14 +280,19 @@ func (a *adding) send(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		a.outcome(f.path, got)
+		if got == nil {
+			a.slow = append(a.slow, f.from)
+			continue
+		}
+		a.outcome(f.path, *got)
 	}
 	return nil
 }
 
-// hand gives a file over, in pieces where it is large.
-func (a *adding) hand(ctx context.Context, f localFile) (outcomeJSON, error) {
-	in := addIn{Library: a.o.library, Path: f.path, Name: f.name, Modified: f.at, Size: int64(len(f.data))}
+// hand gives a file over, in pieces where it is large. Nothing comes of one that is
+// to come again, behind others.
+func (a *adding) hand(ctx context.Context, f localFile) (*outcomeJSON, error) {
+	in := addIn{Library: a.o.library, Path: f.path, Name: f.name, Modified: f.at, Size: int64(len(f.data)), Quick: !a.patient}
 	if !utf8.ValidString(in.Name) {
 		in.Name = pathText(in.Name)
 	}
@@ -284,19 +306,19 @@ func (a *adding) hand(ctx context.Context, f localFile) (outcomeJSON, error) {
 			// One that was broken off is still being read, or others add.
 			select {
 			case <-ctx.Done():
-				return outcomeJSON{}, errStopped
+				return nil, errStopped
 			case <-time.After(reportEvery):
 			}
 			out, err = addDocument().at(ctx, a.p, a.desk, "reading", in)
 		}
 		if err != nil {
-			return outcomeJSON{}, err
+			return nil, err
 		}
-		if out.Outcome != nil {
-			return *out.Outcome, nil
+		if out.Outcome != nil || out.Later {
+			return out.Outcome, nil
 		}
 		if at+largestPiece >= len(f.data) {
-			return outcomeJSON{}, tell(errors.New("a file was handed over and nobody said what became of it: add it again"))
+			return nil, tell(errors.New("a file was handed over and nobody said what became of it: add it again"))
 		}
 	}
 }

@@ -76,6 +76,9 @@ type knownIn struct {
 func addDocument() long[addIn, addOut] {
 	return long[addIn, addOut]{"docs/add", func(ctx context.Context, h *home, s vault.Session, in addIn, _ progress) (out addOut, err error) {
 		got, err := h.addDocument(ctx, s, in)
+		if errors.Is(err, library.ErrLater) {
+			return addOut{Later: true}, nil
+		}
 		if got != nil {
 			out.Outcome = new(outcomeOf(*got))
 		}
@@ -83,7 +86,10 @@ func addDocument() long[addIn, addOut] {
 	}}
 }
 
-// addDocument does it. The outcome is nil while more is to come.
+// addDocument does it. The outcome is nil while more is to come. What is read at once
+// is read in one row, one after the other; what takes long, for it has pages that are
+// pictures, comes to another, once that is known of it, and nothing waits for it. Who
+// asks for what is quick is told, library.ErrLater, and sends it again.
 func (h *home) addDocument(ctx context.Context, s vault.Session, in addIn) (out *library.Outcome, err error) {
 	k, err := h.shelf(s)
 	if err != nil {
@@ -108,12 +114,12 @@ func (h *home) addDocument(ctx context.Context, s vault.Session, in addIn) (out 
 			err = vault.ErrLocked
 		}
 	}()
-	turn, err := take(ctx, k.reading)
-	if err != nil {
-		return nil, err
+	f := library.File{Library: in.Library, Path: in.Path, Name: in.Name, Modified: in.Modified, Data: whole, Quick: true}
+	got, err := addAt(ctx, k.reading, x, &f)
+	if errors.Is(err, library.ErrLater) && !in.Quick {
+		f.Quick, f.Waited = false, true
+		got, err = addAt(ctx, k.recognising, x, &f)
 	}
-	defer turn()
-	got, err := x.Add(ctx, library.File{Library: in.Library, Path: in.Path, Name: in.Name, Modified: in.Modified, Data: whole})
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +131,22 @@ func (h *home) addDocument(ctx context.Context, s vault.Session, in addIn) (out 
 	return &got, nil
 }
 
+// addAt adds a file in its turn. Of one that comes again, what it is to replace is
+// noted before anything else has its turn.
+func addAt(ctx context.Context, turn chan struct{}, x *library.Libraries, f *library.File) (got library.Outcome, err error) {
+	over, err := take(ctx, turn)
+	if err != nil {
+		return got, err
+	}
+	defer over()
+	if got, err = x.Add(ctx, *f); errors.Is(err, library.ErrLater) {
+		if at, no := x.From(f.Library, f.Path); no == nil {
+			f.Over = at
+		}
+	}
+	return got, err
+}
+
 type addIn struct {
 	Library  string    `json:"library"`
 	Path     string    `json:"path"`
@@ -133,11 +155,13 @@ type addIn struct {
 	Size     int64     `json:"size"`
 	Upload   string    `json:"upload,omitempty"` // drawn by the sender, for a file in pieces
 	At       int64     `json:"at,omitempty"`     // where this piece begins
+	Quick    bool      `json:"quick,omitempty"`  // what takes long is not begun: see addOut
 	Data     []byte    `json:"data"`
 }
 
 type addOut struct {
 	Outcome *outcomeJSON `json:"outcome,omitempty"` // none while more is to come
+	Later   bool         `json:"later,omitempty"`   // it takes long: to be sent again, behind all others
 }
 
 // outcomeJSON is what became of a file.

@@ -7,7 +7,6 @@ import (
 
 	"abaton.local/audit"
 	"abaton.local/library"
-	"abaton.local/library/parse"
 	"abaton.local/library/reader"
 	"abaton.local/sandbox"
 	"abaton.local/vault"
@@ -15,24 +14,25 @@ import (
 
 // shelved is a person's documents over one opening of their vault.
 type shelved struct {
-	vault     *vault.Vault
-	mu        sync.Mutex         // held while they are read: others of the house need not wait for it
-	libraries *library.Libraries // nil until they are; guarded by mu
-	embedded  chan struct{}      // closed once nothing of them is embedded any more; nil: nothing is; guarded by mu
-	reading   chan struct{}      // holds one while a document of theirs is read: others have their turn, too
-	showing   chan struct{}      // and one while a document's whole text is put together
-	locked    context.Context    // over when the vault locks
-	lock      context.CancelFunc
+	vault       *vault.Vault
+	mu          sync.Mutex         // held while they are read: others of the house need not wait for it
+	libraries   *library.Libraries // nil until they are; guarded by mu
+	embedded    chan struct{}      // closed once nothing of them is embedded any more; nil: nothing is; guarded by mu
+	reading     chan struct{}      // holds one while a document of theirs is read: others have their turn, too
+	recognising chan struct{}      // and one while pages of one are recognised, which nothing else waits for
+	showing     chan struct{}      // and one while a document's whole text is put together
+	locked      context.Context    // over when the vault locks
+	lock        context.CancelFunc
 
 	arriving sync.Mutex
-	upload   *upload // that is under way, or waits for its verdict; guarded by arriving
-	waiting  int64   // bytes of files that came in one piece and have no verdict yet; guarded by arriving
-	added    uint32  // documents that the audit log does not have yet; guarded by arriving
-	removed  uint32  // and those that a watch removed; guarded by arriving
+	uploads  map[string]*upload // that are under way, or wait for their verdict, by what their senders call them; guarded by arriving
+	waiting  int64              // bytes of files that came in one piece and have no verdict yet; guarded by arriving
+	added    uint32             // documents that the audit log does not have yet; guarded by arriving
+	removed  uint32             // and those that a watch removed; guarded by arriving
 }
 
 func newShelved(v *vault.Vault) *shelved {
-	k := &shelved{vault: v, reading: make(chan struct{}, 1), showing: make(chan struct{}, 1)}
+	k := &shelved{vault: v, uploads: map[string]*upload{}, reading: make(chan struct{}, 1), recognising: make(chan struct{}, 1), showing: make(chan struct{}, 1)}
 	k.locked, k.lock = context.WithCancel(context.Background())
 	return k
 }
@@ -43,10 +43,10 @@ func (k *shelved) shut() {
 	k.lock()
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	if k.upload != nil {
-		k.upload.last.Stop()
-		k.upload = nil
+	for _, u := range k.uploads {
+		u.last.Stop()
 	}
+	clear(k.uploads)
 }
 
 // open is a context that ends when the vault locks, too.
@@ -55,9 +55,6 @@ func (k *shelved) open(ctx context.Context) (context.Context, context.CancelFunc
 	stop := context.AfterFunc(k.locked, cancel)
 	return ctx, func() { stop(); cancel() }
 }
-
-// childrenAtOnce is how many documents are read at one time in this house.
-const childrenAtOnce = 2
 
 // documentParser reads documents in a jail: none without one, and none where the
 // engine's walls were given up, for that was agreed for engines.
@@ -70,17 +67,7 @@ func documentParser(jail *sandbox.Jail) library.Parser {
 	default:
 		return nil
 	}
-	r := reader.New(jail)
-	turns := make(chan struct{}, childrenAtOnce)
-	return func(ctx context.Context, src parse.Source) (parse.Document, error) {
-		select {
-		case turns <- struct{}{}:
-		case <-ctx.Done():
-			return parse.Document{}, ctx.Err()
-		}
-		defer func() { <-turns }()
-		return r.Parse(ctx, src)
-	}
+	return reader.New(jail).Parse
 }
 
 // readsDocuments says why no document can be added here, if that is so.

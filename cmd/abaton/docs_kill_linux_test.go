@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	mrand "math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,15 +54,35 @@ func onDiskLibraries(ctx context.Context, dir string) (x *library.Libraries, clo
 		d.Result, err = parse.Parse(src, parse.Limits{}, d.Collect())
 		return d, err
 	}
-	x, err = library.Open(ctx, v, library.Config{Parse: here, SealEvery: 3, MaxSegment: 40})
+	x, err = library.Open(ctx, v, library.Config{Parse: here, Embed: summed{}, SealEvery: 3, MaxSegment: 40, EmbedAtOnce: 2, SealVectors: 3})
 	return x, func() error { return errors.Join(x.Close(ctx), h.close()) }, err
+}
+
+// summed is an embedder in this process: each text points somewhere of its own.
+type summed struct{}
+
+func (summed) Model(context.Context) (library.Model, error) {
+	return library.Model{Digest: [32]byte{1}, Dims: 32}, nil
+}
+
+func (summed) Embed(ctx context.Context, _ library.Model, texts []string, _ bool) (all [][]float32, err error) {
+	for _, text := range texts {
+		v := make([]float32, 32)
+		for i, b := range sha256.Sum256([]byte(text)) {
+			v[i] = float32(b) - 127.5
+		}
+		all = append(all, v)
+	}
+	return all, ctx.Err()
 }
 
 const killFolder = "ABATON_KILL_FOLDER"
 
 // TestKilledInAMerge ends a process that adds documents, by kill -9 and again and
-// again, mostly while it seals and merges its index. What it had acknowledged is
-// there after each, whole and found, and nothing is damaged.
+// again, mostly while it seals and merges its index of words, its vectors, or both.
+// What it had acknowledged is there after each, whole and found, nothing is damaged,
+// and embedding goes on until all of it has vectors: in every other life it does so
+// only in the next one, which is killed in the middle of that.
 func TestKilledInAMerge(t *testing.T) {
 	if dir := os.Getenv(killFolder); dir != "" {
 		addUntilKilled(t, dir)
@@ -78,8 +100,17 @@ func TestKilledInAMerge(t *testing.T) {
 		if err := x.Damage(); err != nil {
 			t.Errorf("after kill %d: %v", round, err)
 		}
+		for more := round%2 == 0; more; {
+			if more, err = x.Embed(t.Context()); err != nil {
+				t.Fatalf("after kill %d: %v", round, err)
+			}
+		}
+		if list, err := x.List(); err != nil || len(list) != 1 || list[0].Documents < len(there) || round%2 == 0 && list[0].Meanings != list[0].Passages {
+			t.Fatalf("after kill %d: %+v, %v", round, list, err)
+		}
 		for _, word := range there {
 			found, err := x.Search(t.Context(), nil, word, 3)
+			found = slices.DeleteFunc(found, func(f library.Found) bool { return !f.Words })
 			if err != nil || len(found) != 1 || found[0].Document.Path != "/"+word+".txt" {
 				t.Fatalf("after kill %d %s, which was acknowledged, is found %d times: %v", round, word, len(found), err)
 			}
@@ -129,6 +160,7 @@ func addUntilKilled(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	go x.Run(t.Context())
 	for {
 		word := "w" + strings.ToLower(rand.Text())
 		if _, err := x.Add(t.Context(), library.File{Library: "all", Path: "/" + word + ".txt", Name: word + ".txt", Data: []byte("The word is " + word + ".")}); err != nil {

@@ -32,14 +32,16 @@ func TestPiecesOfAFile(t *testing.T) {
 		}
 		got, err := piece(k, "", 0, 3, "abc")
 		want("all at once", got, err, "abc", nil)
-		if n := h.arrivingNow(nil); n != 3 {
+		if n := h.arrivingNow(); n != 3 {
 			t.Errorf("%d bytes are counted while one in a piece waits", n)
 		}
 		k.finished(addIn{Size: 3})
 		got, err = piece(k, "x", 0, 6, "abc")
 		want("the first of two", got, err, "", nil)
-		got, err = piece(k, "y", 0, 6, "abc")
-		want("another meanwhile", got, err, "", errBusy)
+		got, err = piece(k, "y", 0, 9, "abc")
+		want("another meanwhile", got, err, "", nil)
+		got, err = piece(k, "z", 0, 6, "abc")
+		want("a third", got, err, "", errBusy)
 		got, err = piece(k, "x", 4, 6, "d")
 		want("with a gap", got, err, "", errPiece)
 		got, err = piece(k, "x", 3, 7, "d")
@@ -48,16 +50,17 @@ func TestPiecesOfAFile(t *testing.T) {
 		want("the second", got, err, "abcdef", nil)
 		got, err = piece(k, "x", 3, 6, "def")
 		want("the second again", got, err, "", errPiece)
-		got, err = piece(k, "y", 0, 6, "abc")
-		want("another while it is read", got, err, "", errBusy)
+		got, err = piece(k, "z", 0, 6, "abc")
+		want("a third while it is read", got, err, "", errBusy)
 		got, err = piece(k, "x", 0, 6, "abc")
 		want("the same while it is read", got, err, "", errBusy)
-		if n := h.arrivingNow(other); n != 6 {
+		if n := h.arrivingNow(); n != 6+9 {
 			t.Errorf("%d bytes are counted while it is read", n)
 		}
 		time.Sleep(2 * patience)
-		got, err = piece(k, "y", 0, 6, "abc")
-		want("another while it is read for long", got, err, "", errBusy)
+		if n := h.arrivingNow(); n != 6 {
+			t.Errorf("%d bytes are counted while it is read for long", n)
+		}
 		k.finished(addIn{Upload: "x", At: 3})
 		got, err = piece(k, "x", 0, 6, "")
 		want("nothing", got, err, "", errPiece)
@@ -87,7 +90,7 @@ func TestPiecesOfAFile(t *testing.T) {
 		time.Sleep(patience + time.Second) // of the bubble
 		got, err = piece(k, "y", 0, 6, "abc")
 		want("after one was given up", got, err, "", nil)
-		k.upload = nil
+		clear(k.uploads)
 		for range mostWaiting / largestPiece {
 			if _, err := h.arrive(k, addIn{Size: largestPiece, Data: make([]byte, largestPiece)}); err != nil {
 				t.Error(err)
@@ -95,11 +98,11 @@ func TestPiecesOfAFile(t *testing.T) {
 		}
 		got, err = piece(k, "", 0, 3, "abc")
 		want("more in one piece than may wait", got, err, "", errBusy)
-		other.upload = &upload{size: allUploads - mostWaiting}
+		other.uploads["x"] = &upload{size: allUploads - mostWaiting}
 		got, err = piece(other, "", 0, 3, "abc")
 		want("another's, and no room", got, err, "", errRoom)
 		k.waiting = 0
-		other.upload = &upload{size: allUploads}
+		other.uploads["x"] = &upload{size: allUploads}
 		got, err = piece(k, "z", 0, 6, "abc")
 		want("no room", got, err, "", errRoom)
 	})

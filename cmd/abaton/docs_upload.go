@@ -23,6 +23,7 @@ const (
 	largestDocument = 200 << 20
 	largestPiece    = 4 << 20
 	allUploads      = 512 << 20   // of everybody at once
+	mostUploads     = 2           // of one person: one of which pages are recognised, and another meanwhile
 	mostWaiting     = 32 << 20    // of one person's in one piece
 	patience        = time.Minute // with one that does not go on
 	mostPatience    = 10 * patience
@@ -61,7 +62,7 @@ func (h *home) arrive(k *shelved, in addIn) (whole []byte, err error) {
 func (h *home) await(k *shelved, size int64) error {
 	h.uploading.Lock()
 	defer h.uploading.Unlock()
-	full := h.arrivingNow(nil)+size > allUploads
+	full := h.arrivingNow()+size > allUploads
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
 	switch {
@@ -81,14 +82,18 @@ func (h *home) await(k *shelved, size int64) error {
 func (h *home) begin(k *shelved, in addIn) error {
 	h.uploading.Lock()
 	defer h.uploading.Unlock()
-	full := h.arrivingNow(k)+in.Size > allUploads
+	sum := h.arrivingNow()
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	u := k.upload
+	u := k.uploads[in.Upload]
+	if u != nil {
+		sum -= u.size
+	}
+	full := sum+in.Size > allUploads
 	switch {
 	case k.locked.Err() != nil:
 		return vault.ErrLocked
-	case u != nil && (u.name != in.Upload || u.whole()):
+	case u != nil && u.whole(), u == nil && len(k.uploads) == mostUploads:
 		return errBusy
 	case full:
 		return errRoom
@@ -98,7 +103,7 @@ func (h *home) begin(k *shelved, in addIn) error {
 	u = &upload{name: in.Upload, size: in.Size, begun: time.Now(), bytes: make([]byte, 0, in.Size)}
 	u.bytes = append(u.bytes, in.Data...)
 	u.last = time.AfterFunc(patience, func() { k.giveUp(u) })
-	k.upload = u
+	k.uploads[in.Upload] = u
 	return nil
 }
 
@@ -106,8 +111,8 @@ func (h *home) begin(k *shelved, in addIn) error {
 func (k *shelved) goOn(in addIn) (whole []byte, err error) {
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	u := k.upload
-	if u == nil || u.name != in.Upload || u.size != in.Size || int64(len(u.bytes)) != in.At {
+	u := k.uploads[in.Upload]
+	if u == nil || u.size != in.Size || int64(len(u.bytes)) != in.At {
 		return nil, errPiece
 	}
 	u.bytes = append(u.bytes, in.Data...)
@@ -128,12 +133,11 @@ func (u *upload) whole() bool { return int64(len(u.bytes)) == u.size }
 func (k *shelved) finished(in addIn) {
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	switch {
-	case in.At == 0:
+	if in.At == 0 {
 		k.waiting -= in.Size
-	case k.upload != nil && k.upload.name == in.Upload:
-		k.upload = nil
+		return
 	}
+	delete(k.uploads, in.Upload)
 }
 
 // giveUp forgets an upload, if it is still the one that is under way. One that is
@@ -141,22 +145,21 @@ func (k *shelved) finished(in addIn) {
 func (k *shelved) giveUp(u *upload) {
 	k.arriving.Lock()
 	defer k.arriving.Unlock()
-	if k.upload == u && !u.whole() {
-		k.upload = nil
+	if k.uploads[u.name] == u && !u.whole() {
+		delete(k.uploads, u.name)
 	}
 }
 
-// arrivingNow is how many bytes wait, and how many the uploads of all but one
-// shelf have asked for.
-func (h *home) arrivingNow(but *shelved) (sum int64) {
+// arrivingNow is how many bytes wait, and how many uploads have asked for.
+func (h *home) arrivingNow() (sum int64) {
 	h.mu.Lock()
 	all := slices.Collect(maps.Values(h.shelves))
 	h.mu.Unlock()
 	for _, k := range all {
 		k.arriving.Lock()
 		sum += k.waiting
-		if k.upload != nil && k != but {
-			sum += k.upload.size
+		for _, u := range k.uploads {
+			sum += u.size
 		}
 		k.arriving.Unlock()
 	}

@@ -169,12 +169,7 @@ func (w *watching) read(ctx context.Context) error {
 	}
 	w.meter.begin("adding")
 	defer w.meter.end()
-	for _, path := range w.todo {
-		if err := w.file(ctx, path); err != nil {
-			return err
-		}
-	}
-	return w.send(ctx)
+	return w.adding.read(ctx)
 }
 
 var errOther = errors.New("somebody else is logged in now, and these are not their documents")

@@ -74,6 +74,8 @@ type Source struct {
 	Name  string // the file's name: its extension must agree with the bytes
 	Data  []byte
 	Depth int // in how many containers it lies
+	// Quick says not to do what takes minutes: [ErrLater] comes in its place.
+	Quick bool
 }
 
 // Sink takes what is found, in the document's order. An error from it ends the

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -16,6 +17,10 @@ func IsPicture(b []byte) bool {
 	}
 	return false
 }
+
+// ErrLater says that a document can be read, but not quickly: it has pages that are
+// pictures.
+var ErrLater = errors.New("reading this document takes long, for pictures are to be recognised")
 
 // ScannedPages is how many pages are pictures, of which nothing was read.
 func (d *Document) ScannedPages() int {

@@ -32,7 +32,7 @@ func TestHostile(t *testing.T) {
 	}
 	whole, cut, refused := 0, 0, 0
 	var all []reading
-	for name, r := range inJail(t, "5m", files) {
+	for name, r := range inJail(t, hostilePatience.String(), files) {
 		switch {
 		case r.has(parse.Forbidden):
 			t.Errorf("%s: its child tried what it may not", name)
@@ -46,6 +46,9 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s: nothing was found, and no reason", name)
 		default:
 			whole++
+		}
+		if limit := hostileWithin.Seconds(); limit > 0 && r.Seconds > limit {
+			t.Errorf("%s: took %.0f s", name, r.Seconds)
 		}
 		if mustSay(name) && r.Why == 0 && len(r.Cuts) == 0 {
 			t.Errorf("%s: it is cut short, and nothing says so", name)

@@ -37,8 +37,17 @@ const (
 	totalWithin = 10 * time.Minute
 )
 
-// A Reader reads documents in a jail. It may be used by many at once; how many
-// children there are at one time is for its user to decide.
+// How much is done at one time; what comes after it waits, in the order of coming.
+// Pages are recognised apart from all else, for that takes minutes: no text file
+// stands behind a scan. Each waits for its turn by itself, so that of two scans one
+// does not stand behind all of the other.
+const (
+	readAtOnce       = 2 // documents that are read
+	recognisedAtOnce = 1 // pages
+	drawnAtOnce      = 4 // documents of which pages are recognised: each has a child that draws them
+)
+
+// A Reader reads documents in a jail. It may be used by many at once.
 type Reader struct {
 	// Patience is how long a child may be silent: 30 seconds, if nobody says otherwise.
 	Patience time.Duration
@@ -47,6 +56,8 @@ type Reader struct {
 
 	jail  *sandbox.Jail
 	build func(context.Context) (code, error)
+
+	reading, drawing, recognising turns
 
 	mu     sync.Mutex
 	making chan struct{} // closed when what PDF is read by is compiled
@@ -57,7 +68,10 @@ type Reader struct {
 
 // New makes a reader. The jail stays its caller's.
 func New(jail *sandbox.Jail) *Reader {
-	r := &Reader{jail: jail, Patience: idleWithin, Tesseract: usualTesseract()}
+	r := &Reader{
+		jail: jail, Patience: idleWithin, Tesseract: usualTesseract(),
+		reading: make(turns, readAtOnce), drawing: make(turns, drawnAtOnce), recognising: make(turns, recognisedAtOnce),
+	}
 	r.build = r.compile
 	return r
 }
@@ -78,13 +92,41 @@ func (r *Reader) Close() error {
 	return r.code.file.Close()
 }
 
+// turns holds one for each that has its turn.
+type turns chan struct{}
+
+// take waits for a turn.
+func (t turns) take(ctx context.Context) (over func(), err error) {
+	select {
+	case t <- struct{}{}:
+		return func() { <-t }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // Parse reads a document. An error is a *parse.RefusedError if it is a verdict on
-// this file; any other one is not the file's fault: the call was given up, or no
-// child can be started here.
+// this file, and parse.ErrLater where one that was to be read quickly cannot; any
+// other one is not the file's fault: the call was given up, or no child can be
+// started here.
 func (r *Reader) Parse(ctx context.Context, src parse.Source) (parse.Document, error) {
 	if len(src.Data) > maxInput || len(src.Name) > maxInput {
 		return parse.Document{}, parse.Refuse(parse.TooBig)
 	}
+	doc, err := r.read(ctx, src)
+	if wantsRecognising(src, doc, err) {
+		return r.recognise(ctx, src, doc)
+	}
+	return doc, err
+}
+
+// read is Parse without what is written in pictures.
+func (r *Reader) read(ctx context.Context, src parse.Source) (parse.Document, error) {
+	over, err := r.reading.take(ctx)
+	if err != nil {
+		return parse.Document{}, err
+	}
+	defer over()
 	policy := sandbox.Go
 	var with *os.File
 	args := func(func(string) string) []string { return []string{textVerb, strconv.Itoa(src.Depth)} }
@@ -99,11 +141,7 @@ func (r *Reader) Parse(ctx context.Context, src parse.Source) (parse.Document, e
 	if err != nil {
 		return parse.Document{}, err
 	}
-	doc, err := c.converse(ctx, src)
-	if wantsRecognising(src, doc, err) {
-		return r.recognise(ctx, src, doc)
-	}
-	return doc, err
+	return c.converse(ctx, src)
 }
 
 // ErrUnjailed says that there is no jail for documents. One that does without walls was agreed

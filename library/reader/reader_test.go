@@ -25,6 +25,8 @@ type reading struct {
 	Why   parse.Reason
 	parse.Document
 	Seconds float64
+	Later   bool
+	Place   int
 }
 
 // text is all that was found, hidden or not.

@@ -3,7 +3,7 @@ package reader
 import (
 	"context"
 	"errors"
-	"strings"
+	"time"
 
 	"abaton.local/library/parse"
 	"abaton.local/library/pdf"
@@ -41,80 +41,111 @@ func (r *Reader) recognise(ctx context.Context, src parse.Source, doc parse.Docu
 			doc.Note(parse.NoTesseract, 0)
 		}
 		return doc, nil
+	case src.Quick:
+		return parse.Document{}, parse.ErrLater
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, recogniseWithin, errSlow)
-	defer cancel()
+	over, err := r.drawing.take(ctx)
+	if err != nil {
+		return parse.Document{}, err
+	}
+	defer over()
+	s := &sight{r, t, recogniseWithin, most}
 	if doc.Format != parse.PDF {
-		return r.recognisePicture(ctx, t, src, doc)
+		return s.picture(ctx, src, doc)
 	}
-	return r.recognisePages(ctx, t, src, doc, scanned)
+	return s.pages(ctx, src, doc, scanned)
 }
 
-func (r *Reader) recognisePicture(ctx context.Context, t tesseract, src parse.Source, doc parse.Document) (parse.Document, error) {
-	text, why, err := r.words(ctx, t, src.Data, 0)
+// sight is how the pages of one document are recognised.
+type sight struct {
+	*Reader
+	by   tesseract
+	left time.Duration // that its pages may yet take
+	room int           // for what may yet be found
+}
+
+// look recognises a page, once it has its turn, and puts what stands on it into a
+// document. No more pages are wanted where that was too much, or took too long. An
+// error ends it all.
+func (s *sight) look(ctx context.Context, doc *parse.Document, x page) (more bool, err error) {
+	over, err := s.recognising.take(ctx)
 	if err != nil {
-		return parse.Document{}, err
+		return false, err
 	}
-	if why == 0 {
-		why = parse.NoWords
-		pages := strings.Split(strings.TrimSuffix(text, "\f"), "\f")
-		for i, page := range pages {
-			if i == mostRecognised {
-				doc.Note(parse.TooManyPages, i)
-				break
-			}
-			n := i + 1
-			if len(pages) == 1 {
-				n = 0
-			}
-			if _, words := doc.Recognise(n, page, most); words {
-				doc.Note(parse.Recognised, n)
-				why = 0
-			}
+	defer over()
+	begun := time.Now()
+	text, why, err := s.words(ctx, s.by, x, min(s.left, pagePatience*s.Patience))
+	s.left -= time.Since(begun)
+	switch {
+	case err != nil:
+		return false, err
+	case why == parse.Forbidden:
+		return false, parse.Refuse(why)
+	case why != 0:
+		doc.Note(why, x.number)
+		return s.left > 0, nil
+	}
+	cost, words := doc.Recognise(x.number, text, s.room)
+	switch s.room -= cost; {
+	case s.room < 0:
+		doc.Note(parse.TooMuchFound, x.number)
+	case words:
+		doc.Note(parse.Recognised, x.number)
+	default:
+		doc.Note(parse.NoWords, x.number)
+	}
+	return s.room >= 0 && s.left > 0, nil
+}
+
+// picture recognises the pages of a picture.
+func (s *sight) picture(ctx context.Context, src parse.Source, doc parse.Document) (parse.Document, error) {
+	count := parse.TIFFPages(src.Data, mostRecognised+1)
+	for n := range min(count, mostRecognised) {
+		x := page{picture: src.Data}
+		if count > 1 {
+			x.number, x.of = n+1, count
 		}
-	}
-	if why != 0 {
-		return parse.Document{Result: doc.Result}, parse.Refuse(why)
-	}
-	return doc, nil
-}
-
-// recognisePages has a child draw the pages that are pictures, and tesseract read
-// each. What becomes of one says nothing of the others.
-func (r *Reader) recognisePages(ctx context.Context, t tesseract, src parse.Source, doc parse.Document, scanned int) (parse.Document, error) {
-	made, err := r.compiled(ctx)
-	if err != nil {
-		return parse.Document{}, err
-	}
-	c, err := r.start(ctx, sandbox.GoJIT, made.file, false, made.args(picturesVerb, src.Depth))
-	if err != nil {
-		return parse.Document{}, err
-	}
-	seen, left := 0, most
-	err = c.draw(ctx, src, func(p pdf.Picture) (bool, error) {
-		text, why, err := r.words(ctx, t, picture(p), pdf.Dots)
+		more, err := s.look(ctx, &doc, x)
+		if refused, is := errors.AsType[*parse.RefusedError](err); is {
+			return parse.Document{}, refused
+		}
 		if err != nil {
-			return false, err
+			return parse.Document{}, err
 		}
+		if !more && n+1 < count {
+			s.broke(&doc)
+			return found(doc)
+		}
+	}
+	if count > mostRecognised {
+		doc.Note(parse.TooManyPages, 0)
+	}
+	return found(doc)
+}
+
+// broke says why pages are left out, where that was not said of the last one.
+func (s *sight) broke(doc *parse.Document) {
+	if s.left <= 0 {
+		doc.Note(parse.TookTooLong, 0)
+	}
+}
+
+// pages has a child draw the pages that are pictures, and recognises each. What
+// becomes of one says nothing of the others.
+func (s *sight) pages(ctx context.Context, src parse.Source, doc parse.Document, scanned int) (parse.Document, error) {
+	made, err := s.compiled(ctx)
+	if err != nil {
+		return parse.Document{}, err
+	}
+	c, err := s.start(ctx, sandbox.GoJIT, made.file, false, made.args(picturesVerb, src.Depth))
+	if err != nil {
+		return parse.Document{}, err
+	}
+	seen := 0
+	err = c.draw(ctx, src, func(p pdf.Picture) (bool, error) {
+		more, err := s.look(ctx, &doc, page{picture(p), p.Page, 0, pdf.Dots})
 		seen++
-		switch {
-		case why == parse.Forbidden:
-			return false, parse.Refuse(why)
-		case why != 0:
-			doc.Note(why, p.Page)
-			return seen < mostRecognised, nil
-		}
-		cost, words := doc.Recognise(p.Page, text, left)
-		left -= cost
-		switch {
-		case left < 0:
-			doc.Note(parse.TooMuchFound, p.Page)
-		case words:
-			doc.Note(parse.Recognised, p.Page)
-		default:
-			doc.Note(parse.NoWords, p.Page)
-		}
-		return seen < mostRecognised && left >= 0, nil
+		return more && seen < mostRecognised, err
 	})
 	refused, is := errors.AsType[*parse.RefusedError](err)
 	switch {
@@ -126,6 +157,7 @@ func (r *Reader) recognisePages(ctx context.Context, t tesseract, src parse.Sour
 		if seen == mostRecognised {
 			doc.Note(parse.TooManyPages, 0)
 		}
+		s.broke(&doc)
 	case errors.Is(err, errPicture):
 		doc.Note(parse.Broke, 0)
 	case err != nil:
@@ -135,13 +167,18 @@ func (r *Reader) recognisePages(ctx context.Context, t tesseract, src parse.Sour
 			doc.Note(parse.NoWords, 0)
 		}
 	}
-	if len(doc.Records) == 0 {
-		why := parse.NoWords
-		if len(doc.Cuts) > 0 {
-			why = doc.Cuts[0].Why
-		}
-		doc.Drop(why)
-		return parse.Document{Result: doc.Result}, parse.Refuse(why)
+	return found(doc)
+}
+
+// found is a document whose pages were recognised, or why it is none.
+func found(doc parse.Document) (parse.Document, error) {
+	if len(doc.Records) > 0 {
+		return doc, nil
 	}
-	return doc, nil
+	why := parse.NoWords
+	if len(doc.Cuts) > 0 {
+		why = doc.Cuts[0].Why
+	}
+	doc.Drop(why)
+	return parse.Document{Result: doc.Result}, parse.Refuse(why)
 }

@@ -50,24 +50,31 @@ func pictureFiles(t *testing.T) map[string][]byte {
 		t.Fatal(err)
 	}
 	return map[string][]byte{
-		"scan.pdf": pdfgen.Scans(one, blank, two), "blank.pdf": pdfgen.Scans(blank), "a.png": p.Bytes(), "a.jpg": j.Bytes(), "a.tif": tiff(one),
+		"scan.pdf": pdfgen.Scans(one, blank, two), "blank.pdf": pdfgen.Scans(blank), "a.png": p.Bytes(), "a.jpg": j.Bytes(), "a.tif": tiff(one), "many.tif": tiff(one, blank, two),
 		"torn.png": p.Bytes()[:p.Len()/3], "wrong.png": j.Bytes(), "junk.tif": []byte("II*\x00\xff\xff\xff\xff no picture"), "a.gif": []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00"),
 	}
 }
 
-// tiff is a picture as the simplest TIFF has it.
-func tiff(s pdfgen.Scan) []byte {
-	tags := [][3]uint32{{256, 4, uint32(s.Width)}, {257, 4, uint32(s.Height)}, {258, 3, 8}, {259, 3, 1}, {262, 3, 1}, {273, 4, 0}, {277, 3, 1}, {278, 4, uint32(s.Height)}, {279, 4, uint32(len(s.Gray))}}
-	b := append([]byte("II*\x00"), 8, 0, 0, 0, byte(len(tags)), 0)
-	for _, tag := range tags {
-		if tag[0] == 273 {
-			tag[2] = uint32(8 + 2 + 12*len(tags) + 4)
+// tiff is pictures as the simplest TIFF has them, each a page.
+func tiff(pages ...pdfgen.Scan) []byte {
+	b := []byte("II*\x00\x00\x00\x00\x00")
+	link := 4 // where it is said where the next page lies
+	for _, p := range pages {
+		b = append(b, p.Gray...)
+		b = append(b, make([]byte, len(b)%2)...)
+		binary.LittleEndian.PutUint32(b[link:], uint32(len(b)))
+		at := uint32(len(b) - len(p.Gray) - len(p.Gray)%2)
+		tags := [][3]uint32{{256, 4, uint32(p.Width)}, {257, 4, uint32(p.Height)}, {258, 3, 8}, {259, 3, 1}, {262, 3, 1}, {273, 4, at}, {277, 3, 1}, {278, 4, uint32(p.Height)}, {279, 4, uint32(len(p.Gray))}}
+		b = append(b, byte(len(tags)), 0)
+		for _, tag := range tags {
+			b = binary.LittleEndian.AppendUint16(b, uint16(tag[0]))
+			b = binary.LittleEndian.AppendUint16(b, uint16(tag[1]))
+			b = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, 1), tag[2])
 		}
-		b = binary.LittleEndian.AppendUint16(b, uint16(tag[0]))
-		b = binary.LittleEndian.AppendUint16(b, uint16(tag[1]))
-		b = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, 1), tag[2])
+		link = len(b)
+		b = append(b, 0, 0, 0, 0)
 	}
-	return append(append(b, 0, 0, 0, 0), s.Gray...)
+	return b
 }
 
 // TestRecognises: what is written in pictures is read by tesseract in a jail, page by
@@ -84,6 +91,7 @@ func TestRecognises(t *testing.T) {
 		"a.png":     {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
 		"a.jpg":     {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
 		"a.tif":     {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
+		"many.tif":  {0, []string{"1: The notice period", "three months", "3: Le bail court", "trois mois"}, "Recognised 2 NoWords 1"},
 		"wrong.png": {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
 		"torn.png":  {parse.NoWords, nil, ""},
 		"junk.tif":  {parse.NoWords, nil, ""},
@@ -105,6 +113,24 @@ func TestRecognises(t *testing.T) {
 			if !strings.Contains(text.String(), piece) {
 				t.Errorf("%s: no %q in %q", name, piece, text.String())
 			}
+		}
+	}
+}
+
+// TestScansStandApart: whoever asks for what is quick is told at once that a scan is
+// not, and a text file that comes after scans does not wait for them.
+func TestScansStandApart(t *testing.T) {
+	one := drawn(t, english...)
+	scan := pdfgen.Scans(one, one, one, one)
+	files := map[string][]byte{"a.pdf": scan, "b.pdf": scan, "c.tif": tiff(one, one, one, one), "text.txt": []byte("The notice period is one month.")}
+	for name, r := range inJail(t, "5m", files, "quick") {
+		if r.Later == (name == "text.txt") || len(r.Records) > 0 != (name == "text.txt") {
+			t.Errorf("%s quickly: later %v, %d records", name, r.Later, len(r.Records))
+		}
+	}
+	for name, r := range inJail(t, "5m", files, "all") {
+		if (r.Place == 0) != (name == "text.txt") || len(r.Records) == 0 || r.Later {
+			t.Errorf("%s came at place %d, with %d records", name, r.Place, len(r.Records))
 		}
 	}
 }

@@ -76,9 +76,17 @@ func languagesIn(dir string) string {
 	return strings.Join(names[:min(len(names), mostLanguages)], "+")
 }
 
-// words gives the text of one picture. A reason says why there is none; an error is
-// not the picture's fault.
-func (r *Reader) words(ctx context.Context, t tesseract, picture []byte, dots int) (text string, why parse.Reason, err error) {
+// page is one that is to be recognised.
+type page struct {
+	picture []byte
+	number  int // in its document; 0 where that has one alone
+	of      int // pages that the picture has; 0 where it is this page's
+	dots    int // to an inch; 0 where the picture says it, or nobody knows
+}
+
+// words gives the text of one page, in so much time. A reason says why there is none;
+// an error is not the picture's fault.
+func (r *Reader) words(ctx context.Context, t tesseract, x page, within time.Duration) (text string, why parse.Reason, err error) {
 	fail := func(err error) (string, parse.Reason, error) {
 		return "", 0, fmt.Errorf("tesseract, which recognises text, cannot be started: %w", err)
 	}
@@ -104,24 +112,21 @@ func (r *Reader) words(ctx context.Context, t tesseract, picture []byte, dots in
 	defer give.Close()
 	p, err := r.jail.Start(ctx, sandbox.Spec{
 		Name: "tesseract", Program: program, Files: append(libraries, sandbox.File{Path: t.data, Inside: tesseractData}), Policy: sandbox.Native, Memory: memory,
-		Stdin: in, Stdout: give, Args: t.args(dots), Env: []string{"OMP_THREAD_LIMIT=1", "LC_ALL=C"},
+		Stdin: in, Stdout: give, Args: t.args(x), Env: []string{"OMP_THREAD_LIMIT=1", "LC_ALL=C"},
 	})
 	if err != nil {
 		_ = feed.Close()
-		if errors.Is(context.Cause(ctx), errSlow) {
-			return "", parse.TookTooLong, nil
-		}
 		return fail(err)
 	}
 	defer p.RunDir().Close()
 	_ = give.Close() // so that its end is seen
-	ctx, cancel := context.WithTimeoutCause(ctx, pagePatience*r.Patience, errSlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errSlow)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
 	var fed sync.WaitGroup
 	fed.Go(func() {
-		_, _ = io.Copy(feed, bytes.NewReader(picture)) // an error means that it ended, which its exit says
+		_, _ = io.Copy(feed, bytes.NewReader(x.picture)) // an error means that it ended, which its exit says
 		_ = feed.Close()
 	})
 	said, err := io.ReadAll(io.LimitReader(out, mostWords+1))
@@ -137,11 +142,14 @@ func (r *Reader) words(ctx context.Context, t tesseract, picture []byte, dots in
 // tesseractData is where its data lies in the jail.
 const tesseractData = "/tessdata"
 
-func (t tesseract) args(dots int) func(func(string) string) []string {
+func (t tesseract) args(x page) func(func(string) string) []string {
 	return func(at func(string) string) []string {
 		args := []string{"stdin", "stdout", "--tessdata-dir", at(tesseractData), "-l", t.languages}
-		if dots > 0 {
-			args = append(args, "--dpi", strconv.Itoa(dots))
+		if x.dots > 0 {
+			args = append(args, "--dpi", strconv.Itoa(x.dots))
+		}
+		if x.of > 0 {
+			args = append(args, "-c", "tessedit_page_number="+strconv.Itoa(x.number-1))
 		}
 		return args
 	}
@@ -166,5 +174,6 @@ func recognised(ctx context.Context, exit sandbox.Exit, said []byte, err error) 
 	return string(said), 0, nil
 }
 
-// recogniseWithin is how long all pages of one document may take.
+// recogniseWithin is how long all pages of one document may take, without the time
+// that they wait for others'.
 const recogniseWithin = 30 * time.Minute

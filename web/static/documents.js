@@ -1,15 +1,20 @@
 // Adds documents that were chosen or dropped: one after the other, large ones in
-// pieces, so that none is ever held whole. Without it the form adds what is chosen.
+// pieces, so that none is ever held whole. What takes minutes, for its pages are
+// pictures, comes to a row of its own, so that nothing waits for it. Without it the
+// form adds what is chosen.
 
 const most = 200 * 1024 * 1024; // bytes of a document
 const pieceSize = 63 * 65536; // with what is said of it, a piece fills 4 MiB
 
 const form = document.querySelector("form[data-add]");
-const upload = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
-let waiting = []; // files that have no verdict yet, each with its line
-let busy = false;
+// Files that have no verdict yet, each with its line.
+const quick = { files: [], busy: false, upload: drawn() };
+const slow = { files: [], busy: false, upload: drawn() };
+const rows = [quick, slow];
 let stopping = null; // an AbortController while something is added
+let counts, done, why;
 let list, state, buttons;
 
 if (form) begin();
@@ -49,7 +54,7 @@ function begin() {
     if (out.names) say(`Left out: ${count(out.names, "file or folder", "files or folders")} with a name that begins with a dot.`);
     take(found);
   });
-  addEventListener("beforeunload", (e) => { if (busy) e.preventDefault(); });
+  addEventListener("beforeunload", (e) => { if (stopping) e.preventDefault(); });
 }
 
 // Finds the files of what was dropped, those of folders too.
@@ -82,56 +87,77 @@ async function walk(entry, above, found, out) {
 function take(files) {
   if (!files.length) return;
   const library = form.elements.namedItem("library").value;
-  for (const f of files) waiting.push({ ...f, library });
-  if (!busy) work();
+  for (const f of files) quick.files.push({ ...f, library });
+  work();
 }
 
 // Adds what waits, until nothing does, somebody stops it, or the vault has locked.
-async function work() {
-  busy = true;
-  stopping = new AbortController();
-  offer(["Stop", () => stopping.abort()]);
-  const counts = {};
-  let done = 0, why = "";
-  while (waiting.length && !why) {
-    const f = waiting[0];
+function work() {
+  if (!stopping) {
+    stopping = new AbortController();
+    [counts, done, why] = [{}, 0, ""];
+    offer(["Stop", () => stopping.abort()]);
+  }
+  for (const r of rows) if (r.files.length && !r.busy) run(r);
+}
+
+async function run(r) {
+  r.busy = true;
+  while (r.files.length && !why) {
+    const f = r.files[0];
     f.line ??= entryLine(f.path);
-    say(`Adding ${done + 1} of ${done + waiting.length}…`);
+    if (r === quick || !quick.busy) say(`Adding ${done + 1} of ${done + left()}…`);
     let got;
     try {
-      got = await add(f);
+      got = await add(f, r);
     } catch (e) {
-      why = e.why ?? "The server does not answer.";
+      why ||= e.why ?? "The server does not answer.";
       f.line.querySelector("progress")?.remove();
       f.line.querySelector("strong").textContent = "not added";
       break;
     }
+    r.files.shift();
+    if (got.later) {
+      f.line.querySelector("progress")?.removeAttribute("value");
+      f.line.querySelector("strong").textContent = "text recognition";
+      slow.files.push(f);
+      if (!slow.busy) run(slow);
+      continue;
+    }
     verdict(f.line, got);
     counts[got.verdict] = (counts[got.verdict] ?? 0) + 1;
-    waiting.shift();
     done++;
   }
-  busy = false;
+  r.busy = false;
+  if (!rows.some((x) => x.busy)) await end();
+}
+
+const left = () => quick.files.length + slow.files.length;
+
+async function end() {
   stopping = null;
-  if (counts.added || counts.changed) await post("/page/documents/added", "").catch(() => {}); // the server counts it when the vault locks
+  const [words, some] = [Object.entries(counts).map(([v, n]) => `${n} ${v}`).join(", "), done];
   if (counts.added) document.getElementById("none")?.remove();
-  const words = Object.entries(counts).map(([v, n]) => `${n} ${v}`).join(", ");
-  say([words && words + ".", why && `${why} ${count(waiting.length, "file waits", "files wait")}.`].filter(Boolean).join(" "));
+  if (counts.added || counts.changed) await post("/page/documents/added", "").catch(() => {}); // the server counts it when the vault locks
+  if (stopping) return; // more was dropped meanwhile
+  say([words && words + ".", why && `${why} ${count(left(), "file waits", "files wait")}.`].filter(Boolean).join(" "));
   const after = [];
-  if (waiting.length) after.push(["Go on", work], ["Leave them out", leave]);
-  if (done) after.push(["Show the list", () => location.reload()]);
+  if (left()) after.push(["Go on", work], ["Leave them out", leave]);
+  if (some) after.push(["Show the list", () => location.reload()]);
   offer(...after);
 }
 
 function leave() {
-  for (const f of waiting) f.line?.remove();
-  waiting = [];
+  for (const r of rows) {
+    for (const f of r.files) f.line?.remove();
+    r.files = [];
+  }
   say("");
   offer();
 }
 
 // Sends one file, and gives its verdict. What it throws ends the adding.
-async function add(f) {
+async function add(f, r) {
   const size = f.file.size;
   if (size > most) return { verdict: "refused", words: ["it is larger than 200 MB: split it"] };
   const bar = f.line.querySelector("progress");
@@ -142,9 +168,10 @@ async function add(f) {
     } catch {
       return { verdict: "refused", words: ["it changed, or went, while it was read"] };
     }
-    const head = JSON.stringify({ library: f.library, path: f.path, size, modified: f.file.lastModified, upload, at, length: data.byteLength }) + "\n";
+    const head = JSON.stringify({ library: f.library, path: f.path, size, modified: f.file.lastModified, upload: r.upload, at, length: data.byteLength, quick: r === quick }) + "\n";
     const answer = await post("/page/documents/piece", padded(new TextEncoder().encode(head), data));
     if (answer.problem) return { verdict: "refused", words: [answer.problem] };
+    if (answer.later) return answer;
     if (answer.outcome) return answer.outcome;
     if (bar) bar.value = (at + data.byteLength) / size;
     if (at + data.byteLength >= size) return { verdict: "refused", words: ["nobody said what became of it: add it again"] };

@@ -48,9 +48,11 @@ type reading struct {
 	Why   parse.Reason
 	parse.Document
 	Seconds float64
+	Later   bool // it was to be read quickly, and cannot be
+	Place   int  // among those that were read, from 0
 }
 
-// run reads every file of a folder, two at once. A name may begin with @N@: then its
+// run reads every file of a folder, two at once if nobody wants them all. A name may begin with @N@: then its
 // child misbehaves in the way N.
 func run(folder, state, patience, how string) (err error) {
 	if how == "unjailed" {
@@ -78,11 +80,17 @@ func run(folder, state, patience, how string) (err error) {
 	var group sync.WaitGroup
 	var out sync.Mutex
 	next := make(chan string)
-	for range 2 {
+	place, most := 0, 2
+	if how == "all" {
+		most = len(files)
+	}
+	for range most {
 		group.Go(func() {
 			for name := range next {
-				got := read(r, folder, name)
+				got := read(r, folder, name, how == "quick")
 				out.Lock()
+				got.Place = place
+				place++
 				b, jerr := json.Marshal(got)
 				fmt.Printf("%s\n", b)
 				err = errors.Join(err, jerr)
@@ -98,12 +106,12 @@ func run(folder, state, patience, how string) (err error) {
 	return err
 }
 
-func read(r *reader.Reader, folder, name string) reading {
+func read(r *reader.Reader, folder, name string, quick bool) reading {
 	data, err := os.ReadFile(filepath.Join(folder, name))
 	if err != nil {
 		return reading{Name: name, Error: err.Error()}
 	}
-	src := parse.Source{Name: name, Data: data}
+	src := parse.Source{Name: name, Data: data, Quick: quick}
 	if rest, ok := strings.CutPrefix(name, "@"); ok {
 		way, _, _ := strings.Cut(rest, "@")
 		src.Depth, _ = strconv.Atoi(way)
@@ -113,6 +121,8 @@ func read(r *reader.Reader, folder, name string) reading {
 	got := reading{Name: name, Document: doc, Seconds: time.Since(begun).Seconds()}
 	if refused, ok := errors.AsType[*parse.RefusedError](err); ok {
 		got.Why = refused.Why
+	} else if errors.Is(err, parse.ErrLater) {
+		got.Later = true
 	} else if err != nil {
 		got.Error = err.Error()
 	}
