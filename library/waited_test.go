@@ -8,9 +8,8 @@ import (
 	"abaton.local/vault"
 )
 
-// TestWhich: single documents are looked at without listing all of them, and a file
-// that waited takes the place of nothing newer.
-func TestWhich(t *testing.T) {
+// TestFilesThatWaited: a file that waited takes the place of nothing newer.
+func TestFilesThatWaited(t *testing.T) {
 	o := newHome(t)
 	add := func(path, text string, over *vault.ID) Outcome {
 		t.Helper()
@@ -45,15 +44,8 @@ func TestWhich(t *testing.T) {
 	if _, err := o.l.Document(first.ID); !errors.Is(err, ErrUnknown) {
 		t.Errorf("one that is gone: %v", err)
 	}
-	list, err := o.l.Which(func(d *Document) bool { return strings.HasPrefix(d.Name, "b") })
-	if err != nil || len(list) != 1 || list[0].ID != second.ID {
-		t.Errorf("%+v, %v", list, err)
-	}
 	if err := o.l.Close(t.Context()); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := o.l.Which(func(*Document) bool { return true }); !errors.Is(err, vault.ErrLocked) {
-		t.Errorf("locked: %v", err)
 	}
 	if _, err := o.l.Document(second.ID); !errors.Is(err, vault.ErrLocked) {
 		t.Errorf("locked: %v", err)
