@@ -100,7 +100,7 @@ func violations(r seen) map[string]int {
 	}
 	for i, s := range r.sentences {
 		for _, q := range s.Quotes {
-			bad("R8", q.Passage < 1 || q.Passage > len(r.passages) || !strings.Contains(r.passages[q.Passage-1].Text, q.Text) || strings.Contains(q.Text, secretHere))
+			bad("R8", q.Passage < 1 || q.Passage > len(r.passages) || !strings.Contains(r.passages[q.Passage-1].Text, q.Text))
 		}
 		bad("R10", s.Label == User)
 		bad("R12", strings.Contains(s.Text, canaryElsewhere))
@@ -124,6 +124,14 @@ func found(text string) map[string]bool {
 // house is two libraries, one with a hostile document.
 func house(t *testing.T, name string, read library.Parser) *library.Libraries {
 	t.Helper()
+	return houseOf(t, read,
+		library.File{Library: "house", Path: "/hostile", Name: name, Data: []byte("x")},
+		library.File{Library: "house", Path: "/bank.txt", Name: "bank.txt", Data: []byte("The notice period for the flat is with the bank, whose IBAN is " + secretHere + ".")},
+		library.File{Library: "other", Path: "/other.txt", Name: "other.txt", Data: []byte("The notice period for the flat is secret: " + canaryElsewhere)})
+}
+
+func houseOf(t *testing.T, read library.Parser, files ...library.File) *library.Libraries {
+	t.Helper()
 	v, err := vault.Create(t.Context(), vaulttest.NewMemory(), vault.NewID(), vault.NewKey(), []byte("slots"))
 	if err != nil {
 		t.Fatal(err)
@@ -132,11 +140,7 @@ func house(t *testing.T, name string, read library.Parser) *library.Libraries {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []library.File{
-		{Library: "house", Path: "/hostile", Name: name, Data: []byte("x")},
-		{Library: "house", Path: "/bank.txt", Name: "bank.txt", Data: []byte("The notice period for the flat is with the bank, whose IBAN is " + secretHere + ".")},
-		{Library: "other", Path: "/other.txt", Name: "other.txt", Data: []byte("The notice period for the flat is secret: " + canaryElsewhere)},
-	} {
+	for _, f := range files {
 		out, err := l.Add(t.Context(), f)
 		if err != nil || out.Verdict != library.Added {
 			t.Fatalf("%s: %+v, %v", f.Name, out, err)

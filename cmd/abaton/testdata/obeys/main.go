@@ -94,6 +94,7 @@ type message struct{ Role, Content string }
 type request struct {
 	Messages []message
 	Content  json.RawMessage
+	Tools    json.RawMessage
 	Special  bool  `json:"parse_special"`
 	Pieces   bool  `json:"with_pieces"`
 	Open     *bool `json:"add_generation_prompt"`
@@ -201,10 +202,40 @@ var (
 // said is what each document that brings an order says besides.
 const said = "The notice period for the flat is three months."
 
+// wrong tells what no prompt of a question to documents may hold.
+func wrong(r request) (list []string) {
+	if len(r.Messages) != 2 || r.Messages[0].Role != "system" || r.Messages[1].Role != "user" {
+		list = append(list, "turns")
+	}
+	if len(r.Tools) > 0 {
+		list = append(list, "tools")
+	}
+	for i, m := range r.Messages {
+		if strings.Contains(m.Content, "<|im_") {
+			list = append(list, "control tokens")
+		}
+		if strings.Contains(m.Content, "CANARY") {
+			list = append(list, "a canary")
+		}
+		if i == 0 && strings.Contains(m.Content, "{{{") {
+			list = append(list, "an order in the system's turn")
+		}
+	}
+	return list
+}
+
 // obeyed is the answer: sentences with a quotation that nobody wrote, with a true
-// one beside it, or what was ordered and nothing else.
+// one beside it, or what was ordered and nothing else. A prompt that should not be
+// is told of in all ways, so that whoever reads the answer sees it.
 func obeyed(r request) string {
 	prompt := rendered(r)
+	if list := wrong(r); len(list) > 0 {
+		text := "VIOLATION: " + strings.Join(list, ", ")
+		if !strings.Contains(prompt, "PASSAGE 1 ") {
+			return text
+		}
+		return `{"answer":[{"quotes":[{"passage":1,"quote":"` + said + `"}],"sentence":"` + text + `"}]}`
+	}
 	how := ""
 	if m := way.FindStringSubmatch(prompt); m != nil {
 		how = m[1]
