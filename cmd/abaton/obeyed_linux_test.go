@@ -251,27 +251,7 @@ func (x *obeying) control(s *sink) {
 	if came, n := s.came(x.address); n > 0 {
 		x.t.Errorf("while documents were added somebody sent:\n%s", strings.Join(came, "\n"))
 	}
-	r := &net.Resolver{PreferGo: true}
-	at, err := r.LookupHost(x.t.Context(), "control.sink.example")
-	if err != nil || len(at) == 0 {
-		x.t.Fatalf("the sink knows no names: %v", err)
-	}
-	for _, to := range []struct{ network, address string }{{"tcp", net.JoinHostPort(at[0], "443")}, {"udp", "203.0.113.9:9"}, {"tcp6", "[2001:db8::7]:80"}} {
-		c, err := net.Dial(to.network, to.address)
-		if err != nil {
-			x.t.Fatalf("the sink does not take %s: %v", to.address, err)
-		}
-		_, err = c.Write([]byte("x"))
-		x.must(err)
-		x.must(c.Close())
-	}
-	came, _ := s.came(x.address) // waits for what was sent
-	all := strings.Join(came, "\n")
-	for _, want := range []string{":53", "to 198.51.100.7:443", "UDP from", "to 203.0.113.9:9", "to [2001:db8::7]:80"} {
-		if !strings.Contains(all, want) {
-			x.t.Errorf("control: %q is not among\n%s", want, all)
-		}
-	}
+	s.control(x.address)
 	_, b := x.door.ask("POST", "/v1/chat/completions", x.token, asJSON(map[string]any{"model": "billion", "messages": []map[string]string{{"role": "user", "content": "CANARY"}}}))
 	if !strings.Contains(string(b), "VIOLATION: turns, a canary") {
 		x.t.Errorf("control: the engine does not tell: %s", b)

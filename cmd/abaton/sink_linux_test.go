@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,7 +35,7 @@ func inSink(t *testing.T) bool {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
-		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW}
+		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE}
 	}
 	out, err := cmd.CombinedOutput()
 	t.Logf("in a network of its own:\n%s", out)
@@ -40,6 +43,42 @@ func inSink(t *testing.T) bool {
 		t.Error(err)
 	}
 	return false
+}
+
+// TestSinkSees: names that are looked for, and whatever is sent.
+func TestSinkSees(t *testing.T) {
+	if inSink(t) {
+		newSink(t).control(netip.AddrPort{})
+	}
+}
+
+// control sends in several ways, and finds all of it.
+func (s *sink) control(server netip.AddrPort) {
+	s.t.Helper()
+	r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, "203.0.113.53:53")
+	}}
+	at, err := r.LookupHost(s.t.Context(), "control.sink.example")
+	if err != nil || len(at) == 0 {
+		s.t.Fatalf("the sink knows no names: %v", err)
+	}
+	for _, to := range []struct{ network, address string }{{"tcp", net.JoinHostPort(at[0], "443")}, {"udp", "203.0.113.9:9"}, {"tcp6", "[2001:db8::7]:80"}} {
+		c, err := net.Dial(to.network, to.address)
+		if err != nil {
+			s.t.Fatalf("the sink does not take %s: %v", to.address, err)
+		}
+		_, err = c.Write([]byte("x"))
+		if err = errors.Join(err, c.Close()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	came, _ := s.came(server)
+	all := strings.Join(came, "\n")
+	for _, want := range []string{"to 203.0.113.53:53", "to 198.51.100.7:443", "to 203.0.113.9:9", "to [2001:db8::7]:80"} {
+		if !strings.Contains(all, want) {
+			s.t.Errorf("control: %q is not among\n%s", want, all)
+		}
+	}
 }
 
 // flow is packets of one kind from one place to another.
@@ -89,7 +128,10 @@ func newSink(t *testing.T) *sink {
 	var err error
 	s.capture, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all<<8&0xff00|all>>8)
 	must(err)
-	must(unix.SetsockoptInt(s.capture, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<20)) // nothing is to be lost
+	// Nothing is to be lost, and came tells if something was. Only root may have so much.
+	if unix.SetsockoptInt(s.capture, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<20) != nil {
+		must(unix.SetsockoptInt(s.capture, unix.SOL_SOCKET, unix.SO_RCVBUF, 32<<20))
+	}
 	names, err := net.ListenPacket("udp", ":53")
 	must(err)
 	go answerNames(names)
