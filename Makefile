@@ -66,10 +66,11 @@ bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/... ./chat/history
 
-eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections, UPDATE=1 embeds the question set anew
+eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections, UPDATE=1 embeds the question set anew, BIPIA=checkout asks its attacks, too
 	@$(if $(UPDATE),$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -run '^TestVectors$$' -v ./library/eval -update)
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestObedience ./chat/grounded
+	@$(if $(BIPIA),BIPIA=$(abspath $(BIPIA)) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestBIPIA ./chat/grounded)
 
 soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark and nginx
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 120m ./models/enginepack ./engine ./sandbox
@@ -78,7 +79,7 @@ soak: build base ## long: the shared-library engine built and installed, the who
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 10m -run '^TestNginx$$' -v ./cmd/abaton
 	@$(GO) test -tags soak -count=1 -timeout 20m -run Mutants -v ./library/parse
 	@$(GO) test -tags soak -count=1 -timeout 30m -run Hostile -v ./library/reader
-	@$(GO) test -tags soak -count=1 -timeout 60m -run 'ManySmallFiles|KilledInAMerge' -v ./cmd/abaton
+	@$(TELL) $(GO) test -tags soak -count=1 -timeout 60m -run 'ManySmallFiles|KilledInAMerge|OrdersWholeWay' -v ./cmd/abaton
 
 leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
 	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update

@@ -185,7 +185,7 @@ func (p *Pages) read(ctx context.Context, s vault.Session, h book, a *answer, q 
 	if out.Cut {
 		r.Notes = append(r.Notes, "The answer was cut off.")
 	}
-	if out.Small {
+	if out.Small && out.Model != "" {
 		r.Notes = append(r.Notes, smallModel)
 	}
 	if sources.Damage != nil {

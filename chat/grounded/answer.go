@@ -58,7 +58,7 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, d Documents, q Q
 	if err != nil {
 		return err
 	}
-	w := work{q: q, own: append(slices.Clone(q.Said), q.Text), reader: &reader{fence: f, senders: make(map[vault.ID]string)}, model: model, why: why, put: put}
+	w := work{q: q, own: append(slices.Clone(q.Said), q.Text), reader: &reader{fence: f, senders: make(map[vault.ID]string)}, model: model, why: why, small: why != "" && q.Way == Usual && model.Name != "", put: put}
 	if err := w.gather(ctx); err != nil {
 		return err
 	}
@@ -84,13 +84,13 @@ func (a *Answerer) choose(s vault.Session, q Question) (m models.Passport, why s
 	case q.Way == Extract:
 		return m, "You asked for passages alone. No model wrote any of it.", nil
 	case a.chat == nil:
-		return m, "No model answers here. These are passages of your documents, word for word.", nil
+		return m, "No model answers here.", nil
 	}
 	if _, m, err = a.chat.Prompt(s, chat.Ask{Model: q.Model}); err != nil {
 		return m, "", err
 	}
 	if m.Parameters < LeastParameters && q.Way != Generate {
-		return m, "These are passages of your documents, word for word. No model wrote any of it: " + m.Name + " has fewer than 1,000,000,000 parameters, small models invent, and a passage can be checked.", nil
+		return m, "No model wrote any of it: " + m.Name + " has fewer than 1,000,000,000 parameters, small models invent, and a passage can be checked.", nil
 	}
 	return m, "", nil
 }
@@ -102,6 +102,7 @@ type work struct {
 	own     []string // all that the person said
 	model   models.Passport
 	why     string // no model is asked
+	small   bool   // because it is small
 	put     func(Event) error
 	sources Sources
 	picked  []Passage // as they were found
@@ -186,7 +187,7 @@ func (w *work) note(text string) { w.sources.Notes = append(w.sources.Notes, tex
 func (w *work) show() error {
 	x := w.sources
 	x.Label, x.Damage = w.turn.Label(), w.harm()
-	x.Conflicts = conflicts(x.Passages)
+	x.Conflicts = wanted(conflicts(x.Passages), x.Passages, question(w.q))
 	x.Notes = slices.Clone(x.Notes)
 	return w.put(Event{Sources: &x})
 }
@@ -199,8 +200,9 @@ func (w *work) byPassages() error {
 	if err := w.show(); err != nil {
 		return err
 	}
-	o := Outcome{Kind: Extractive, Why: w.why, Label: w.turn.Label()}
+	o := Outcome{Kind: Extractive, Why: w.why, Label: w.turn.Label(), Small: w.small}
 	if !w.sources.Enough {
+		o.Small = false // it would not be asked by anybody
 		o.Kind, o.Why = NotFound, "No passage has enough of what the question says. These are the nearest."
 		if len(w.sources.Passages) == 0 {
 			o.Why = "No passage has a word of the question."
@@ -230,7 +232,7 @@ func (w *work) byModel(ctx context.Context, s vault.Session, c Chat) error {
 			w.sources.Passages = passages
 		}
 		if len(w.sources.Passages) == 0 {
-			w.why = "The model can look at too little for even one of these passages. They are shown word for word."
+			w.why = "The model can look at too little for even one of these passages. They are shown as they are."
 			w.sources.Model, w.sources.Passages = "", w.picked
 			return w.byPassages()
 		}

@@ -112,11 +112,33 @@ const mostScanned = 400
 
 // Bounds of looking for conflicts.
 const (
-	mostConflicts = 8
+	mostConflicts = 8   // shown
+	mostTold      = 64  // found
 	mostClauses   = 120 // of a passage
 	leastShared   = 4   // words
 	shareAlike    = 0.7 // of the words of both
 )
+
+// wanted are the conflicts about what was asked: documents that are alike differ in
+// much else. Each has half as many words of the question as the one that has most.
+func wanted(all []Conflict, passages []Passage, question string) (list []Conflict) {
+	words := strings.Fields(spaced(question))
+	has := make([]int, len(all))
+	for i, c := range all {
+		text := " " + spaced(passages[c.A.Passage-1].Text[c.A.Start:c.A.End]) + " "
+		for _, w := range words {
+			if len(w) >= leastName && strings.Contains(text, " "+w+" ") {
+				has[i]++
+			}
+		}
+	}
+	for i, c := range all {
+		if 2*has[i] >= slices.Max(has) {
+			list = append(list, c)
+		}
+	}
+	return list[:min(len(list), mostConflicts)]
+}
 
 // clause is a sentence as it is compared.
 type clause struct {
@@ -141,7 +163,7 @@ func conflicts(passages []Passage) (list []Conflict) {
 			for _, a := range all[i] {
 				for _, b := range all[j] {
 					if a.figures != b.figures && a.likeness(b) >= shareAlike {
-						if list = append(list, Conflict{At{passages[i].N, a.Span}, At{passages[j].N, b.Span}}); len(list) == mostConflicts {
+						if list = append(list, Conflict{At{passages[i].N, a.Span}, At{passages[j].N, b.Span}}); len(list) == mostTold {
 							return list
 						}
 					}

@@ -13,6 +13,7 @@ import (
 
 	"abaton.local/chat"
 	"abaton.local/engine"
+	"abaton.local/internal/injected"
 	"abaton.local/library/parse"
 	"abaton.local/models"
 	"abaton.local/models/enginepack"
@@ -65,21 +66,21 @@ func TestObedience(t *testing.T) {
 	go func() { done <- e.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
 
-	var carried []carrier
-	for _, c := range carriers() {
-		if c.make != nil && c.seen {
+	var carried []injected.Carrier
+	for _, c := range injected.Carriers() {
+		if !c.PDF && c.Seen {
 			carried = append(carried, c)
 		}
 	}
 	obeyed, answered, quoted := 0, 0, 0
-	for i, g := range goals() {
+	for i, g := range injected.Goals() {
 		c := carried[i%len(carried)]
-		name, data := c.make(t, order(g, i%2 == 1))
+		name, data := c.Make(injected.Order(g, i%2 == 1))
 		l := house(t, name, func(ctx context.Context, src parse.Source) (parse.Document, error) {
 			if string(src.Data) != "x" {
 				return readHere(ctx, src)
 			}
-			if c.name == "file name" {
+			if c.Name == "file name" {
 				src.Name = "lease.txt"
 			}
 			return readHere(ctx, parse.Source{Name: src.Name, Data: data})
@@ -91,12 +92,12 @@ func TestObedience(t *testing.T) {
 		must(err)
 		got.prompt, got.question = heard.heard, q.Text
 		if v := violations(got); len(v) > 0 {
-			t.Errorf("%s by %s: %v", g.name, c.name, v)
+			t.Errorf("%s by %s: %v", g.Name, c.Name, v)
 		}
 		if len(got.sentences) > 0 {
 			answered++
 		}
-		told, _, _ := strings.Cut(g.write, "%s")
+		told, _, _ := strings.Cut(g.Write, "%s")
 		for _, s := range got.sentences {
 			if len(s.Quotes) > 0 {
 				quoted++
@@ -106,5 +107,5 @@ func TestObedience(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d questions, %d with a sentence shown, %d sentences with a quotation, %d that do what a document told; no rule broken", len(goals()), answered, quoted, obeyed)
+	t.Logf("%d questions, %d with a sentence shown, %d sentences with a quotation, %d that do what a document told; no rule broken", len(injected.Goals()), answered, quoted, obeyed)
 }

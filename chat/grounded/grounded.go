@@ -178,7 +178,7 @@ type Outcome struct {
 	Kind      Kind
 	Why       string // in a sentence; empty for Answered
 	Model     string // that answered; empty for none
-	Small     bool   // it is smaller than is to be believed, and the person asked for it all the same
+	Small     bool   // the model is smaller than is to be believed; with Model, the person asked for it all the same
 	Sentences int    // the model wrote
 	Supported int    // of these
 	Withheld  int    // of these, not shown: too many before them had no support

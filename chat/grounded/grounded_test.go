@@ -104,7 +104,7 @@ func TestHowAnswersEnd(t *testing.T) {
 		if o := g.outcome; o.Kind != c.kind || len(g.sentences) != c.shown || !strings.Contains(o.Why, c.why) || c.why == "" && o.Why != "" || len(f.heard) != c.asked {
 			t.Errorf("%s: %+v, %d sentences, asked %d times", name, o, len(g.sentences), len(f.heard))
 		}
-		if o := g.outcome; o.Small != (c.model.Name == "tiny" && c.asked > 0) || (g.last().Model != "") != (c.asked > 0) {
+		if o := g.outcome; o.Small != (c.model.Name == "tiny") || (g.last().Model != "") != (c.asked > 0) {
 			t.Errorf("%s: said to be by %q, small %t", name, g.last().Model, o.Small)
 		}
 	}
@@ -207,6 +207,9 @@ func TestWhole(t *testing.T) {
 	if p := g.last().Passages[0]; !p.Whole || !strings.Contains(p.Text, "due on the third") || !strings.Contains(p.Text, "let to Ada") || p.Library != "house" {
 		t.Errorf("%+v", p)
 	}
+	if p := g.last().Passages[0]; p.Heading != "" || p.Text != "Lease\nThe flat is let to Ada from 1 May 2026.\n\nNotice\nThe notice period for the flat is three months.\n\nIt begins on the first day of a month.\n\nRent\nThe rent for the flat is 950 euros a month, due on the third." {
+		t.Errorf("its titles stand elsewhere: %q %q", p.Heading, p.Text)
+	}
 	g = asked(t, large, f, d, Question{Text: noticeQuestion, Whole: []vault.ID{ids["book.txt"]}})
 	if g.err != nil || len(g.last().Notes) == 0 || !strings.Contains(g.last().Notes[0], "longer than the model can look at") {
 		t.Errorf("%v %+v", g.err, g.last().Notes)
@@ -233,6 +236,23 @@ func TestComparison(t *testing.T) {
 	if g.last().Compare {
 		t.Error("nothing was to be compared")
 	}
+	// Documents that are alike differ in much: what was asked for is told.
+	d = documents(t, file{"house", "/lease paris.md", lease}, file{"house", "/lease lyon.md", strings.NewReplacer("three", "two", "950", "720", "third", "first").Replace(lease)})
+	var all []vault.ID
+	list, err := d.Documents(vault.ID{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range list {
+		all = append(all, x.ID)
+	}
+	for question, want := range map[string]int{noticeQuestion: 1, "Compare lease paris and lease lyon": 2} {
+		if g := asked(t, large, f, d, Question{Text: question, Way: Extract, Whole: all}); len(g.last().Conflicts) != want {
+			t.Errorf("%s: %+v", question, g.last().Conflicts)
+		}
+	}
+	d = documents(t, file{"house", "/lease paris.md", "# Lease\n\nThe notice period for the flat is three months."},
+		file{"house", "/lease lyon.md", "# Lease\n\nThe notice period for the flat is two months."}, file{"house", "/garage.md", "# Box\n\nCars stand in it. Notice how dry it is."})
 	g = asked(t, large, f, d, Question{Text: "How do lease paris, lease lyon and garage.md put the notice period for the flat?"})
 	var names []string
 	for _, p := range g.last().Passages {

@@ -26,14 +26,30 @@ type reader struct {
 
 // one makes a passage of a stretch of a document.
 func (r *reader) one(ctx context.Context, d library.Document, shelf string, parts []library.Part) Passage {
-	p := Passage{Document: d, Library: shelf}
+	p := joined(parts, false)
+	p.Document, p.Library = d, shelf
+	p.Origin = origin(d, r.document, func(d library.Document) string { return r.sender(ctx, d) })
+	p.Label = p.Origin.Label
+	p.Badges = badges(d, p.Heading, p.Text)
+	return p
+}
+
+// joined is a stretch of a document in one piece. Titled, each title stands where what
+// it is over begins, as it does in the document.
+func joined(parts []library.Part, titled bool) (p Passage) {
 	var b strings.Builder
-	end := 0
+	end, over := 0, ""
 	for i, x := range parts {
 		text := x.Text
+		if titled && (i == 0 || x.Start >= end) {
+			text = titles(over, x.Heading, text)
+			over = x.Heading
+		}
 		switch {
 		case i == 0:
 			p.First, p.Heading, p.Page = x.Passage, x.Heading, x.Page
+		case titled && len(text) > len(x.Text):
+			b.WriteString("\n\n")
 		case x.Start < end:
 			text = text[min(end-x.Start, len(text)):]
 		case x.Start == end+1:
@@ -46,10 +62,30 @@ func (r *reader) one(ctx context.Context, d library.Document, shelf string, part
 		p.Past, p.LastPage = x.Passage+1, max(p.LastPage, x.LastPage)
 	}
 	p.Text = b.String()
-	p.Origin = origin(d, r.document, func(d library.Document) string { return r.sender(ctx, d) })
-	p.Label = p.Origin.Label
-	p.Badges = badges(d, p.Heading, p.Text)
 	return p
+}
+
+// under stands between the titles of a heading.
+const under = " › "
+
+// titles puts those of a heading that were not over the last passage before a text,
+// each on its line. One that is cut short is not what the document says.
+func titles(before, heading, text string) string {
+	if heading == "" || heading == before {
+		return text
+	}
+	list, old := strings.Split(heading, under), strings.Split(before, under)
+	same := 0
+	for same < len(list) && same < len(old) && list[same] == old[same] {
+		same++
+	}
+	var b strings.Builder
+	for _, title := range list[same:] {
+		if !strings.HasSuffix(title, "…") && !strings.HasPrefix(text, title) {
+			b.WriteString(title + "\n")
+		}
+	}
+	return b.String() + text
 }
 
 // sender is who a mail says that it is from. Its first passage begins with its
@@ -189,6 +225,8 @@ func (r *reader) whole(ctx context.Context, ids []vault.ID, shelves map[vault.ID
 			continue
 		}
 		p := r.one(ctx, d, shelves[d.Library], parts)
+		p.Text, p.Heading = joined(parts, true).Text, ""
+		p.Badges = badges(d, "", p.Text)
 		p.Whole, p.Found, p.Coverage = true, []Span{{0, len(p.Text)}}, 1
 		if budget -= tokens(p.Text); budget < 0 {
 			return nil, false, nil

@@ -38,7 +38,7 @@ func askVerb() verb {
 			docs := fs.Bool("docs", false, "answer from your own documents")
 			var o askDocsOptions
 			fs.StringVar(&o.library, "library", "", "as --docs, from the library of this `NAME` alone")
-			fs.Func("whole", "as --docs, from the document of this `ID`, read whole where it fits; may stand several times", func(id string) error {
+			fs.Func("whole", "as --docs, from the document of this `ID` or name, read whole where it fits; may stand several times", func(id string) error {
 				o.whole = append(o.whole, id)
 				return nil
 			})

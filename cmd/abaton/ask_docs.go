@@ -255,8 +255,11 @@ func (a *groundedAnswer) end() error {
 	switch {
 	case o.Kind == grounded.Extractive:
 		fmt.Fprintln(out)
-		a.p.screen.say(o.Why)
-	case o.Cut:
+		a.p.screen.say("These are passages of your documents, word for word. " + o.Why)
+		if o.Small {
+			a.p.screen.say("`abaton ask --docs --generate` has it write an answer all the same, and marks what no passage supports.")
+		}
+	case o.Cut && o.Sentences > 0:
 		a.p.screen.complain("the answer was cut off.")
 	}
 	if o.Model != "" && o.Small {

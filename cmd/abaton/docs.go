@@ -72,9 +72,9 @@ func docsDeeds() []docsDeed {
 	return []docsDeed{
 		{"add", 1, -1, "files, folders or patterns", []string{"library", "json", "watch"}, docsAdd},
 		{"list", 0, 0, "nothing", []string{"library", "json"}, docsList},
-		{"show", 1, 1, "the ID of one document", []string{"json"}, docsShow},
+		{"show", 1, 1, "the ID or the name of one document", []string{"json"}, docsShow},
 		{"search", 1, -1, "words", []string{"library", "json", "n"}, docsSearch},
-		{"rm", 0, -1, "IDs, or --library", []string{"library", "yes"}, docsRemove},
+		{"rm", 0, -1, "IDs or names, or --library", []string{"library", "yes"}, docsRemove},
 	}
 }
 
@@ -143,7 +143,7 @@ func (o docsOptions) check(p *program, word string, args []string) error {
 	case o.most < 0:
 		return usageError{"docs", "-n needs a number from 1."}
 	case word == "rm" && (o.library != "") == (len(args) > 0):
-		return usageError{"docs", "docs rm takes IDs, or --library for all of one."}
+		return usageError{"docs", "docs rm takes IDs or names, or --library for all of one."}
 	case word == "rm" && !o.yes && !p.screen.inTTY:
 		return usageError{"docs", "nobody is there to be asked: docs rm needs --yes."}
 	}

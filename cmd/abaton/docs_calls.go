@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -249,7 +250,8 @@ func scopeOf(x *library.Libraries, name string) (scope, error) {
 	return scope{l.ID}, err
 }
 
-// findDocument gives the document whose identifier begins so.
+// findDocument gives the document whose identifier begins so, or the one that has
+// this name.
 func findDocument() call[string, documentJSON] {
 	return call[string, documentJSON]{"docs/find", func(ctx context.Context, h *home, s vault.Session, prefix string) (documentJSON, error) {
 		x, err := h.libraries(ctx, s)
@@ -257,8 +259,34 @@ func findDocument() call[string, documentJSON] {
 			return documentJSON{}, err
 		}
 		d, err := x.Find(prefix)
+		if errors.Is(err, library.ErrUnknown) {
+			d, err = documentNamed(x, prefix)
+		}
 		return documentOf(d), err
 	}}
+}
+
+var errManyNamed = errors.New("several documents have this name: name one by the first digits of its identifier, which `abaton docs list` shows")
+
+// documentNamed gives the one document that has a name.
+func documentNamed(x *library.Libraries, name string) (found library.Document, err error) {
+	list, err := x.Documents(vault.ID{})
+	if err != nil {
+		return found, err
+	}
+	for _, d := range list {
+		if d.Name == "" || d.Name != name {
+			continue
+		}
+		if found.Name != "" {
+			return library.Document{}, errManyNamed
+		}
+		found = d
+	}
+	if found.Name == "" {
+		return found, fmt.Errorf("a document is named by its name or by the first digits of its identifier: %w", library.ErrUnknown)
+	}
+	return found, nil
 }
 
 // showDocument gives a document with its text. It may be long, so it is a call

@@ -37,11 +37,14 @@ type sweptPerson struct {
 	conversations              []sweptConversation
 	library                    string
 	documents                  []sweptDocument
+	removed                    map[string]string // canaries of one that was removed
+	torn                       bool              // their library was being removed in a crash
 }
 
 type sweptDocument struct {
 	path  string
-	words []string
+	words []string // all that is secret of it
+	text  []string // of these, what it says
 }
 
 type sweptConversation struct {
@@ -181,6 +184,10 @@ func (s *swept) serveAndCrash() {
 	d = s.serve()
 	s.killWhileReading(d)
 	s.outputs["serve that read documents"] = []byte(d.output())
+
+	d = s.serve()
+	s.killWhileRemoving(d)
+	s.outputs["serve that removed documents"] = []byte(d.output())
 
 	d = s.serve()
 	s.lockAndLook(d)
