@@ -79,7 +79,7 @@ soak: build base ## long: the shared-library engine built and installed, the who
 	@$(TELL) $(GO) test -tags soak -count=1 -timeout 10m -run '^TestNginx$$' -v ./cmd/abaton
 	@$(GO) test -tags soak -count=1 -timeout 20m -run Mutants -v ./library/parse
 	@$(GO) test -tags soak -count=1 -timeout 30m -run Hostile -v ./library/reader
-	@$(TELL) $(GO) test -tags soak -count=1 -timeout 60m -run 'ManySmallFiles|KilledInAMerge|OrdersWholeWay' -v ./cmd/abaton
+	@$(TELL) $(GO) test -tags soak -count=1 -timeout 90m -run 'ManySmallFiles|KilledInAMerge|KilledInARemoval|OrdersWholeWay' -v ./cmd/abaton
 
 leak-page: ## docs/leak.md and its plot from docs/leak.json, the report of a full run
 	@$(GO) test -count=1 -run '^TestPage$$' ./leak -update
