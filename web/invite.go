@@ -7,6 +7,13 @@ import (
 	"rsc.io/qr"
 )
 
+// Nearby is by what other machines could find this one: the lines that let them in
+// are made of it where nobody has written any.
+type Nearby struct {
+	Address string // of a network card, without a port
+	Name    string // HOST.local
+}
+
 // Joining is how people on other machines come in.
 type Joining struct {
 	Base    string // https://NAME:PORT; empty: they do not

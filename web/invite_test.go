@@ -76,3 +76,12 @@ func TestAnInvitationForAnotherMachine(t *testing.T) {
 		t.Errorf("with an operator's certificate:\n%s", body)
 	}
 }
+
+// TestLinesForANetwork: where nobody has let other machines in, an owner is shown the
+// lines for it, with this machine's own address and name.
+func TestLinesForANetwork(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	h.shows(h.ada, "people", `lan_address = "192.168.1.9:8443"`, `lan_names = ["box.local"]`)
+	h.Machine.Nearby = Nearby{Address: "10.0.0.7", Name: "mill.local"}
+	h.shows(h.ada, "people", `lan_address = "10.0.0.7:8443"`, `lan_names = ["mill.local"]`, `invite_address = "10.0.0.7:8227"`, "ping mill.local")
+}

@@ -23,7 +23,7 @@ type shelved struct {
 	Default string
 	Budget  int64 // bytes that all engines together may take
 	Pulls   []models.Pull
-	Others  []models.Entry // that could be pulled by name
+	Others  []other // that could be pulled by name
 }
 
 // volume is one model.
@@ -33,6 +33,17 @@ type volume struct {
 	Known bool // what it would need
 	Alias bool // a name that the configuration gives a model of another name
 }
+
+// other is a model that is not here.
+type other struct {
+	models.Entry
+	About int64 // bytes of its file, by its name; 0: unknown
+	Fits  bool  // with a conversation beside it
+}
+
+// beside is how much more memory than its file a model takes, for the shortest of
+// conversations. What it really is shows when it is here.
+const beside = 1.2
 
 // models shows the shelf. Models are pulled and removed in a terminal: this server
 // has no way to fetch anything, and the page says so.
@@ -62,10 +73,11 @@ func (p *Pages) models(v visit) {
 	}
 	for _, e := range models.Catalogue() {
 		if !here[e.Digest] {
-			c.Others = append(c.Others, e)
+			about, _ := e.Estimate()
+			c.Others = append(c.Others, other{e, about, beside*float64(about) <= float64(c.Budget)})
 		}
 	}
-	slices.SortFunc(c.Others, func(a, b models.Entry) int { return strings.Compare(a.Role+a.Name, b.Role+b.Name) })
+	slices.SortFunc(c.Others, func(a, b other) int { return strings.Compare(a.Role+a.Name, b.Role+b.Name) })
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "models", x)
 }

@@ -27,6 +27,7 @@ type crowd struct {
 	Fresh   string  // the link of an invitation that was just made, shown this once
 	Code    *square // the same, to be read by a phone
 	Joining Joining
+	Nearby  Nearby
 	Text    string // the invitation itself
 	Made    vault.Invitation
 	Asked   vault.Person // who is about to be removed
@@ -58,7 +59,7 @@ func (p *Pages) showPeople(v visit, c crowd) {
 		return
 	}
 	list, damaged := p.Shelf.List()
-	c.Me, c.Joining = v.s.Person, p.Machine.Joining
+	c.Me, c.Joining, c.Nearby = v.s.Person, p.Machine.Joining, p.Machine.Nearby
 	c.Health = Health{Version: p.Machine.Version, Walls: p.Machine.Walls, Models: len(list), Damaged: damaged != nil, Budget: p.Budget}
 	if p.CertificateEnds != nil {
 		c.Ends = p.CertificateEnds()

@@ -112,7 +112,8 @@ func TestModels(t *testing.T) {
 			return Weight{Need: models.Need{Weights: 90e6, Cache: 100e6, Rest: 30e6}, Context: 8192, Fits: fits}, nil
 		}
 		body := h.get(h.bob, "models").Body.String()
-		for _, want := range []string{want, "may take 4.0 GB", "abaton pull NAME", passport.Digest.String(), "&lt;b&gt;large", "1.0 GB of 4.0 GB", "apache-2.0"} {
+		for _, want := range []string{want, "may take 4.0 GB", "abaton pull NAME", passport.Digest.String(), "&lt;b&gt;large", "1.0 GB of 4.0 GB", "apache-2.0",
+			"<code>qwen3-4b</code></td><td>chat</td><td>apache-2.0</td><td>2.5 GB</td><td>fits", "<code>qwen3-8b</code></td><td>chat</td><td>apache-2.0</td><td>4.9 GB</td><td>too large"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("the page does not say %q:\n%.3000s", want, body)
 			}

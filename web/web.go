@@ -75,6 +75,7 @@ type Machine struct {
 	Address string // of programs on this machine
 	LAN     string // of programs elsewhere; empty: none come in
 	Joining Joining
+	Nearby  Nearby
 	Walls   string // how an engine is shut in
 	Store   string // the file of the vaults
 	Device  string // the file of the device secret

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -63,8 +64,35 @@ func joining(p *program, door *gateway.Gateway) (j web.Joining) {
 	return j
 }
 
+// nearby asks this machine alone by what others could find it. Where it has no
+// address in a private network, or no name that one could be called by, that is left out.
+func nearby() (n web.Nearby) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return n
+	}
+	for _, a := range addresses {
+		if at, ok := a.(*net.IPNet); ok && at.IP.IsPrivate() && at.IP.To4() != nil {
+			n.Address = at.IP.String()
+			break
+		}
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return n
+	}
+	host, _, _ = strings.Cut(strings.ToLower(host), ".")
+	if hostLabel.MatchString(host) && host != "localhost" {
+		n.Name = host + ".local"
+	}
+	return n
+}
+
+// hostLabel is one part of a name (RFC 1123, section 2.1).
+var hostLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // newPages are the pages over the rooms behind them.
-func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes shaper.Policy, door *gateway.Gateway) (*web.Pages, error) {
+func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes shaper.Policy, door *gateway.Gateway, near web.Nearby) (*web.Pages, error) {
 	return web.New(web.Config{
 		Chat: chat.New(r.engine, named).WithDefaults(named.defaults), Shelf: named, People: h.people,
 		History: h.history, Unread: h.unread, Documents: pageDocuments{h}, NoAdding: h.readsDocuments(),
@@ -74,7 +102,7 @@ func newPages(p *program, h *home, r *rooms, s status, named nameplates, shapes 
 		},
 		Machine: web.Machine{
 			Version: s.Version, Address: s.Address, LAN: p.cfg.LAN, Walls: fmt.Sprintf("Each runs behind walls: %s", s.Tier),
-			Store: h.places.Store(), Device: h.places.Device(), Joining: joining(p, door),
+			Store: h.places.Store(), Device: h.places.Device(), Joining: joining(p, door), Nearby: near,
 		},
 		Weigh: func(m models.Passport) (web.Weight, error) { return weigh(r, m) },
 		Ready: func(ctx context.Context) bool {

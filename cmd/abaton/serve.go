@@ -122,6 +122,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 	}
 	now := p.cfg.shapes()
 	now.Address, now.Tier, now.Version = door.Addr().String(), tierWords(r.jail.Tier()), ownVersion()
+	near := nearby() // locked down, this process cannot ask the kernel
 	if err := r.lockDown(p, door.Exposed()...); err != nil {
 		return errors.Join(err, door.Close())
 	}
@@ -151,7 +152,7 @@ func serve(ctx context.Context, p *program, wantToken, wantBrowser bool) (closed
 	}
 	defer func() { closed = errors.Join(closed, tell(forged.write())) }() // before the home closes
 	named := nameplates{r.shelf, p.cfg.Models, cmp.Or(r.model.Name, p.cfg.meant(p.cfg.Model))}
-	if pages.Pages, err = newPages(p, h, r, now, named, shapes, door); err != nil {
+	if pages.Pages, err = newPages(p, h, r, now, named, shapes, door, near); err != nil {
 		return errors.Join(tell(err), door.Close())
 	}
 	h.pages.Store(pages.Pages)
