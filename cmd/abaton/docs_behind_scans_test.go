@@ -24,7 +24,11 @@ func (r recognises) parse(ctx context.Context, src parse.Source) (d parse.Docume
 		if src.Quick {
 			return d, parse.ErrLater
 		}
-		r.begun <- src.Name
+		select {
+		case r.begun <- src.Name:
+		case <-ctx.Done(): // its turn came with the lock
+			return d, ctx.Err()
+		}
 		select {
 		case <-r.done:
 		case <-ctx.Done():
