@@ -166,8 +166,8 @@ func TestLongAnswers(t *testing.T) {
 	w.pieces <- ""
 	b.answered("2")
 	b.do(browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite, browser.PermissionTypeClipboardSanitizedWrite}))
-	const copier = `document.querySelector(".turn.it:last-child .code .copy")`
-	b.do(chromedp.Evaluate(`new MutationObserver(() => { globalThis.labels = (globalThis.labels ?? "") + `+copier+`.textContent; }).observe(`+copier+`, { childList: true, subtree: true, characterData: true })`, nil))
+	// The button itself is kept: by the time that it is called Copy again, another answer may be the last one.
+	b.do(chromedp.Evaluate(`((button) => new MutationObserver(() => { globalThis.labels = (globalThis.labels ?? "") + button.textContent; }).observe(button, { childList: true, subtree: true, characterData: true }))(document.querySelector(".turn.it:last-child .code .copy"))`, nil))
 	b.do(emulation.SetFocusEmulationEnabled(true))
 	b.press(".turn.it:last-child .code .copy")
 	var copied string
