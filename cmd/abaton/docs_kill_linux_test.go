@@ -124,12 +124,12 @@ func TestKilledInAMerge(t *testing.T) {
 	}
 }
 
-// killedAdding has a process add until some are acknowledged, and ends it a moment
-// later. It gives all that were.
-func killedAdding(t *testing.T, dir string, after int, moment time.Duration) (acknowledged []string) {
+// untilKilled has a process of this program run a test in a folder, which variable
+// tells it, and ends it a moment after it has said enough. It gives how it ended.
+func untilKilled(t *testing.T, test, variable, dir string, moment time.Duration, enough func(line string) bool) error {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestKilledInAMerge$")
-	cmd.Env = append(os.Environ(), killFolder+"="+dir)
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+test+"$")
+	cmd.Env = append(os.Environ(), variable+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -140,14 +140,24 @@ func killedAdding(t *testing.T, dir string, after int, moment time.Duration) (ac
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if word, ok := strings.CutPrefix(lines.Text(), "kept "); ok {
-			acknowledged = append(acknowledged, word)
-		}
-		if len(acknowledged) == after+1 {
+		if enough(lines.Text()) {
 			time.AfterFunc(moment, func() { _ = cmd.Process.Kill() }) // where it is by then is for chance
 		}
 	}
-	err = cmd.Wait()
+	return cmd.Wait()
+}
+
+// killedAdding has a process add until some are acknowledged, and ends it a moment
+// later. It gives all that were.
+func killedAdding(t *testing.T, dir string, after int, moment time.Duration) (acknowledged []string) {
+	t.Helper()
+	err := untilKilled(t, "TestKilledInAMerge", killFolder, dir, moment, func(line string) bool {
+		word, kept := strings.CutPrefix(line, "kept ")
+		if kept {
+			acknowledged = append(acknowledged, word)
+		}
+		return kept && len(acknowledged) == after+1
+	})
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("it was not killed: %v, after %d", err, len(acknowledged))

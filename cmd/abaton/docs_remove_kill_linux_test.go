@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	mrand "math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -161,29 +158,16 @@ func hitsIn(needles *sieve, list [][]byte) map[string]int {
 // moment later. It gives those that were, and the one that it was at.
 func killedRemoving(t *testing.T, dir string, after int, moment time.Duration) (removed []string, at string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestKilledInARemoval$")
-	cmd.Env = append(os.Environ(), removeFolder+"="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if word, ok := strings.CutPrefix(lines.Text(), "removing "); ok {
+	_ = untilKilled(t, "TestKilledInARemoval", removeFolder, dir, moment, func(line string) bool {
+		if word, ok := strings.CutPrefix(line, "removing "); ok {
 			at = word
 		}
-		if word, ok := strings.CutPrefix(lines.Text(), "removed "); ok {
+		word, ok := strings.CutPrefix(line, "removed ")
+		if ok {
 			removed, at = append(removed, word), ""
-			if len(removed) == after+1 {
-				time.AfterFunc(moment, func() { _ = cmd.Process.Kill() }) // where it is by then is for chance
-			}
 		}
-	}
-	_ = cmd.Wait() // killed, or done with all that there was
+		return ok && len(removed) == after+1
+	}) // killed, or done with all that there was
 	return removed, at
 }
 
