@@ -42,7 +42,11 @@ func (a *API) paced(x exchange, q question) {
 		panic(p) // the door tells of it
 	}
 	if e, is := errors.AsType[*shaper.StoppedError](err); is && stopping(x.r.Context()) {
-		out.send(shaper.PadAll(append(e.Rest, s.remains()...)))
+		rest := e.Rest
+		if !e.Ended {
+			rest = append(rest, s.remains()...)
+		}
+		out.send(shaper.PadAll(rest))
 	}
 }
 

@@ -415,6 +415,27 @@ func TestStoppingInAWindow(t *testing.T) {
 	}
 }
 
+// A server that stops while an answer's end is on its way says that end once.
+func TestStoppingInAnEnd(t *testing.T) {
+	for _, w := range ways {
+		for stop := 7600 * time.Millisecond; stop < 8200*time.Millisecond; stop += 62 * time.Millisecond {
+			synctest.Test(t, func(t *testing.T) {
+				v := visit{path: w.path, body: "{" + w.ask + w.streams + "}", policy: shaper.Policy{LAN: shaper.Sealed, Window: 8 * time.Second, Jitter: func() time.Duration { return 0 }}, stop: stop}
+				v.says = texts(strings.Repeat("long ", 300), "here")
+				_, _, stream := v.look(t)
+				if x := understand(t, stream); x.end == "" || len(stream)%shaper.FrameBytes != 0 {
+					t.Errorf("%s, stopped after %v: %d bytes, %q", w.path, stop, len(stream), x.end)
+				}
+				for _, end := range []string{"data: [DONE]", "event: message_stop", `"done":true`, "event: response.completed"} {
+					if n := strings.Count(stream, end); n > 1 {
+						t.Errorf("%s, stopped after %v: %q is said %d times", w.path, stop, end, n)
+					}
+				}
+			})
+		}
+	}
+}
+
 // A kept answer that is fetched weighs what it weighed: not even by its bucket
 // are a short one and a long one told apart.
 func TestFetchedAnswersWeighTheSame(t *testing.T) {

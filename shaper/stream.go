@@ -35,7 +35,7 @@ type Source interface {
 // Where ctx ends first the error is a *StoppedError.
 func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([]byte) error) error {
 	f := framer{plan: p, src: src}
-	stopped := func(err error) error { return &StoppedError{err, f.rest} }
+	stopped := func(err error) error { return &StoppedError{err, f.rest, f.last} }
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for tick, n := 1, 1; ; n++ {
@@ -67,6 +67,7 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 type StoppedError struct {
 	Cause error
 	Rest  []byte
+	Ended bool // Rest holds what ends the stream, too
 }
 
 func (e *StoppedError) Error() string { return "the stream was stopped: " + e.Cause.Error() }

@@ -22,10 +22,10 @@ const leastName = 4
 
 // named gives the documents, in scope, whose names stand in the question.
 func (w *work) named() ([]library.Document, error) {
-	asked := " " + spaced(w.q.Text) + " "
+	asked, words := " "+spaced(w.q.Text)+" ", wordsOf(w.q.Text)
 	list, err := w.documents.Named(func(name string) bool {
 		name = path.Base(name)
-		if !strings.Contains(asked, " "+firstWord(name)+" ") { // nearly all end here
+		if !words[firstWord(name)] { // nearly all end here
 			return false
 		}
 		for _, n := range []string{name, strings.TrimSuffix(name, path.Ext(name))} {
@@ -45,6 +45,15 @@ const mostCompared = 4
 // spaced is a text's words in small letters, each parted by one space.
 func spaced(text string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }), " ")
+}
+
+// wordsOf are a text's words, each once.
+func wordsOf(text string) map[string]bool {
+	words := make(map[string]bool)
+	for word := range strings.FieldsSeq(spaced(text)) {
+		words[word] = true
+	}
+	return words
 }
 
 // firstWord is that of what spaced makes of a text.
@@ -122,18 +131,18 @@ const (
 // wanted are the conflicts about what was asked: documents that are alike differ in
 // much else. Each has half as many words of the question as the one that has most.
 func wanted(all []Conflict, passages []Passage, question string) (list []Conflict) {
-	words := strings.Fields(spaced(question))
+	words, most := wordsOf(question), 0
 	has := make([]int, len(all))
 	for i, c := range all {
-		text := " " + spaced(passages[c.A.Passage-1].Text[c.A.Start:c.A.End]) + " "
-		for _, w := range words {
-			if len(w) >= leastName && strings.Contains(text, " "+w+" ") {
+		for word := range wordsOf(passages[c.A.Passage-1].Text[c.A.Start:c.A.End]) {
+			if len(word) >= leastName && words[word] {
 				has[i]++
 			}
 		}
+		most = max(most, has[i])
 	}
 	for i, c := range all {
-		if 2*has[i] >= slices.Max(has) {
+		if 2*has[i] >= most {
 			list = append(list, c)
 		}
 	}

@@ -32,6 +32,18 @@ func TestPiecesOfAFile(t *testing.T) {
 		}
 		got, err := piece(k, "", 0, 3, "abc")
 		want("all at once", got, err, "abc", nil)
+		lone, rest := newShelved(nil), newShelved(nil)
+		h.shelves["c"], h.shelves["d"] = lone, rest
+		got, err = piece(lone, "x", 0, largestDocument, "a")
+		want("one that is large", got, err, "", nil)
+		got, err = piece(lone, "y", 0, largestDocument, "a")
+		want("another that is large, of one person", got, err, "", errBusy)
+		got, err = piece(rest, "x", 0, largestDocument, "a")
+		want("one that is large, of somebody else", got, err, "", nil)
+		delete(h.shelves, "c")
+		delete(h.shelves, "d")
+		lone.uploads["x"].last.Stop()
+		rest.uploads["x"].last.Stop()
 		if n := h.arrivingNow(); n != 3 {
 			t.Errorf("%d bytes are counted while one in a piece waits", n)
 		}

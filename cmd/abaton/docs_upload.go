@@ -22,7 +22,8 @@ type upload struct {
 const (
 	largestDocument = 200 << 20
 	largestPiece    = 4 << 20
-	allUploads      = 512 << 20   // of everybody at once
+	allUploads      = 512 << 20 // of everybody at once
+	ownUploads      = allUploads / 2
 	mostUploads     = 2           // of one person: one of which pages are recognised, and another meanwhile
 	mostWaiting     = 32 << 20    // of one person's in one piece
 	patience        = time.Minute // with one that does not go on
@@ -89,11 +90,16 @@ func (h *home) begin(k *shelved, in addIn) error {
 	if u != nil {
 		sum -= u.size
 	}
-	full := sum+in.Size > allUploads
+	full, own := sum+in.Size > allUploads, in.Size
+	for _, other := range k.uploads {
+		if other != u {
+			own += other.size
+		}
+	}
 	switch {
 	case k.locked.Err() != nil:
 		return vault.ErrLocked
-	case u != nil && u.whole(), u == nil && len(k.uploads) == mostUploads:
+	case u != nil && u.whole(), u == nil && len(k.uploads) == mostUploads, own > ownUploads:
 		return errBusy
 	case full:
 		return errRoom

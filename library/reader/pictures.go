@@ -91,9 +91,9 @@ func pictureAfter(last int, r *bufio.Reader, seen func()) (p pdf.Picture, err er
 }
 
 // draw has a child draw pages, and each gets them one by one, as long as it wants
-// more. An error other than each's and the caller's own says that the child broke
-// off, and how.
-func (c *child) draw(ctx context.Context, src parse.Source, each func(pdf.Picture) (bool, error)) error {
+// more. What the child takes goes off left, and it ends where nothing is left. An
+// error other than each's and the caller's own says that the child broke off, and how.
+func (c *child) draw(ctx context.Context, src parse.Source, left *time.Duration, each func(pdf.Picture) (bool, error)) error {
 	defer c.RunDir().Close()
 	defer c.out.Close()
 	ctx, lost := context.WithCancelCause(ctx)
@@ -107,7 +107,7 @@ func (c *child) draw(ctx context.Context, src parse.Source, each func(pdf.Pictur
 		_ = writeSource(c.feed, src)
 		_ = c.feed.Close()
 	})
-	err := c.each(each, patience)
+	err := eachPicture(c.out, c.idle, each, patience, left)
 	if err != nil {
 		_ = c.Kill()
 	}
@@ -126,11 +126,14 @@ func (c *child) draw(ctx context.Context, src parse.Source, each func(pdf.Pictur
 	return err
 }
 
-// each hands on pictures. While one is looked at, nobody waits for the child.
-func (c *child) each(take func(pdf.Picture) (bool, error), patience *time.Timer) error {
-	in := bufio.NewReaderSize(c.out, 64<<10)
+// eachPicture hands on what a child draws. While one picture is looked at, nobody
+// waits for the child. A sign of life gives it no more time than is left for all.
+func eachPicture(out io.Reader, idle time.Duration, take func(pdf.Picture) (bool, error), patience *time.Timer, left *time.Duration) error {
+	in := bufio.NewReaderSize(out, 64<<10)
 	for last := 0; ; {
-		p, err := pictureAfter(last, in, func() { patience.Reset(c.idle) })
+		begun := time.Now()
+		p, err := pictureAfter(last, in, func() { patience.Reset(min(idle, *left-time.Since(begun))) })
+		*left -= time.Since(begun)
 		if errors.Is(err, io.EOF) && !errors.Is(err, errPicture) {
 			return nil
 		}
@@ -140,7 +143,7 @@ func (c *child) each(take func(pdf.Picture) (bool, error), patience *time.Timer)
 		last = p.Page
 		patience.Stop()
 		more, err := take(p)
-		patience.Reset(c.idle)
+		patience.Reset(min(idle, *left))
 		if err != nil {
 			return err
 		}

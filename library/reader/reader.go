@@ -43,6 +43,7 @@ const (
 // does not stand behind all of the other.
 const (
 	readAtOnce       = 2 // documents that are read
+	readAgainAtOnce  = 2 // documents that are read again, now with time for their pages: they take no turn of others
 	recognisedAtOnce = 1 // pages
 	drawnAtOnce      = 4 // documents of which pages are recognised: each has a child that draws them
 )
@@ -57,7 +58,7 @@ type Reader struct {
 	jail  *sandbox.Jail
 	build func(context.Context) (code, error)
 
-	reading, drawing, recognising turns
+	reading, again, drawing, recognising turns
 
 	mu     sync.Mutex
 	making chan struct{} // closed when what PDF is read by is compiled
@@ -70,7 +71,7 @@ type Reader struct {
 func New(jail *sandbox.Jail) *Reader {
 	r := &Reader{
 		jail: jail, Patience: idleWithin, Tesseract: usualTesseract(),
-		reading: make(turns, readAtOnce), drawing: make(turns, drawnAtOnce), recognising: make(turns, recognisedAtOnce),
+		reading: make(turns, readAtOnce), again: make(turns, readAgainAtOnce), drawing: make(turns, drawnAtOnce), recognising: make(turns, recognisedAtOnce),
 	}
 	r.build = r.compile
 	return r
@@ -122,7 +123,11 @@ func (r *Reader) Parse(ctx context.Context, src parse.Source) (parse.Document, e
 
 // read is Parse without what is written in pictures.
 func (r *Reader) read(ctx context.Context, src parse.Source) (parse.Document, error) {
-	over, err := r.reading.take(ctx)
+	turn := r.reading
+	if !src.Quick {
+		turn = r.again
+	}
+	over, err := turn.take(ctx)
 	if err != nil {
 		return parse.Document{}, err
 	}

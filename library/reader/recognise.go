@@ -142,7 +142,7 @@ func (s *sight) pages(ctx context.Context, src parse.Source, doc parse.Document,
 		return parse.Document{}, err
 	}
 	seen := 0
-	err = c.draw(ctx, src, func(p pdf.Picture) (bool, error) {
+	err = c.draw(ctx, src, &s.left, func(p pdf.Picture) (bool, error) {
 		more, err := s.look(ctx, &doc, page{picture(p), p.Page, 0, pdf.Dots})
 		seen++
 		return more && seen < mostRecognised, err

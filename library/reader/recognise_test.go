@@ -5,14 +5,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"abaton.local/internal/pdfgen"
 	"abaton.local/library/parse"
@@ -203,5 +207,34 @@ func TestRecognisedEnds(t *testing.T) {
 		if text, why, err := c.call(); text != "" || why != c.why || (err != nil) != c.err {
 			t.Errorf("%s: %q, %v, %v", name, text, why, err)
 		}
+	}
+}
+
+// TestDrawingEnds: a child that gives signs of life and no picture is given no more
+// than what is left for all of them.
+func TestDrawingEnds(t *testing.T) {
+	for silent, want := range map[time.Duration]time.Duration{29 * time.Second: 10 * time.Minute, time.Hour: 30 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			in, out := io.Pipe()
+			alive := time.NewTicker(silent)
+			over := make(chan struct{})
+			go func() {
+				for {
+					select {
+					case <-alive.C:
+						_, _ = out.Write([]byte{'.'})
+					case <-over:
+						return
+					}
+				}
+			}()
+			defer close(over)
+			patience := time.AfterFunc(30*time.Second, func() { _ = in.CloseWithError(errSlow) })
+			begun, left := time.Now(), 10*time.Minute
+			err := eachPicture(in, 30*time.Second, func(pdf.Picture) (bool, error) { return true, nil }, patience, &left)
+			if took := time.Since(begun); !errors.Is(err, errPicture) || took != want || left != 10*time.Minute-want {
+				t.Errorf("silent for %v: ended after %v with %v left: %v", silent, took, left, err)
+			}
+		})
 	}
 }
