@@ -148,15 +148,16 @@ func (a *API) answering(x exchange, q question) string {
 }
 
 func (a *API) whole(x exchange, q question) {
-	body, err := a.collect(x, q)
-	switch {
-	case x.shape > shaper.Off:
-		a.tell(x, body, err)
-	case err != nil:
-		a.fail(x, err)
-	default:
-		a.sendJSON(x, body)
+	if x.shape > shaper.Off {
+		a.tell(x, func() ([]byte, error) { return a.collect(x, q) })
+		return
 	}
+	body, err := a.collect(x, q)
+	if err != nil {
+		a.fail(x, err)
+		return
+	}
+	a.sendJSON(x, body)
 }
 
 func (a *API) collect(x exchange, q question) ([]byte, error) {

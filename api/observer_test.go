@@ -131,6 +131,9 @@ var certificate = sync.OnceValue(func() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 })
 
+// errStopped is why a server stops.
+var errStopped = errors.New("the server was told to stop")
+
 // visit is one question and what is to be seen of its answer.
 type visit struct {
 	policy     shaper.Policy
@@ -178,8 +181,8 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Request-Id", "req_ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 			if v.stop > 0 {
-				ctx, stop := context.WithTimeout(r.Context(), v.stop)
-				defer stop()
+				ctx, stop := context.WithCancelCause(r.Context())
+				defer time.AfterFunc(v.stop, func() { stop(errStopped) }).Stop()
 				r = r.WithContext(ctx)
 			}
 			a.ServeSession(w, r, vault.Session{Person: "ada"})
@@ -209,6 +212,9 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 		if status, failed = v.once(t, ctx, transport, &got); failed != nil {
 			break
 		}
+	}
+	if ctx.Err() != nil {
+		time.Sleep(time.Second) // a server ends at a tick what a client hung up on
 	}
 	synctest.Wait()
 	trace = watched.seen()

@@ -33,13 +33,19 @@ func (a *API) paced(x exchange, q question) {
 		}()
 		a.write(asking, q, s)
 	}()
-	err := out.begin(ctx, x.begin)
-	if err == nil {
-		err = a.Shape.Plan(x.shape).Send(ctx, x.begin, s, out.send)
-	}
-	stop()
-	if p := <-broke; p != nil {
-		panic(p) // the door tells of it
+	var err error
+	a.untilHungUp(x, func() {
+		if err = out.begin(ctx, x.begin); err == nil {
+			err = a.Shape.Plan(x.shape).Send(ctx, x.begin, s, out.send)
+		}
+		stop()
+		if p := <-broke; p != nil {
+			panic(p) // the door tells of it
+		}
+	})
+	if err != nil && !out.begun && stopping(x.r.Context()) {
+		a.fail(x, err)
+		return
 	}
 	if e, is := errors.AsType[*shaper.StoppedError](err); is && stopping(x.r.Context()) {
 		rest := e.Rest
@@ -54,6 +60,17 @@ func (a *API) paced(x exchange, q question) {
 // nothing more is sent: nobody reads it, but whoever watches would see how much it is.
 func stopping(ctx context.Context) bool {
 	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.Canceled)
+}
+
+// untilHungUp does what an answer takes. Where the client of a shape with ticks hung up
+// meanwhile it returns at one.
+func (a *API) untilHungUp(x exchange, answer func()) {
+	hung := make(chan time.Time, 1)
+	stays := context.AfterFunc(x.r.Context(), func() { hung <- time.Now() })
+	answer()
+	if !stays() && x.shape > shaper.Pad && !stopping(x.r.Context()) {
+		a.Shape.Plan(x.shape).Part(x.begin, <-hung)
+	}
 }
 
 // write asks the engine and fills the script. What is to be kept is kept before

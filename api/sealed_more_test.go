@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"abaton.local/engine"
 	"abaton.local/shaper"
 )
 
@@ -67,16 +69,17 @@ func TestSlowReadersSeeTheSame(t *testing.T) {
 
 // Who hangs up in the middle of a window has been sent the same, whatever was said
 // by then, and even where the model had ended; then no more comes than the end of a
-// body and of TLS, or in the place of a whole answer that it was stopped.
+// body and of TLS, or in the place of a whole answer that it was stopped. That comes at
+// one moment, however long an engine takes to stop.
 func TestHangingUpLooksTheSame(t *testing.T) {
 	const after = 3777 * time.Millisecond
 	each(t, func(t *testing.T, v visit) {
-		var first []record
+		var first, ends []record
 		for seed := range uint64(6) {
-			var before []record
+			var before, ended []record
 			synctest.Test(t, func(t *testing.T) {
 				v.policy = shaper.Policy{LAN: shaper.Sealed, Local: shaper.Sealed, Jitter: sameDraws()}
-				v.says = chance(seed, 5*time.Second)
+				v.says = slowToStop(chance(seed, 5*time.Second), time.Duration(seed)*17*time.Millisecond)
 				ctx, hangUp := context.WithTimeout(t.Context(), after)
 				defer hangUp()
 				// A client that reads while it hangs up may see the end of the body.
@@ -91,7 +94,9 @@ func TestHangingUpLooksTheSame(t *testing.T) {
 					case r.at < after:
 						before = append(before, r)
 					default:
-						left += r.bytes
+						if left += r.bytes; r.at > after { // at once a connection says what its client asks, in an order of its own
+							ended = append(ended, r)
+						}
 					}
 				}
 				if most := map[bool]int{false: 100, true: 5000}[v.whole]; left > most {
@@ -99,16 +104,31 @@ func TestHangingUpLooksTheSame(t *testing.T) {
 				}
 			})
 			if seed == 0 {
-				first = before
+				first, ends = before, ended
 			}
 			if !slices.Equal(first, before) {
 				t.Errorf("answer %d can be told from the first: %s", seed, difference(first, before))
+			}
+			if !slices.Equal(ends, ended) {
+				t.Errorf("the end of answer %d can be told from that of the first: %s", seed, difference(ends, ended))
 			}
 		}
 		if streamed := weight(first) > 35*shaper.FrameBytes; streamed == v.whole {
 			t.Errorf("%d bytes were seen", weight(first))
 		}
 	})
+}
+
+// slowToStop is an engine that takes its time when it is told to stop.
+func slowToStop(s says, takes time.Duration) says {
+	return func(ctx context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+		return func(yield func(engine.Delta, error) bool) {
+			s(ctx, p)(yield)
+			if ctx.Err() != nil {
+				time.Sleep(takes)
+			}
+		}
+	}
 }
 
 // A connection that takes 4 KB a second takes a whole answer whole, though that lasts

@@ -121,18 +121,23 @@ func (x exchange) bucketed(body []byte) []byte {
 
 // tell sends a whole answer, or why there is none, in the shape of the exchange:
 // one size and one moment for both.
-func (a *API) tell(x exchange, body []byte, err error) {
-	status := http.StatusOK
-	if err != nil {
-		p := a.problem(x, err)
-		status, body = plainStatus(p.Status), x.words.body(p, x.id)
-	}
-	size := shaper.Bucket(len(body))
-	if x.shape > shaper.Pad {
-		if size, err = a.Shape.Plan(x.shape).Whole(x.r.Context(), x.begin, len(body)); err != nil {
-			a.fail(x, err)
-			return
+func (a *API) tell(x exchange, answer func() ([]byte, error)) {
+	status, size := http.StatusOK, 0
+	var body []byte
+	var late error
+	a.untilHungUp(x, func() {
+		var err error
+		if body, err = answer(); err != nil {
+			p := a.problem(x, err)
+			status, body = plainStatus(p.Status), x.words.body(p, x.id)
 		}
+		if size = shaper.Bucket(len(body)); x.shape > shaper.Pad {
+			size, late = a.Shape.Plan(x.shape).Whole(x.r.Context(), x.begin, len(body))
+		}
+	})
+	if late != nil {
+		a.fail(x, late)
+		return
 	}
 	if http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
 		return // the connection is gone

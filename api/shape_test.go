@@ -436,6 +436,19 @@ func TestStoppingInAnEnd(t *testing.T) {
 	}
 }
 
+// A server that stops before an answer's first frame says so, too.
+func TestStoppingBeforeTheFirstFrame(t *testing.T) {
+	for _, w := range ways {
+		synctest.Test(t, func(t *testing.T) {
+			v := visit{path: w.path, body: "{" + w.ask + w.streams + "}", policy: shaper.Policy{LAN: shaper.Sealed}, stop: time.Millisecond}
+			v.says = spaced("words")
+			if _, status, body := v.look(t); status != http.StatusServiceUnavailable || !strings.Contains(body, "Abaton is stopping") {
+				t.Errorf("%s: %d %q", w.path, status, body)
+			}
+		})
+	}
+}
+
 // A kept answer that is fetched weighs what it weighed: not even by its bucket
 // are a short one and a long one told apart.
 func TestFetchedAnswersWeighTheSame(t *testing.T) {

@@ -23,12 +23,14 @@ type Cost struct {
 	First   float64 `json:"added_first"` // seconds that the first character came later than the engine said it
 	Last    float64 `json:"added_last"`
 	End     float64 `json:"end_after"`      // seconds from the last character to the end of the answer
+	Ends    int     `json:"ends,omitempty"` // how many different seconds frames ended in: what an end told is at most the logarithm of that
 	Late    float64 `json:"late,omitempty"` // seconds by which 99 of 100 frames came after the most punctual one's grid at most, jitter included
 }
 
 // CostOf sums up traces of a mode.
 func CostOf(traces []Trace) Cost {
 	var bytes, records, first, last, end, missed []float64
+	ends := make(map[int]bool)
 	for i := range traces {
 		t := &traces[i]
 		bytes, records = append(bytes, length(t)[1]), append(records, float64(len(t.Sizes)))
@@ -36,10 +38,14 @@ func CostOf(traces []Trace) Cost {
 			first, last, end = append(first, l.First-l.SaidFirst), append(last, l.Last-l.SaidLast), append(end, l.End-l.Last)
 		}
 		if t.Tick > 0 {
-			missed = append(missed, lateness(t)...)
+			late := lateness(t)
+			missed = append(missed, late...)
+			if len(late) > 0 {
+				ends[int(math.Round(float64(len(late))*t.Tick))] = true
+			}
 		}
 	}
-	return Cost{at50(bytes), at50(records), at50(first), at50(last), at50(end), quantile(missed, 0.99)}
+	return Cost{at50(bytes), at50(records), at50(first), at50(last), at50(end), len(ends), quantile(missed, 0.99)}
 }
 
 // lateness is by how much each frame came later than the most punctual one. Frames

@@ -16,7 +16,7 @@ func (r Report) WritePage(w io.Writer) error {
 	say := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	say("# What an observer learns: measured\n")
 	say("This page is made from [leak.json](leak.json) by `make leak-page`; `abaton leak --full --out FOLDER` takes such a report on any machine, and goes on where it was stopped.")
-	say("What each shape does: [shaping.md](shaping.md). What a trace is: [traces.md](traces.md). A run before this one: [leak-first.md](leak-first.md); what is made of the two: [decision 35](decisions/0035-what-a-second-run-decides.md).\n")
+	say("What each shape does: [shaping.md](shaping.md). What a trace is: [traces.md](traces.md). Runs before this one: [leak-first.md](leak-first.md) and, of answers that come whole, too, [leak-second.md](leak-second.md); what is made of them: [decision 35](decisions/0035-what-a-second-run-decides.md), [decision 42](decisions/0042-a-larger-corpus.md).\n")
 	r.claims(say)
 	r.facts(say)
 	r.unrun(say)
@@ -31,15 +31,19 @@ func (r Report) WritePage(w io.Writer) error {
 	r.rare(say)
 	r.wider(say)
 	say("## What it costs\n")
-	say("Medians. Later is by how much the first and the last character came later to a client than the engine had said them.\n")
-	say("| asked by | shape | bytes down | records | first character later | last later | end after it | 99 of 100 ticks late by at most |\n|---|---|---|---|---|---|---|---|")
+	say("Medians. Later is by how much the first and the last character came later to a client than the engine had said them. A shape's windows end in one of a few seconds, " +
+		"which is all that an answer's end tells: at most the logarithm of how many they were, in bits.\n")
+	say("| asked by | shape | bytes down | records | first character later | last later | end after it | seconds that ends fell in | 99 of 100 ticks late by at most |\n|---|---|---|---|---|---|---|---|---|")
 	for _, way := range r.Ways {
 		for _, m := range way.Modes {
-			ticks := "-"
+			ticks, ends := "-", "-"
 			if m.Cost.Late > 0 {
 				ticks = fmt.Sprintf("%.1f ms", m.Cost.Late*1e3)
 			}
-			say("| %s | `%s` | %.0f | %.0f | %.0f ms | %.0f ms | %.1f s | %s |", way.Way, m.Mode, m.Cost.Bytes, m.Cost.Records, m.Cost.First*1e3, m.Cost.Last*1e3, m.Cost.End, ticks)
+			if m.Cost.Ends > 0 {
+				ends = fmt.Sprintf("%d (%.1f bits)", m.Cost.Ends, math.Log2(float64(m.Cost.Ends)))
+			}
+			say("| %s | `%s` | %.0f | %.0f | %.0f ms | %.0f ms | %.1f s | %s | %s |", way.Way, m.Mode, m.Cost.Bytes, m.Cost.Records, m.Cost.First*1e3, m.Cost.Last*1e3, m.Cost.End, ends, ticks)
 		}
 	}
 	var labour []string
@@ -144,7 +148,7 @@ func (r Report) facts(say func(string, ...any)) {
 	say("| model, engine | %s (`%s`), %s |", run.Model, run.ModelSHA, run.Engine)
 	say("| corpus | version %s, SHA-256 `%s`, recorded on %s |", run.Corpus, run.CorpusSHA, run.Recorded)
 	say("| replayed on | %s, %d connections at once |", run.Hardware, run.AtOnce)
-	say("| traces | %d prompts of each label, %d traces of each, in every mode and way |", run.Plan.Prompts, run.Plan.Trials)
+	say("| traces | %s, in every mode and way |", run.Plan)
 	say("| again by | `%s` |", r.command())
 	say("| window of `sealed` | %d s; %d recorded answers that do not fit into it were left out |\n", run.WindowSecond, r.Left)
 }
@@ -160,8 +164,12 @@ func (r Report) command() string {
 	if r.Live != nil {
 		live = r.Live.Traces / 2 // of a topic, and of noise
 	}
-	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d --trials %d --at-once %d --ways %s --live %d --seed %d",
-		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live, plan.Seed)
+	noise := ""
+	if plan.Noise > 0 {
+		noise = fmt.Sprintf(" --noise %d", plan.Noise)
+	}
+	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d%s --trials %d --at-once %d --ways %s --live %d --seed %d",
+		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, noise, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live, plan.Seed)
 }
 
 // table is a way's attacks by modes.

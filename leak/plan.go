@@ -36,6 +36,14 @@ type Plan struct {
 	Seed    uint64        `json:"seed"`
 }
 
+// String tells how many prompts are asked how often.
+func (p Plan) String() string {
+	if p.Noise == 0 || p.Noise == p.Prompts {
+		return fmt.Sprintf("%d prompts of each label, %d traces of each", p.Prompts, p.Trials)
+	}
+	return fmt.Sprintf("%d prompts of each topic, %d traces of each; of noise %d prompts, and as many traces in all", p.Prompts, p.Trials, p.Noise)
+}
+
 // TooLittleError says that a corpus has not enough of a label.
 type TooLittleError struct {
 	Label        string

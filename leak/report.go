@@ -20,7 +20,7 @@ type Report struct {
 }
 
 // ReportFormat changes with every field.
-const ReportFormat = "abaton leak 2"
+const ReportFormat = "abaton leak 3"
 
 // Run is what must be the same for two halves of a run to be one.
 type Run struct {

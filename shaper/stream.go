@@ -198,3 +198,13 @@ func (p Plan) Weight(n int) int { return p.end(max(1, (n+p.Frame-1)/p.Frame)) * 
 func (p Plan) Begin(asked time.Time) time.Time {
 	return asked.Add(p.Tick * (time.Since(asked)/p.Tick + 1))
 }
+
+// Part waits until what a client hung up on at a moment may end: at a tick, or the end
+// of a body would tell whether there was still something to stop, and how long that took.
+func (p Plan) Part(begin, hung time.Time) {
+	at := begin.Add(p.Tick * (hung.Sub(begin)/p.Tick + 2))
+	for now := time.Now(); at.Before(now); {
+		at = at.Add(p.Tick)
+	}
+	time.Sleep(time.Until(at))
+}

@@ -14,7 +14,7 @@ import (
 // of each label, none twice.
 func TestSets(t *testing.T) {
 	want := map[string]map[string]int{
-		Topics:    {"hiv": 100, "laundering": 100, "protest": 100, "whistle": 100, Noise: 400},
+		Topics:    {"hiv": 200, "laundering": 200, "protest": 200, "whistle": 200, Noise: 400},
 		Closed:    {"cooking": 40, "football": 40, "taxes": 40, "astronomy": 40, "parenting": 40, "gardening": 40, "depression": 40, "programming": 40, "travel": 40, "mortgage": 40},
 		Languages: {"en": 100, "fr": 100, "de": 100, "es": 100},
 		Verdict:   {"safe": 200, "unsafe": 200},
@@ -109,8 +109,8 @@ func TestTopicsNamed(t *testing.T) {
 		}
 	}
 	for label := range words {
-		if named[label] < 95 {
-			t.Errorf("%d of 100 prompts name %s", named[label], label)
+		if named[label] < 190 {
+			t.Errorf("%d of 200 prompts name %s", named[label], label)
 		}
 	}
 }
