@@ -12,6 +12,7 @@ import (
 	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/shaper"
+	"abaton.local/vault"
 )
 
 // mostText bounds an answer that is collected before it is sent, in bytes. No
@@ -60,8 +61,23 @@ func questions(decode func(*API, exchange, []byte) (question, error)) func(*API,
 	}
 }
 
-// events are those of all asks of a question, one after the other.
+// events are those of all asks of a question, one after the other, until whoever asks
+// is locked.
 func (a *API) events(x exchange, q question) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		for e, err := range a.asked(x, q) {
+			if x.locked() {
+				yield(chat.Event{}, vault.ErrLocked)
+				return
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (a *API) asked(x exchange, q question) iter.Seq2[chat.Event, error] {
 	if q.reading != nil {
 		return a.read(x, q)
 	}
@@ -210,6 +226,10 @@ func (s *sender) send(frames []byte) error {
 func (a *API) sendJSON(x exchange, body []byte) { a.send(x, "application/json", body) }
 
 func (a *API) send(x exchange, media string, body []byte) {
+	if x.locked() {
+		a.fail(x, vault.ErrLocked)
+		return
+	}
 	if err := http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)); err != nil {
 		a.fail(x, err)
 		return
@@ -225,10 +245,14 @@ func (a *API) send(x exchange, media string, body []byte) {
 }
 
 // deliver writes a body in pieces, each with a deadline of its own: a shaped answer
-// weighs more than a slow connection takes in the time for one.
+// weighs more than a slow connection takes in the time for one. A lock breaks it off,
+// and the connection with it: what came is not to be taken for all there was.
 func (a *API) deliver(x exchange, body []byte) {
 	conn := http.NewResponseController(x.w)
 	for piece := range slices.Chunk(body, deliverBytes) {
+		if x.locked() {
+			panic(http.ErrAbortHandler)
+		}
 		if conn.SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
 			return // the connection is gone
 		}

@@ -113,6 +113,7 @@ type exchange struct {
 	words   dialect
 	id      string // as the door named it; read once, for headers are one goroutine's
 	name    string // what follows a path that ends in "/"
+	opened  bool   // the session's vault was open when the request came
 
 	shape        shaper.Mode
 	model        string    // that answers, where anything is shaped
@@ -121,7 +122,7 @@ type exchange struct {
 
 // ServeSession answers one request of a person whom the door knows.
 func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Session) {
-	x := exchange{w: w, r: r, session: s, words: dialectOf(r), id: w.Header().Get("X-Request-Id")}
+	x := exchange{w: w, r: r, session: s, words: dialectOf(r), id: w.Header().Get("X-Request-Id"), opened: s.Unlocked()}
 	x.shape = a.floor(x)
 	var allowed []string
 	for _, rt := range routes {
@@ -148,3 +149,7 @@ func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Sessi
 	}
 	a.say(x, x.words.nowhere(r.URL.Path))
 }
+
+// locked tells that the vault of whoever asks was open and is not any more, or that
+// their key was revoked: what was not sent by then they may not hear.
+func (x exchange) locked() bool { return x.opened && !x.session.Unlocked() }

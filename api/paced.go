@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/shaper"
+	"abaton.local/vault"
 )
 
 // paced sends a stream in a shape whose frames leave at fixed moments, whatever
@@ -19,7 +21,7 @@ func (a *API) paced(x exchange, q question) {
 	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
 	ctx, stop := context.WithCancel(x.r.Context())
 	defer stop()
-	s := &script{encoder: q.stream, model: x.model, around: usualEnvelope, drained: make(chan struct{}, 1)}
+	s := &script{encoder: q.stream, model: x.model, around: usualEnvelope, drained: make(chan struct{}, 1), of: x, lock: a.problem(x, vault.ErrLocked)}
 	asking := x
 	asking.r = x.r.WithContext(ctx)
 	broke := make(chan any, 1)
@@ -122,6 +124,8 @@ func (a *API) write(x exchange, q question, s *script) {
 type script struct {
 	model   string
 	drained chan struct{} // has a value when something was taken
+	of      exchange
+	lock    wire.Problem // is told where whoever asks was locked
 
 	mu      sync.Mutex
 	encoder encoder      // guarded by mu
@@ -129,6 +133,7 @@ type script struct {
 	size    int          // of the texts in pending; guarded by mu
 	around  int          // about what an event has around its text; guarded by mu
 	end     []byte       // guarded by mu
+	struck  bool         // by a lock: nothing is added any more; guarded by mu
 }
 
 // mostPending bounds the text that waits to be sent, in bytes. It is seldom met:
@@ -177,6 +182,9 @@ func (s *script) add(ctx context.Context, e chat.Event) error {
 
 // put is called with mu held.
 func (s *script) put(e chat.Event) {
+	if s.struck {
+		return
+	}
 	s.size += len(e.Text) + len(e.Reasoning)
 	if n := len(s.pending); n > 0 {
 		if l := &s.pending[n-1]; l.Answer == e.Answer && alike(*l, e) && len(l.Text)+len(l.Reasoning) < shaper.FrameBytes {
@@ -219,7 +227,20 @@ func (s *script) wait(ctx context.Context, most int) error {
 func (s *script) ends(frames []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end = frames
+	if !s.struck {
+		s.end = frames
+	}
+}
+
+// strike drops what was said and not sent where whoever asks was locked, and makes that
+// the end. It is called with mu held.
+func (s *script) strike() {
+	if s.struck || !s.of.locked() {
+		return
+	}
+	s.struck, s.pending, s.size = true, nil, 0
+	s.end = s.encoder.Failure(s.lock)
+	s.taken()
 }
 
 // fail makes a failure the end. What was said before it is sent first.
@@ -228,6 +249,9 @@ func (s *script) fail(a *API, x exchange, err error) {
 	_ = s.wait(x.r.Context(), 0) // where it ends early, what waits goes with the end
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.struck {
+		return
+	}
 	for _, e := range s.pending {
 		s.end = append(s.end, s.encoder.Frames(e)...)
 	}
@@ -239,6 +263,7 @@ func (s *script) fail(a *API, x exchange, err error) {
 func (s *script) Next(n int) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.strike()
 	for len(s.pending) > 0 {
 		e := s.pending[0]
 		if cuttable(e) {
@@ -271,6 +296,10 @@ func (s *script) took(e chat.Event) {
 	if first.Text == "" && first.Reasoning == "" {
 		s.pending = slices.Delete(s.pending, 0, 1)
 	}
+	s.taken()
+}
+
+func (s *script) taken() {
 	select {
 	case s.drained <- struct{}{}:
 	default:
@@ -288,6 +317,7 @@ func (s *script) Empty() []byte {
 func (s *script) Last() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.strike()
 	if len(s.pending) > 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"abaton.local/api/wire"
 	"abaton.local/shaper"
+	"abaton.local/vault"
 )
 
 // shapeHeader asks for a shape, and tells which one an answer has.
@@ -138,6 +139,10 @@ func (a *API) tell(x exchange, answer func() ([]byte, error)) {
 	if late != nil {
 		a.fail(x, late)
 		return
+	}
+	if x.locked() { // while it waited for its moment
+		p := a.problem(x, vault.ErrLocked)
+		status, body, x.opened = plainStatus(p.Status), x.words.body(p, x.id), false
 	}
 	if http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
 		return // the connection is gone
