@@ -329,3 +329,31 @@ func TestStopped(t *testing.T) {
 		}
 	})
 }
+
+// What was hung up on ends at a tick, at the same one however long an engine takes to
+// stop within a tick, and is not waited for longer than two ticks and that.
+func TestPart(t *testing.T) {
+	plan := Policy{}.Plan(Sealed)
+	for hung := -plan.Tick; hung < 5*plan.Tick; hung += 7 * time.Millisecond {
+		ends := map[time.Duration]bool{}
+		for _, takes := range []time.Duration{0, plan.Tick / 3, plan.Tick, 777 * time.Millisecond} {
+			synctest.Test(t, func(t *testing.T) {
+				asked := time.Now()
+				begin := asked.Add(plan.Tick)
+				at := begin.Add(hung)
+				time.Sleep(time.Until(at) + takes)
+				plan.Part(begin, at)
+				end, late := time.Since(begin), time.Since(at)
+				if end%plan.Tick != 0 || late > 3*plan.Tick && late > takes+plan.Tick {
+					t.Errorf("hung up at %v, stopped after %v: ended at %v", hung, takes, end)
+				}
+				if takes <= plan.Tick {
+					ends[end] = true
+				}
+			})
+		}
+		if hung > -plan.Tick && len(ends) != 1 {
+			t.Errorf("hung up at %v: ended at %v", hung, ends)
+		}
+	}
+}
