@@ -168,9 +168,16 @@ func (r Report) command() string {
 	if plan.Noise > 0 {
 		noise = fmt.Sprintf(" --noise %d", plan.Noise)
 	}
-	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d%s --trials %d --at-once %d --ways %s --live %d --seed %d",
-		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, noise, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live, plan.Seed)
+	window := ""
+	if r.Run.WindowSecond != usualWindow {
+		window = fmt.Sprintf(" --shape-window %ds", r.Run.WindowSecond)
+	}
+	return fmt.Sprintf("abaton leak --full --out FOLDER --topics %s --modes %s --prompts %d%s --trials %d --at-once %d --ways %s --live %d --seed %d%s",
+		strings.Join(plan.Topics, ","), strings.Join(plan.Modes, ","), plan.Prompts, noise, plan.Trials, r.Run.AtOnce, strings.Join(ways, ","), live, plan.Seed, window)
 }
+
+// usualWindow is that of a server that nobody set otherwise, in seconds.
+const usualWindow = 32
 
 // table is a way's attacks by modes.
 func (w WayReport) table(say func(string, ...any)) {
