@@ -159,7 +159,7 @@ func (s *script) add(ctx context.Context, e chat.Event) error {
 	}
 	if e.Sources != nil {
 		one := next()
-		one.Sources = e.Sources
+		one.Sources, one.Conflicts = e.Sources, e.Conflicts
 		s.put(one)
 	}
 	if e.Reasoning != "" {

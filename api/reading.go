@@ -153,7 +153,7 @@ func (t *telling) say(text string, cites []int, last engine.Delta) {
 	e.Text = text
 	if !t.begun {
 		t.begun = true
-		e.Sources = []chat.Source{}
+		e.Sources, e.Conflicts = []chat.Source{}, conflictsOf(t.sources)
 		for _, p := range t.sources.Passages {
 			e.Sources = append(e.Sources, chat.Source{Document: p.Document.ID.String(), Name: p.Document.Name, Library: p.Library, Heading: p.Heading, Page: p.Page, Passage: p.First, Text: p.Text, Score: p.Coverage})
 		}
@@ -205,6 +205,7 @@ func (t *telling) outcome(o grounded.Outcome) {
 			b.WriteString("\n" + fenced(p.Text))
 		}
 	}
+	b.WriteString(disagreeing(conflictsOf(t.sources)))
 	t.say(b.String(), nil, engine.Delta{})
 	finish := engine.Stopped
 	if o.Cut {

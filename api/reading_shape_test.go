@@ -29,12 +29,22 @@ func TestShapedAnswersHaveTheirSources(t *testing.T) {
 	}
 }
 
-// Whether documents answer, hold nothing, or there is no such library: all are sealed
+// Whether documents answer, contradict each other, hold nothing, or there is no such library: all are sealed
 // alike, streamed or whole.
 func TestSealedTellsNothingOfDocuments(t *testing.T) {
 	r := newReaders(t, large, texts(grounding))
 	r.Shape = shaper.Policy{Local: shaper.Sealed, Window: 20 * shaper.Tick}
+	l, err := r.Documents(t.Context(), r.ada)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"new.md": newerLease, "old.md": olderLease} {
+		if _, err := l.Add(t.Context(), library.File{Library: "disputed", Path: name, Name: name, Data: []byte(text + "\n")}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	says := map[string]string{
+		`"library":"disputed",` + asksOfTheFlat:                                              "These say the same but for a number:",
 		`"library":"house",` + asksOfTheFlat:                                                 "It is three months. [1]",
 		`"library":"house","messages":[{"role":"user","content":"Who repairs submarines?"}]`: "Not in your documents.",
 		`"library":"nosuch",` + asksOfTheFlat:                                                "no library of the name",

@@ -38,8 +38,9 @@ type Event struct {
 	engine.Delta
 	Cut int // turns that were left out to make the rest fit; on the first event
 
-	Sources []Source // of an answer from documents, once: before its first word
-	Cites   []int    // of them those, from 1, on which its Text rests
+	Sources   []Source   // of an answer from documents, once: before its first word
+	Conflicts []Conflict // of them, beside them
+	Cites     []int      // of them those, from 1, on which its Text rests
 }
 
 // ErrCutShort says that a generator ended without saying why.

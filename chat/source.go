@@ -11,3 +11,12 @@ type Source struct {
 	Text     string
 	Score    float64 // how much of the question's words it has: 0 to 1
 }
+
+// Conflict is two stretches of two sources that say the same but for a number.
+type Conflict struct{ A, B Stretch }
+
+// Stretch is a part of a source's text.
+type Stretch struct {
+	Source int // from 1
+	Text   string
+}

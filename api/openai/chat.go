@@ -7,15 +7,16 @@ import (
 )
 
 type completion struct {
-	ID      string   `json:"id"`
-	Object  string   `json:"object"`
-	Created int64    `json:"created"`
-	Model   string   `json:"model"`
-	System  string   `json:"system_fingerprint,omitempty"`
-	Choices []choice `json:"choices"`
-	Usage   *usage   `json:"usage"`
-	Cut     int      `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit
-	Sources []source `json:"abaton_sources,omitempty"`
+	ID        string     `json:"id"`
+	Object    string     `json:"object"`
+	Created   int64      `json:"created"`
+	Model     string     `json:"model"`
+	System    string     `json:"system_fingerprint,omitempty"`
+	Choices   []choice   `json:"choices"`
+	Usage     *usage     `json:"usage"`
+	Cut       int        `json:"abaton_cut,omitempty"` // turns that were left out to make the rest fit
+	Sources   []source   `json:"abaton_sources,omitempty"`
+	Conflicts []conflict `json:"abaton_conflicts,omitempty"`
 }
 
 type choice struct {
@@ -52,7 +53,8 @@ type ChatWhole struct {
 	legacy bool
 	turns  turns
 
-	sources []chat.Source
+	sources   []chat.Source
+	conflicts []chat.Conflict
 }
 
 // NewChatWhole starts an answer.
@@ -64,7 +66,7 @@ func NewChatWhole(a Answer, req Request) *ChatWhole {
 func (w *ChatWhole) Add(e chat.Event) {
 	w.turns.add(e)
 	if e.Sources != nil {
-		w.sources = e.Sources
+		w.sources, w.conflicts = e.Sources, e.Conflicts
 	}
 }
 
@@ -78,7 +80,7 @@ func (w *ChatWhole) Encode() []byte {
 		choices[i] = choice{i, w.message(t), logProbsOf(t.logProbs), finishOf(t.finish, w.legacy)}
 	}
 	return wire.Encode(completion{
-		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, System: w.answer.fingerprint(w.turns.model), Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut, Sources: sourcesOf(w.sources),
+		ID: w.answer.ID, Object: "chat.completion", Created: w.answer.Created.Unix(), Model: w.turns.model, System: w.answer.fingerprint(w.turns.model), Choices: choices, Usage: w.turns.usage(), Cut: w.turns.cut, Sources: sourcesOf(w.sources), Conflicts: conflictsOf(w.conflicts),
 	})
 }
 

@@ -49,14 +49,15 @@ func (p *progress) ends() bool {
 }
 
 type chunk struct {
-	ID      string        `json:"id"`
-	Object  string        `json:"object"`
-	Created int64         `json:"created"`
-	Model   string        `json:"model"`
-	System  string        `json:"system_fingerprint,omitempty"`
-	Choices []chunkChoice `json:"choices"`
-	Cut     int           `json:"abaton_cut,omitempty"`     // turns that were left out to make the rest fit; on the first
-	Sources []source      `json:"abaton_sources,omitempty"` // of an answer from documents; before its first word
+	ID        string        `json:"id"`
+	Object    string        `json:"object"`
+	Created   int64         `json:"created"`
+	Model     string        `json:"model"`
+	System    string        `json:"system_fingerprint,omitempty"`
+	Choices   []chunkChoice `json:"choices"`
+	Cut       int           `json:"abaton_cut,omitempty"`       // turns that were left out to make the rest fit; on the first
+	Sources   []source      `json:"abaton_sources,omitempty"`   // of an answer from documents; before its first word
+	Conflicts []conflict    `json:"abaton_conflicts,omitempty"` // of these, beside them
 }
 
 // countedChunk is a chunk of a stream that was asked for its usage: null in
@@ -97,7 +98,7 @@ func (s *ChatStream) Frames(e chat.Event) []byte {
 	}
 	if e.Sources != nil {
 		c := s.chunk(e.Model)
-		c.Sources = sourcesOf(e.Sources)
+		c.Sources, c.Conflicts = sourcesOf(e.Sources), conflictsOf(e.Conflicts)
 		c.Choices = []chunkChoice{{Index: e.Answer, Delta: delta{Content: new("")}}}
 		if s.includeUsage {
 			out = appendFrame(out, wire.Encode(countedChunk{chunk: c}))

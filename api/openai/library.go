@@ -146,6 +146,24 @@ func sourcesOf(list []chat.Source) (out []source) {
 	return out
 }
 
+// conflict is two stretches of sources that say the same but for a number.
+type conflict struct {
+	A stretch `json:"a"`
+	B stretch `json:"b"`
+}
+
+type stretch struct {
+	N    int    `json:"n"` // of the source
+	Text string `json:"text"`
+}
+
+func conflictsOf(list []chat.Conflict) (out []conflict) {
+	for _, c := range list {
+		out = append(out, conflict{stretch{c.A.Source, c.A.Text}, stretch{c.B.Source, c.B.Text}})
+	}
+	return out
+}
+
 // result is a passage as a file_search_call tells it.
 type result struct {
 	Attributes map[string]any `json:"attributes"`

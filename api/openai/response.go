@@ -11,17 +11,18 @@ import (
 // ResponseWhole collects events into one response, for requests that do not
 // stream.
 type ResponseWhole struct {
-	answer  Answer
-	req     ResponseRequest
-	outputs []*output
-	current int         // the reasoning or text that is being written; -1 for none
-	calls   map[int]int // where the calls of the answer are among the outputs
-	model   string
-	finish  engine.Finish
-	usage   engine.Usage
-	size    int
-	sources []chat.Source
-	cut     int // turns that were left out to make the rest fit
+	answer    Answer
+	req       ResponseRequest
+	outputs   []*output
+	current   int         // the reasoning or text that is being written; -1 for none
+	calls     map[int]int // where the calls of the answer are among the outputs
+	model     string
+	finish    engine.Finish
+	usage     engine.Usage
+	size      int
+	sources   []chat.Source
+	conflicts []chat.Conflict
+	cut       int // turns that were left out to make the rest fit
 }
 
 // output is an item that is being written.
@@ -68,7 +69,7 @@ const (
 func (w *ResponseWhole) take(e chat.Event, tell func(step)) {
 	w.model, w.cut = e.Model, max(w.cut, e.Cut)
 	if e.Sources != nil {
-		w.sources = e.Sources
+		w.sources, w.conflicts = e.Sources, e.Conflicts
 		w.close(w.open(&output{kind: aSearch}, tell), tell)
 	}
 	if e.Reasoning != "" {
@@ -179,7 +180,7 @@ func (w *ResponseWhole) item(at int, status string, parts ...part) item {
 		question, _, _ := w.req.Asked()
 		it.Queries = &[]string{question}
 		if w.req.Results {
-			it.Results = resultsOf(w.sources)
+			it.Results, it.Conflicts = resultsOf(w.sources), conflictsOf(w.conflicts)
 		}
 		return it
 	case aReasoning:

@@ -92,7 +92,7 @@ func (d *decoder) item(v wire.Value, at string) (e entry) {
 			e.text = summary
 		}
 	case aSearch: // of an answer that is sent back: what was found then says nothing now
-		t.and(table{"queries": d.is(wire.List), "results": d.is(wire.List)})
+		t.and(table{"queries": d.is(wire.List), "results": d.is(wire.List), "abaton_conflicts": d.is(wire.List)})
 		need()
 	case "item_reference":
 		d.Fail(at, wire.Unsupported, "%s names an item that was sent before; items are not kept by themselves. Send the item, or previous_response_id.", at)

@@ -60,8 +60,9 @@ type item struct {
 	Arguments *string  `json:"arguments,omitempty"`
 	Output    *string  `json:"output,omitempty"`
 
-	Queries *[]string `json:"queries,omitempty"` // of a file_search_call
-	Results *[]result `json:"results,omitempty"` // null where they were not asked for
+	Queries   *[]string  `json:"queries,omitempty"`          // of a file_search_call
+	Results   *[]result  `json:"results,omitempty"`          // null where they were not asked for
+	Conflicts []conflict `json:"abaton_conflicts,omitempty"` // of these, beside them
 }
 
 type part struct {
