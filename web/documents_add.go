@@ -98,8 +98,9 @@ func (p *Pages) addPiece(v visit) {
 		got, err = p.Documents.Add(v.r.Context(), v.s, piece)
 	}
 	later := errors.Is(err, library.ErrLater)
+	_, busy := errors.AsType[Busy](err)
 	switch {
-	case later:
+	case later, busy:
 	case errors.Is(err, vault.ErrLocked):
 		p.problem(v, http.StatusUnauthorized, "Your vault has locked.")
 		return
@@ -112,7 +113,8 @@ func (p *Pages) addPiece(v visit) {
 	out := struct {
 		Outcome *verdict `json:"outcome,omitempty"`
 		Later   bool     `json:"later,omitempty"` // it takes long: to be sent again, behind all others
-	}{Later: later}
+		Wait    bool     `json:"wait,omitempty"`  // others are in its way: to be sent again once these are read
+	}{Later: later, Wait: busy}
 	if got != nil {
 		out.Outcome = new(verdictOf(piece.Path, *got))
 	}

@@ -4,14 +4,15 @@
 // form adds what is chosen.
 
 const most = 200 * 1024 * 1024; // bytes of a document
+const longest = 60 * 60 * 1000; // milliseconds that a file waits for others
 const pieceSize = 63 * 65536; // with what is said of it, a piece fills 4 MiB
 
 const form = document.querySelector("form[data-add]");
 const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
 // Files that have no verdict yet, each with its line.
-const quick = { files: [], busy: false, upload: drawn() };
-const slow = { files: [], busy: false, upload: drawn() };
+const row = () => ({ files: [], busy: false, upload: drawn(), tries: 0, since: 0, wake() {} });
+const [quick, slow] = [row(), row()];
 const rows = [quick, slow];
 let stopping = null; // an AbortController while something is added
 let counts, done, why;
@@ -88,6 +89,7 @@ function take(files) {
   if (!files.length) return;
   const library = form.elements.namedItem("library").value;
   for (const f of files) quick.files.push({ ...f, library });
+  quick.wake();
   work();
 }
 
@@ -106,7 +108,7 @@ async function run(r) {
   while (r.files.length && !why) {
     const f = r.files[0];
     f.line ??= entryLine(f.path);
-    if (r === quick || !quick.busy) say(`Adding ${done + 1} of ${done + left()}…`);
+    if (!r.tries) tell(r, `Adding ${done + 1} of ${done + left()}…`);
     let got;
     try {
       got = await add(f, r);
@@ -117,19 +119,46 @@ async function run(r) {
       break;
     }
     r.files.shift();
+    if (got.wait) { // behind those of its row, which may be small enough
+      f.held = true;
+      f.line.querySelector("strong").textContent = "waits";
+      r.files.push(f);
+      if (r.files.every((x) => x.held)) await room(r);
+      continue;
+    }
+    [r.tries, r.since] = [0, 0];
     if (got.later) {
       f.line.querySelector("progress")?.removeAttribute("value");
       f.line.querySelector("strong").textContent = "text recognition";
       slow.files.push(f);
+      slow.wake();
       if (!slow.busy) run(slow);
       continue;
     }
     verdict(f.line, got);
     counts[got.verdict] = (counts[got.verdict] ?? 0) + 1;
     done++;
+    for (const x of rows) x.wake(); // what was in the way may have been this
   }
-  r.busy = false;
+  [r.busy, r.tries, r.since] = [false, 0, 0];
   if (!rows.some((x) => x.busy)) await end();
+}
+
+// Waits until there may be room for the files of a row: a little longer each time, for
+// each try sends a piece, and no longer than an hour. What was added, what is dropped
+// and Stop end it at once.
+async function room(r) {
+  r.since ||= Date.now();
+  if (Date.now() - r.since > longest) why ||= "Other files are still in the way: they are arriving, or being read.";
+  if (why) return;
+  tell(r, `${count(r.files.length, "file waits", "files wait")} for others that are arriving or being read. This goes on by itself.`);
+  await new Promise((over) => {
+    const timer = setTimeout(over, Math.min(1000 * 2 ** r.tries++, 15_000));
+    r.wake = () => { clearTimeout(timer); over(); };
+    stopping.signal.addEventListener("abort", r.wake, { once: true });
+    if (stopping.signal.aborted) r.wake();
+  });
+  for (const f of r.files) f.held = false;
 }
 
 const left = () => quick.files.length + slow.files.length;
@@ -173,6 +202,12 @@ async function add(f, r) {
     if (answer.problem) return { verdict: "refused", words: [answer.problem] };
     if (answer.later) return answer;
     if (answer.outcome) return answer.outcome;
+    if (answer.wait) return answer;
+    if (f.held || r.tries) { // there is room
+      [f.held, r.tries] = [false, 0];
+      f.line.querySelector("strong").textContent = "";
+      tell(r, `Adding ${done + 1} of ${done + left()}…`);
+    }
     if (bar) bar.value = (at + data.byteLength) / size;
     if (at + data.byteLength >= size) return { verdict: "refused", words: ["nobody said what became of it: add it again"] };
   }
@@ -243,6 +278,9 @@ function line(tag, name) {
   e.className = name;
   return e;
 }
+
+// Says how far a row is, where the quick one does not say it.
+function tell(r, words) { if (r === quick || !quick.busy) say(words); }
 
 function say(words) { state.textContent = words; }
 
