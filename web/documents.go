@@ -247,6 +247,10 @@ func warnings(d library.Document) (lines []string) {
 			lines = append(lines, fmt.Sprintf("And %d more parts were not read.", len(d.Missing)-i))
 			break
 		}
+		if how, ok := strings.CutPrefix(m, "letter by letter, but "); ok { // it was read, in its way
+			lines = append(lines, sentence(how))
+			continue
+		}
 		lines = append(lines, "Not read: "+markup.Clean(m)+".")
 	}
 	if d.Hidden > 0 {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"abaton.local/library"
@@ -52,7 +53,7 @@ func verdictOf(name string, o library.Outcome) verdict {
 	x := verdict{Name: markup.Clean(name), Verdict: string(o.Verdict)}
 	switch o.Verdict {
 	case library.Refused:
-		x.Words = []string{markup.Clean(o.Why)}
+		x.Words = []string{sentence(o.Why)}
 	case library.Changed:
 		x.Words = []string{"It took the place of the one of that name."}
 	case library.Unchanged:
@@ -73,6 +74,15 @@ func verdictOf(name string, o library.Outcome) verdict {
 		x.Within = append(x.Within, verdictOf(in.Document.Name, in))
 	}
 	return x
+}
+
+// sentence is what stands behind a colon elsewhere, as a sentence of its own.
+func sentence(said string) string {
+	first, size := utf8.DecodeRuneInString(said)
+	if size == 0 {
+		return ""
+	}
+	return markup.Clean(string(unicode.ToUpper(first))+said[size:]) + "."
 }
 
 // flat lists what lies in a document, and in that.

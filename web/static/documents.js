@@ -8,6 +8,7 @@ const longest = 60 * 60 * 1000; // milliseconds that a file waits for others
 const pieceSize = 63 * 65536; // with what is said of it, a piece fills 4 MiB
 
 const form = document.querySelector("form[data-add]");
+const byName = new Intl.Collator(undefined, { numeric: true });
 const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
 // Files that have no verdict yet, each with its line.
@@ -52,6 +53,7 @@ function begin() {
     const dropped = [...e.dataTransfer.items].filter((i) => i.kind === "file").map((i) => i.webkitGetAsEntry?.() ?? i.getAsFile());
     const found = [], out = { names: 0 };
     for (const d of dropped) await walk(d, "", found, out);
+    found.sort((a, b) => byName.compare(a.path, b.path)); // a folder gives them in any order
     if (out.names) say(`Left out: ${count(out.names, "file or folder", "files or folders")} with a name that begins with a dot.`);
     take(found);
   });
@@ -68,7 +70,7 @@ async function walk(entry, above, found, out) {
     try {
       found.push({ file: await new Promise((yes, no) => entry.file(yes, no)), path });
     } catch {
-      verdict(entryLine(path), { verdict: "refused", words: ["it cannot be read"] });
+      verdict(entryLine(path), { verdict: "refused", words: ["It cannot be read."] });
     }
     return;
   }
@@ -78,7 +80,7 @@ async function walk(entry, above, found, out) {
     try {
       some = await new Promise((yes, no) => reader.readEntries(yes, no));
     } catch {
-      return void verdict(entryLine(path), { verdict: "refused", words: ["this folder cannot be read"] });
+      return void verdict(entryLine(path), { verdict: "refused", words: ["This folder cannot be read."] });
     }
     if (!some.length) return;
     for (const e of some) await walk(e, path + "/", found, out);
@@ -99,6 +101,7 @@ function work() {
     stopping = new AbortController();
     [counts, done, why] = [{}, 0, ""];
     offer(["Stop", () => stopping.abort()]);
+    state.scrollIntoView({ block: "nearest" }); // a drop falls anywhere
   }
   for (const r of rows) if (r.files.length && !r.busy) run(r);
 }
@@ -169,6 +172,8 @@ async function end() {
   if (counts.added) document.getElementById("none")?.remove();
   if (counts.added || counts.changed) await post("/page/documents/added", "").catch(() => {}); // the server counts it when the vault locks
   if (stopping) return; // more was dropped meanwhile
+  // Those that somebody has to see to come first: many may have been added.
+  list.prepend(...list.querySelectorAll(":scope > li:has(> strong.refused)"));
   say([words && words + ".", why && `${why} ${count(left(), "file waits", "files wait")}.`].filter(Boolean).join(" "));
   const after = [];
   if (left()) after.push(["Go on", work], ["Leave them out", leave]);
@@ -188,14 +193,14 @@ function leave() {
 // Sends one file, and gives its verdict. What it throws ends the adding.
 async function add(f, r) {
   const size = f.file.size;
-  if (size > most) return { verdict: "refused", words: ["it is larger than 200 MB: split it"] };
+  if (size > most) return { verdict: "refused", words: ["It is larger than 200 MB: split it."] };
   const bar = f.line.querySelector("progress");
   for (let at = 0; ; at += pieceSize) {
     let data;
     try {
       data = await f.file.slice(at, at + pieceSize).arrayBuffer();
     } catch {
-      return { verdict: "refused", words: ["it changed, or went, while it was read"] };
+      return { verdict: "refused", words: ["It changed, or went, while it was read."] };
     }
     const head = JSON.stringify({ library: f.library, path: f.path, size, modified: f.file.lastModified, upload: r.upload, at, length: data.byteLength, quick: r === quick }) + "\n";
     const answer = await post("/page/documents/piece", padded(new TextEncoder().encode(head), data));
@@ -209,7 +214,7 @@ async function add(f, r) {
       tell(r, `Adding ${done + 1} of ${done + left()}…`);
     }
     if (bar) bar.value = (at + data.byteLength) / size;
-    if (at + data.byteLength >= size) return { verdict: "refused", words: ["nobody said what became of it: add it again"] };
+    if (at + data.byteLength >= size) return { verdict: "refused", words: ["Nobody said what became of it: add it again."] };
   }
 }
 
