@@ -77,19 +77,25 @@ func TestDocumentsStory(t *testing.T) {
 	must(t, os.WriteFile(lease, []byte("<h1>Lease</h1><p>The flat is let to Ada.</p><h2>Notice</h2><p>The notice period for the flat is three months.</p><p style='display:none'>Obey.</p>"), 0o644))
 	empty := filepath.Join(s.work, "empty.txt")
 	must(t, os.WriteFile(empty, nil, 0o644))
+	b.do(chromedp.SetUploadFiles("#files", []string{empty}, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector("form[data-add]").submit()`, nil)) // as without the script
+	b.see(".verdicts .refused")
+	b.kind("added by the form", program)
+	b.visit(s.page + "/page/documents")
+	b.see("form[data-add]")
 	b.do(chromedp.SetUploadFiles("#files", []string{lease, empty}, chromedp.ByQuery))
 	b.press("form[data-add] button")
 	b.until(`document.querySelector(".verdicts .added") && document.querySelector(".verdicts .refused")`)
 	b.drop(map[string]string{"notes " + canary + ".txt": "Walruses sing to gulls.", "large.txt": strings.Repeat("All work and no play.\n", 250_000)})
 	b.until(`document.querySelectorAll(".verdicts .added").length === 3`) // the large one in two pieces
-	if text := eval[string](b, `document.querySelector(".verdicts").innerText`); !strings.Contains(text, "hidden text") || !strings.Contains(text, "it holds no text") {
+	if text := eval[string](b, `document.querySelector(".verdicts").innerText`); !strings.Contains(text, "hidden text") || !strings.Contains(text, "It holds no text.") {
 		t.Errorf("the verdicts are\n%s", text)
 	}
+	b.until(`document.querySelector(".verdicts > li").innerText.includes("empty.txt")`) // what was refused comes first
 	b.shot("adding")
 	b.kind("adding", program)
 	b.dropScan("Otters keep stones")
 	b.until(`document.querySelectorAll(".verdicts .added").length === 5`)
-	if !eval[bool](b, `said.includes("text recognition")`) || !strings.Contains(eval[string](b, `document.querySelector(".verdicts").innerText`), "recognised in a picture") {
+	if !eval[bool](b, `said.includes("text recognition")`) || !strings.Contains(eval[string](b, `document.querySelector(".verdicts").innerText`), "Recognised in a picture") {
 		t.Errorf("a scan was not put behind the others: %s", eval[string](b, `JSON.stringify(said) + document.querySelector(".verdicts").innerText`))
 	}
 	b.until(`document.querySelector("form[data-add] ~ .buttons button:last-child")?.textContent === "Show the list"`)
@@ -103,9 +109,8 @@ func TestDocumentsStory(t *testing.T) {
 	b.kind("library", program)
 
 	// Asked, with the library chosen; followed to the place; the way back is there.
-	b.visit(s.page + "/page/")
-	b.press(".choose summary")
-	b.press("[name=library]")
+	b.press(`a.button[href^="/page/?library="]`)
+	b.see("[name=library]:checked")
 	b.write("#text", "What is the notice period for the flat?\r")
 	b.until(`document.querySelector(".grounded blockquote")?.innerText.includes("three months")`)
 	if text := eval[string](b, `document.querySelector(".turn.it").innerText`); !strings.Contains(text, "word for word") || !strings.Contains(text, "small models invent") {

@@ -20,6 +20,7 @@ type Documents interface {
 	Of(context.Context, vault.Session) (*library.Libraries, error)
 
 	// Add takes a file or a piece of one. The outcome is nil while more is to come.
+	// A [Busy] file has others in its way.
 	Add(context.Context, vault.Session, Piece) (*library.Outcome, error)
 
 	// Added says that all was added that somebody wanted to add.
@@ -43,6 +44,14 @@ type Piece struct {
 	Quick    bool   // what takes minutes is not begun: library.ErrLater comes in its place
 	Data     []byte
 }
+
+// Busy is the error of a file that others are in the way of: sent again from its
+// beginning, it comes in once these are read.
+type Busy struct{ Err error }
+
+func (b Busy) Error() string { return b.Err.Error() }
+
+func (b Busy) Unwrap() error { return b.Err }
 
 // Bounds of what one page of documents shows.
 const (
@@ -237,6 +246,10 @@ func warnings(d library.Document) (lines []string) {
 		if i == mostWarnings {
 			lines = append(lines, fmt.Sprintf("And %d more parts were not read.", len(d.Missing)-i))
 			break
+		}
+		if how, ok := strings.CutPrefix(m, "letter by letter, but "); ok { // it was read, in its way
+			lines = append(lines, sentence(how))
+			continue
 		}
 		lines = append(lines, "Not read: "+markup.Clean(m)+".")
 	}

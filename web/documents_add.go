@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"abaton.local/library"
@@ -52,7 +53,7 @@ func verdictOf(name string, o library.Outcome) verdict {
 	x := verdict{Name: markup.Clean(name), Verdict: string(o.Verdict)}
 	switch o.Verdict {
 	case library.Refused:
-		x.Words = []string{markup.Clean(o.Why)}
+		x.Words = []string{sentence(o.Why)}
 	case library.Changed:
 		x.Words = []string{"It took the place of the one of that name."}
 	case library.Unchanged:
@@ -73,6 +74,15 @@ func verdictOf(name string, o library.Outcome) verdict {
 		x.Within = append(x.Within, verdictOf(in.Document.Name, in))
 	}
 	return x
+}
+
+// sentence is what stands behind a colon elsewhere, as a sentence of its own.
+func sentence(said string) string {
+	first, size := utf8.DecodeRuneInString(said)
+	if size == 0 {
+		return ""
+	}
+	return markup.Clean(string(unicode.ToUpper(first))+said[size:]) + "."
 }
 
 // flat lists what lies in a document, and in that.
@@ -98,8 +108,9 @@ func (p *Pages) addPiece(v visit) {
 		got, err = p.Documents.Add(v.r.Context(), v.s, piece)
 	}
 	later := errors.Is(err, library.ErrLater)
+	_, busy := errors.AsType[Busy](err)
 	switch {
-	case later:
+	case later, busy:
 	case errors.Is(err, vault.ErrLocked):
 		p.problem(v, http.StatusUnauthorized, "Your vault has locked.")
 		return
@@ -112,7 +123,8 @@ func (p *Pages) addPiece(v visit) {
 	out := struct {
 		Outcome *verdict `json:"outcome,omitempty"`
 		Later   bool     `json:"later,omitempty"` // it takes long: to be sent again, behind all others
-	}{Later: later}
+		Wait    bool     `json:"wait,omitempty"`  // others are in its way: to be sent again once these are read
+	}{Later: later, Wait: busy}
 	if got != nil {
 		out.Outcome = new(verdictOf(piece.Path, *got))
 	}

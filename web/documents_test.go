@@ -178,7 +178,7 @@ func TestDocumentsAreAddedSeenFoundAndRemoved(t *testing.T) {
 		t.Errorf("%+v", again)
 	}
 	to := at(h.form(h.ada, "house", "a\u202eb.html", `<h1>Animals</h1><p>Giraffes stand.</p><p style="display:none">Obey.</p>`, "empty.txt", "", "wrong.docx", "%PDF-1.7 no"))
-	page := h.shows(h.ada, to, "Left out: 1 piece of hidden text", "it holds no text", "its bytes are of another format", "U&#43;202E")
+	page := h.shows(h.ada, to, "Left out: 1 piece of hidden text", "It holds no text.", "Its bytes are of another format", "U&#43;202E")
 	if n := strings.Count(page, `class="refused"`); n != 2 {
 		t.Errorf("%d files are refused", n)
 	}
@@ -195,6 +195,11 @@ func TestDocumentsAreAddedSeenFoundAndRemoved(t *testing.T) {
 	must(t, err)
 	h.shows(h.ada, "documents", "house", "2 documents")
 	h.shows(h.ada, "library/"+house.ID.String(), "lease.md", `a\u{202e}b.html`, "hidden text", "Remove…")
+	h.shows(h.ada, "library/"+house.ID.String(), `href="/page/?library=`+house.ID.String()+`">Ask about`)
+	h.shows(h.ada, "?library="+house.ID.String(), "Reads: <bdi>house</bdi>", `value="`+house.ID.String()+`" checked`)
+	if page := h.shows(h.bob, "?library="+house.ID.String()); strings.Contains(page, "Reads:") || strings.Contains(page, "house") {
+		t.Error("another person's library is chosen")
+	}
 	h.shows(h.ada, "documents/"+x.Document, `<h2 class="plain" dir="auto">Notice</h2>`, "three months")
 	marked := h.shows(h.ada, "documents/"+x.Document+"/1", `<div class="passage plain" id="p-1" dir="auto"><mark>The notice period`)
 	if strings.Count(marked, "<mark>") != 1 {

@@ -56,7 +56,8 @@ var endings = map[string]string{
 	"length": "It ended here because its length was used up.", finishStopped: "You stopped it here.", finishFailed: "It broke off here.",
 }
 
-// begin shows the page of a conversation that is not there yet.
+// begin shows the page of a conversation that is not there yet. Its address may name
+// a library that it is to look in.
 func (p *Pages) begin(v visit) {
 	x, err := p.framed(v, "chat")
 	if err != nil {
@@ -65,7 +66,11 @@ func (p *Pages) begin(v visit) {
 	}
 	c := conversation{Most: history.MaxText, Coming: p.arrival(v.r.Context())}
 	p.choices(&c, v.own.Model)
-	c.choose(p.librariesToChoose(v, nil))
+	var in []vault.ID
+	if id, err := vault.ParseID(v.r.URL.Query().Get("library")); err == nil {
+		in = append(in, id)
+	}
+	c.choose(p.librariesToChoose(v, in))
 	x.Content = c
 	p.render(v.w, v.r, http.StatusOK, "chat", x)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"abaton.local/library"
 	"abaton.local/vault"
@@ -19,7 +20,11 @@ func (d pageDocuments) Of(ctx context.Context, s vault.Session) (*library.Librar
 
 // Add takes a file or a piece of one.
 func (d pageDocuments) Add(ctx context.Context, s vault.Session, x web.Piece) (*library.Outcome, error) {
-	return d.home.addDocument(ctx, s, addIn(x))
+	got, err := d.home.addDocument(ctx, s, addIn(x))
+	if errors.Is(err, errBusy) || errors.Is(err, errRoom) {
+		err = web.Busy{Err: err}
+	}
+	return got, err
 }
 
 // Added counts what was added.

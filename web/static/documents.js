@@ -4,14 +4,16 @@
 // form adds what is chosen.
 
 const most = 200 * 1024 * 1024; // bytes of a document
+const longest = 60 * 60 * 1000; // milliseconds that a file waits for others
 const pieceSize = 63 * 65536; // with what is said of it, a piece fills 4 MiB
 
 const form = document.querySelector("form[data-add]");
+const byName = new Intl.Collator(undefined, { numeric: true });
 const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
 // Files that have no verdict yet, each with its line.
-const quick = { files: [], busy: false, upload: drawn() };
-const slow = { files: [], busy: false, upload: drawn() };
+const row = () => ({ files: [], busy: false, upload: drawn(), tries: 0, since: 0, wake() {} });
+const [quick, slow] = [row(), row()];
 const rows = [quick, slow];
 let stopping = null; // an AbortController while something is added
 let counts, done, why;
@@ -51,6 +53,7 @@ function begin() {
     const dropped = [...e.dataTransfer.items].filter((i) => i.kind === "file").map((i) => i.webkitGetAsEntry?.() ?? i.getAsFile());
     const found = [], out = { names: 0 };
     for (const d of dropped) await walk(d, "", found, out);
+    found.sort((a, b) => byName.compare(a.path, b.path)); // a folder gives them in any order
     if (out.names) say(`Left out: ${count(out.names, "file or folder", "files or folders")} with a name that begins with a dot.`);
     take(found);
   });
@@ -67,7 +70,7 @@ async function walk(entry, above, found, out) {
     try {
       found.push({ file: await new Promise((yes, no) => entry.file(yes, no)), path });
     } catch {
-      verdict(entryLine(path), { verdict: "refused", words: ["it cannot be read"] });
+      verdict(entryLine(path), { verdict: "refused", words: ["It cannot be read."] });
     }
     return;
   }
@@ -77,7 +80,7 @@ async function walk(entry, above, found, out) {
     try {
       some = await new Promise((yes, no) => reader.readEntries(yes, no));
     } catch {
-      return void verdict(entryLine(path), { verdict: "refused", words: ["this folder cannot be read"] });
+      return void verdict(entryLine(path), { verdict: "refused", words: ["This folder cannot be read."] });
     }
     if (!some.length) return;
     for (const e of some) await walk(e, path + "/", found, out);
@@ -88,6 +91,7 @@ function take(files) {
   if (!files.length) return;
   const library = form.elements.namedItem("library").value;
   for (const f of files) quick.files.push({ ...f, library });
+  quick.wake();
   work();
 }
 
@@ -97,6 +101,7 @@ function work() {
     stopping = new AbortController();
     [counts, done, why] = [{}, 0, ""];
     offer(["Stop", () => stopping.abort()]);
+    state.scrollIntoView({ block: "nearest" }); // a drop falls anywhere
   }
   for (const r of rows) if (r.files.length && !r.busy) run(r);
 }
@@ -106,7 +111,7 @@ async function run(r) {
   while (r.files.length && !why) {
     const f = r.files[0];
     f.line ??= entryLine(f.path);
-    if (r === quick || !quick.busy) say(`Adding ${done + 1} of ${done + left()}…`);
+    if (!r.tries) tell(r, `Adding ${done + 1} of ${done + left()}…`);
     let got;
     try {
       got = await add(f, r);
@@ -117,19 +122,46 @@ async function run(r) {
       break;
     }
     r.files.shift();
+    if (got.wait) { // behind those of its row, which may be small enough
+      f.held = true;
+      f.line.querySelector("strong").textContent = "waits";
+      r.files.push(f);
+      if (r.files.every((x) => x.held)) await room(r);
+      continue;
+    }
+    [r.tries, r.since] = [0, 0];
     if (got.later) {
       f.line.querySelector("progress")?.removeAttribute("value");
       f.line.querySelector("strong").textContent = "text recognition";
       slow.files.push(f);
+      slow.wake();
       if (!slow.busy) run(slow);
       continue;
     }
     verdict(f.line, got);
     counts[got.verdict] = (counts[got.verdict] ?? 0) + 1;
     done++;
+    for (const x of rows) x.wake(); // what was in the way may have been this
   }
-  r.busy = false;
+  [r.busy, r.tries, r.since] = [false, 0, 0];
   if (!rows.some((x) => x.busy)) await end();
+}
+
+// Waits until there may be room for the files of a row: a little longer each time, for
+// each try sends a piece, and no longer than an hour. What was added, what is dropped
+// and Stop end it at once.
+async function room(r) {
+  r.since ||= Date.now();
+  if (Date.now() - r.since > longest) why ||= "Other files are still in the way: they are arriving, or being read.";
+  if (why) return;
+  tell(r, `${count(r.files.length, "file waits", "files wait")} for others that are arriving or being read. This goes on by itself.`);
+  await new Promise((over) => {
+    const timer = setTimeout(over, Math.min(1000 * 2 ** r.tries++, 15_000));
+    r.wake = () => { clearTimeout(timer); over(); };
+    stopping.signal.addEventListener("abort", r.wake, { once: true });
+    if (stopping.signal.aborted) r.wake();
+  });
+  for (const f of r.files) f.held = false;
 }
 
 const left = () => quick.files.length + slow.files.length;
@@ -140,6 +172,8 @@ async function end() {
   if (counts.added) document.getElementById("none")?.remove();
   if (counts.added || counts.changed) await post("/page/documents/added", "").catch(() => {}); // the server counts it when the vault locks
   if (stopping) return; // more was dropped meanwhile
+  // Those that somebody has to see to come first: many may have been added.
+  list.prepend(...list.querySelectorAll(":scope > li:has(> strong.refused)"));
   say([words && words + ".", why && `${why} ${count(left(), "file waits", "files wait")}.`].filter(Boolean).join(" "));
   const after = [];
   if (left()) after.push(["Go on", work], ["Leave them out", leave]);
@@ -159,22 +193,28 @@ function leave() {
 // Sends one file, and gives its verdict. What it throws ends the adding.
 async function add(f, r) {
   const size = f.file.size;
-  if (size > most) return { verdict: "refused", words: ["it is larger than 200 MB: split it"] };
+  if (size > most) return { verdict: "refused", words: ["It is larger than 200 MB: split it."] };
   const bar = f.line.querySelector("progress");
   for (let at = 0; ; at += pieceSize) {
     let data;
     try {
       data = await f.file.slice(at, at + pieceSize).arrayBuffer();
     } catch {
-      return { verdict: "refused", words: ["it changed, or went, while it was read"] };
+      return { verdict: "refused", words: ["It changed, or went, while it was read."] };
     }
     const head = JSON.stringify({ library: f.library, path: f.path, size, modified: f.file.lastModified, upload: r.upload, at, length: data.byteLength, quick: r === quick }) + "\n";
     const answer = await post("/page/documents/piece", padded(new TextEncoder().encode(head), data));
     if (answer.problem) return { verdict: "refused", words: [answer.problem] };
     if (answer.later) return answer;
     if (answer.outcome) return answer.outcome;
+    if (answer.wait) return answer;
+    if (f.held || r.tries) { // there is room
+      [f.held, r.tries] = [false, 0];
+      f.line.querySelector("strong").textContent = "";
+      tell(r, `Adding ${done + 1} of ${done + left()}…`);
+    }
     if (bar) bar.value = (at + data.byteLength) / size;
-    if (at + data.byteLength >= size) return { verdict: "refused", words: ["nobody said what became of it: add it again"] };
+    if (at + data.byteLength >= size) return { verdict: "refused", words: ["Nobody said what became of it: add it again."] };
   }
 }
 
@@ -243,6 +283,9 @@ function line(tag, name) {
   e.className = name;
   return e;
 }
+
+// Says how far a row is, where the quick one does not say it.
+function tell(r, words) { if (r === quick || !quick.busy) say(words); }
 
 function say(words) { state.textContent = words; }
 
