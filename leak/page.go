@@ -92,6 +92,9 @@ func (r Report) claims(say func(string, ...any)) {
 				continue
 			}
 			m.Claim.say(say, m.Mode, w.Way)
+			if _, missed := m.Evidence.divided(); m.Claim.Sentence == "" && len(missed.Leaks()) > 0 {
+				say("Of other topics nothing is said either, for of those that attacks are too weak for they may have found something all the same: %s, by p-values corrected for these topics alone.\n", strings.Join(missed.Leaks(), ", "))
+			}
 			for _, c := range m.Wider.Choices {
 				if c.Permutations > 0 && c.P <= level {
 					say("But %s named one of all topics in %.1f %% of traces in `%s`, %s, where shuffled labels get %.1f %%: p %.3f. Among the %d such questions of this run that is p %.2f.\n",

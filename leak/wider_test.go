@@ -151,3 +151,26 @@ func TestCorrected(t *testing.T) {
 		t.Error("a control is corrected")
 	}
 }
+
+// TestEnds: answers that end in the same second are counted once, whatever one record
+// of another size says of the connection, and those that keep no tick not at all.
+func TestEnds(t *testing.T) {
+	answer := func(frames int) Trace {
+		tr := Trace{Tick: 0.1, Sizes: []int{120}, Gaps: []float64{0.05}}
+		for range frames {
+			tr.Sizes, tr.Gaps = append(tr.Sizes, 541), append(tr.Gaps, 0.1)
+		}
+		return tr
+	}
+	if c := CostOf([]Trace{answer(320), answer(320), answer(319)}); c.Ends != 1 {
+		t.Errorf("answers of one length end in %d seconds", c.Ends)
+	}
+	if c := CostOf([]Trace{answer(30), answer(40), answer(640), answer(40)}); c.Ends != 3 {
+		t.Errorf("answers of three lengths end in %d seconds", c.Ends)
+	}
+	plain := answer(30)
+	plain.Tick = 0
+	if c := CostOf([]Trace{plain}); c.Ends != 0 {
+		t.Errorf("without a tick there are %d ends", c.Ends)
+	}
+}
