@@ -13,8 +13,7 @@ const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b
 
 // Files that have no verdict yet, each with its line.
 const row = () => ({ files: [], busy: false, upload: drawn(), tries: 0, since: 0, wake() {} });
-const [quick, slow] = [row(), row()];
-const rows = [quick, slow];
+const rows = [row(), row()], [quick, slow] = rows;
 let stopping = null; // an AbortController while something is added
 let counts, done, why;
 let list, state, buttons;
@@ -151,8 +150,7 @@ async function run(r) {
 // each try sends a piece, and no longer than an hour. What was added, what is dropped
 // and Stop end it at once.
 async function room(r) {
-  r.since ||= Date.now();
-  if (Date.now() - r.since > longest) why ||= "Other files are still in the way: they are arriving, or being read.";
+  if (Date.now() - (r.since ||= Date.now()) > longest) why ||= "Other files are still in the way: they are arriving, or being read.";
   if (why) return;
   tell(r, `${count(r.files.length, "file waits", "files wait")} for others that are arriving or being read. This goes on by itself.`);
   await new Promise((over) => {
