@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -200,12 +202,24 @@ const hashBuffer = 256 << 10 // bytes; stays in a core's second cache
 var errChanging = errors.New("changed while it was read")
 
 // readings is how often a file is read whose stamp does not stay: a backup that
-// gives it a second name changes the stamp and nothing else.
-const readings = 3
+// gives it a second name changes the stamp and nothing else, and so does another
+// Abaton that allows itself to read it. Two of these would disturb each other again
+// and again, so each waits for a time drawn by lot, up to this and longer each time.
+const (
+	readings = 5
+	apart    = 100 * time.Millisecond
+)
 
 // readSettled hashes a file whose stamp, at its path, is the same after that.
 func readSettled(ctx context.Context, root *os.Root, name string, want fs.FileMode) (d models.Digest, at stamp, err error) {
-	for range readings {
+	for n := range readings {
+		if n > 0 {
+			select {
+			case <-ctx.Done():
+				return d, at, ctx.Err()
+			case <-time.After(rand.N(time.Duration(n) * apart)):
+			}
+		}
 		if d, at, err = readDigest(ctx, root, name, want); errors.Is(err, errChanging) {
 			continue
 		}
