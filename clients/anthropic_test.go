@@ -95,7 +95,7 @@ func goAnthropic(t *testing.T, d door) []check {
 	})
 	r.check("tools, called and answered", func() error {
 		p := weather()
-		a, err := c.Messages.New(t.Context(), p)
+		a, err := c.Messages.New(t.Context(), p, zero)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func goAnthropic(t *testing.T, d door) []check {
 		}
 		p.ToolChoice = anthropic.ToolChoiceUnionParam{}
 		p.Messages = append(p.Messages, a.ToParam(), anthropic.NewUserMessage(said...))
-		if a, err = c.Messages.New(t.Context(), p); err == nil && len(a.Content) == 0 {
+		if a, err = c.Messages.New(t.Context(), p, zero); err == nil && len(a.Content) == 0 {
 			err = errors.New("no answer after the tool's")
 		}
 		return err
