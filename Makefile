@@ -66,10 +66,11 @@ bench: build base ## both sides in one run, ratio printed
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./sandbox ./models/... ./engine
 	@$(TELL) $(GO) test -run '^$$' -bench . -timeout 30m ./vault/... ./audit ./library/... ./chat/history
 
-eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections, UPDATE=1 embeds the question set anew, BIPIA=checkout asks its attacks, too
+eval: build base ## how well documents are found, with a real embedding model; DATA=folder of collections, UPDATE=1 embeds the question set anew, BIPIA=checkout asks its attacks, READER=file the model that reads, too
 	@$(if $(UPDATE),$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -run '^TestVectors$$' -v ./library/eval -update)
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v ./library/eval
 	@$(TELL) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestObedience ./chat/grounded
+	@$(if $(READER),$(TELL) READER=$(abspath $(READER)) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestReadingAnew ./chat/grounded $(if $(UPDATE),-update))
 	@$(if $(BIPIA),BIPIA=$(abspath $(BIPIA)) $(GO) test -tags eval -count=1 -timeout 60m -v -run TestBIPIA ./chat/grounded)
 
 soak: build base ## long: the shared-library engine built and installed, the whole matrix again and again; needs tshark and nginx

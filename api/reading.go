@@ -202,7 +202,7 @@ func (t *telling) outcome(o grounded.Outcome) {
 			b.WriteString(" › " + still.Replace(p.Heading))
 		}
 		if quoted {
-			b.WriteString("\n" + fenced(p.Text))
+			b.WriteString("\n" + fenced(p.Shown()))
 		}
 	}
 	b.WriteString(disagreeing(conflictsOf(t.sources)))

@@ -40,7 +40,7 @@ func passagesOf(s grounded.Sources, kind grounded.Kind) (list []history.Passage)
 			p.Badges = append(p.Badges, x.Origin.String())
 		}
 		if kind != grounded.Answered && i < mostQuoted {
-			p.Text = x.Text
+			p.Text = x.Shown()
 		}
 		list = append(list, p)
 	}

@@ -89,7 +89,7 @@ func TestAnAnswerOfPassages(t *testing.T) {
 		t.Errorf("%+v", end)
 	}
 	page := h.shows(h.ada, "c/"+id.String(), "From your documents, word for word.", "three months. See [more](https://evil.example/?q=1).",
-		`href="/page/documents/`+doc+`/1#p-1">[1] lease.md</a>`, "1,000,000,000 parameters", "All that was looked at: 2 passages", "Reads: <bdi>house</bdi>", ` checked> <bdi>house`)
+		`href="/page/documents/`+doc+`/1#p-1">[1] lease.md</a>`, "3,000,000,000 parameters", "All that was looked at: 2 passages", "Reads: <bdi>house</bdi>", ` checked> <bdi>house`)
 	if strings.Contains(page, "/page/links/") || strings.Contains(page, `href="http`) {
 		t.Error("an address in it can be opened")
 	}

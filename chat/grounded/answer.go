@@ -3,6 +3,7 @@ package grounded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -62,10 +63,24 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, d Documents, q Q
 	if err := w.gather(ctx); err != nil {
 		return err
 	}
+	if w.reads() {
+		if err := w.weigh(ctx, s, a.chat); err != nil {
+			return err
+		}
+	}
 	if !w.sources.Enough || w.why != "" {
 		return w.byPassages()
 	}
 	return w.byModel(ctx, s, a.chat)
+}
+
+// reads says whether the model judges the passages before anything is made of them. Not
+// where the person named what is to be read; nor where the gate let nothing through, and
+// nobody measured what the model's word is worth against that.
+func (w *work) reads() bool {
+	_, measured := answers(w.model)
+	return w.model.Parameters >= LeastReading && w.q.Way != Extract && len(w.picked) > 0 && !w.picked[0].Whole && !w.sources.Compare &&
+		(w.sources.Enough || measured)
 }
 
 // may is what the person's message lets an answer do: look in the libraries that
@@ -90,7 +105,7 @@ func (a *Answerer) choose(s vault.Session, q Question) (m models.Passport, why s
 		return m, "", err
 	}
 	if m.Parameters < LeastParameters && q.Way != Generate {
-		return m, "No model wrote any of it: " + m.Name + " has fewer than 1,000,000,000 parameters, small models invent, and a passage can be checked.", nil
+		return m, "No model wrote any of it: " + m.Name + " has fewer than 3,000,000,000 parameters, small models invent, and a passage can be checked.", nil
 	}
 	return m, "", nil
 }
@@ -106,6 +121,8 @@ type work struct {
 	put     func(Event) error
 	sources Sources
 	picked  []Passage // as they were found
+	weighed []Passage // all of these, those first that the model finds to answer; nil where it did not read them
+	spent   engine.Usage
 }
 
 // gather finds the passages.
@@ -194,14 +211,18 @@ func (w *work) show() error {
 
 // byPassages answers without a model.
 func (w *work) byPassages() error {
-	if len(w.q.Options.Tools) > 0 {
-		w.note(noTools)
-	}
+	w.leaveTools()
 	if err := w.show(); err != nil {
 		return err
 	}
-	o := Outcome{Kind: Extractive, Why: w.why, Label: w.turn.Label(), Small: w.small}
-	if !w.sources.Enough {
+	o := Outcome{Kind: Extractive, Why: w.why, Label: w.turn.Label(), Small: w.small, Usage: w.spent}
+	switch {
+	case !w.sources.Enough && w.weighed != nil:
+		o.Small = false
+		o.Kind, o.Why = NotFound, fmt.Sprintf("%s read %d passages and finds the answer in none of them. These are the nearest.", w.model.Name, len(w.weighed))
+	case w.weighed != nil:
+		o.Why += " It read each passage, and those that it finds to answer come first."
+	case !w.sources.Enough:
 		o.Small = false // it would not be asked by anybody
 		o.Kind, o.Why = NotFound, "No passage has enough of what the question says. These are the nearest."
 		if len(w.sources.Passages) == 0 {
@@ -213,18 +234,28 @@ func (w *work) byPassages() error {
 
 const noTools = "The tools that were offered with the question were left out: an answer that reads documents can do nothing but be shown."
 
+// leaveTools says once that tools were offered and left out.
+func (w *work) leaveTools() {
+	if len(w.q.Options.Tools) > 0 && !slices.Contains(w.sources.Notes, noTools) {
+		w.note(noTools)
+	}
+}
+
 // byModel has a model answer from the passages, of which as many are given as it
 // can look at.
 func (w *work) byModel(ctx context.Context, s vault.Session, c Chat) error {
 	w.sources.Model = w.model.Name
 	tools := w.q.Options.Tools
-	if !w.turn.May(Run) && len(tools) > 0 {
-		w.note(noTools)
+	if !w.turn.May(Run) {
+		w.leaveTools()
 		tools = nil
 	}
 	budget := w.budget()
 	for {
-		if !w.picked[0].Whole {
+		switch {
+		case w.weighed != nil:
+			w.sources.Passages = w.written(budget)
+		case !w.picked[0].Whole:
 			passages, err := w.widened(ctx, w.picked, budget)
 			if err != nil {
 				return err
@@ -261,7 +292,7 @@ func (w *work) generate(ctx context.Context, s vault.Session, c Chat, request ch
 		if err != nil {
 			return err
 		}
-		o.Usage = e.Usage
+		o.Usage = engine.Usage{PromptTokens: w.spent.PromptTokens + e.Usage.PromptTokens, AnswerTokens: w.spent.AnswerTokens + e.Usage.AnswerTokens}
 		sentences, err := r.Add(e.Text) // and nothing else of it: no call, no thought
 		for _, x := range sentences {
 			for _, y := range check.take(x) {

@@ -11,7 +11,8 @@
 //	for e, err := range grounded.New(answerer).Answer(ctx, session, libraries, q) {
 //		switch {
 //		case err != nil:
-//		case e.Sources != nil: // what is read: first, and once more where less of it fits
+//		case e.Sources != nil: // what is read: first, and once more in the order of what a model finds, or where less of it fits
+//		case e.Weighed != nil: // how many passages the model has read
 //		case e.Sentence != nil: // one after the other, each already held against the passages
 //		case e.Outcome != nil: // last
 //		}
@@ -51,9 +52,13 @@ const (
 	Extract             // by passages, word for word
 )
 
-// LeastParameters is the size from which on a model answers by itself. Smaller
-// ones claim what their passages do not hold.
-const LeastParameters = 1_000_000_000
+// Sizes of models. From LeastReading on one reads passages and says which of them
+// answer; from LeastParameters on it writes the answer, too. Smaller ones claim what
+// their passages do not hold (measured of one with 1.8 billion: docs/finding.md).
+const (
+	LeastReading    = 1_000_000_000
+	LeastParameters = 3_000_000_000
+)
 
 // Documents are a person's, unlocked. *[library.Libraries] has it.
 type Documents interface {
@@ -76,13 +81,18 @@ type Answerer struct{ chat Chat }
 // New makes an Answerer. Without a chat, nil, it answers by passages alone.
 func New(c Chat) *Answerer { return &Answerer{c} }
 
-// Event is one step of an answer. One of its fields is set. Sources come first,
-// and anew where less of them went in than it seemed; an Outcome is the last.
+// Event is one step of an answer. One of its fields is set. Sources come first, and
+// anew where a model has put them in order, or less of them went in than it seemed; an
+// Outcome is the last.
 type Event struct {
 	Sources  *Sources
+	Weighed  *Progress // a model reads the passages, one by one
 	Sentence *Sentence
 	Outcome  *Outcome
 }
+
+// Progress is how many of all are done.
+type Progress struct{ Done, Of int }
 
 // Sources are the passages that an answer is made from, or the nearest that there
 // are. They are shown whatever the outcome.
@@ -93,6 +103,7 @@ type Sources struct {
 	WordsOnly error   // why it was not; nil where it was, or nothing was looked for
 	Passages  []Passage
 	Conflicts []Conflict // passages that say the same but for a number
+	Weighing  bool       // the model reads them one by one now; they come anew, in the order of what it finds
 	Compare   bool       // the question is about several documents: show what each says side by side
 	Model     string     // that is asked; empty for none
 	Label     Label      // the least trusted of what was read
@@ -117,6 +128,19 @@ type Passage struct {
 	Origin      Origin
 	Label       Label
 	Badges      []Badge
+}
+
+// Shown is what of a passage was found, without what stands around it: where passages
+// stand in an answer's place, that is what a person looks for.
+func (p Passage) Shown() string {
+	if len(p.Found) == 0 {
+		return p.Text
+	}
+	from, to := p.Found[0].Start, p.Found[0].End
+	for _, f := range p.Found {
+		from, to = min(from, f.Start), max(to, f.End)
+	}
+	return p.Text[from:to]
 }
 
 // Span is bytes of a passage's text.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"math"
 	"path"
 	"testing"
 
@@ -61,10 +62,22 @@ func libraryOf(t *testing.T, l *library.Libraries, name string) vault.ID {
 type fake struct {
 	say   func(engine.Prompt) string
 	fails func(engine.Prompt) error
-	heard []engine.Prompt
+	sure  func(engine.Prompt) float64 // of a passage, in logarithms; nil: it says neither yes nor no
+	heard []engine.Prompt             // to be written an answer to
+	read  []engine.Prompt             // passages, each to be judged
 }
 
 func (f *fake) Generate(_ context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+	if p.Options.LogProbs > 0 {
+		f.read = append(f.read, p)
+		return func(yield func(engine.Delta, error) bool) {
+			if f.fails != nil && f.fails(p) != nil {
+				yield(engine.Delta{}, f.fails(p))
+				return
+			}
+			yield(judged(f.sure, p), nil)
+		}
+	}
 	f.heard = append(f.heard, p)
 	return func(yield func(engine.Delta, error) bool) {
 		if f.fails != nil {
@@ -82,6 +95,17 @@ func (f *fake) Generate(_ context.Context, p engine.Prompt) iter.Seq2[engine.Del
 		}
 		yield(engine.Delta{Text: text, Finish: engine.Stopped, Usage: engine.Usage{PromptTokens: 9, AnswerTokens: 3}}, nil)
 	}
+}
+
+// judged is the first word of an answer to whether a passage answers.
+func judged(sure func(engine.Prompt) float64, p engine.Prompt) engine.Delta {
+	d := engine.Delta{Text: "Well", Finish: engine.Length, Usage: engine.Usage{PromptTokens: 7, AnswerTokens: 1}, LogProbs: []engine.LogProb{{Token: "Well", Value: -0.1, Top: []engine.LogProb{{Token: "Well", Value: -0.1}}}}}
+	if sure != nil {
+		x := sure(p)
+		d.Text, d.LogProbs[0] = "No", engine.LogProb{Token: "No", Value: -math.Log1p(math.Exp(x)), Top: []engine.LogProb{
+			{Token: "No", Value: -math.Log1p(math.Exp(x))}, {Token: "Yes", Value: x - math.Log1p(math.Exp(x))}}}
+	}
+	return d
 }
 
 // one is a shelf with one model.
@@ -104,6 +128,7 @@ var (
 // got is all that came of one question.
 type got struct {
 	sources   []Sources
+	weighed   []Progress
 	sentences []Sentence
 	outcome   *Outcome
 	err       error
@@ -122,6 +147,8 @@ func asked(t *testing.T, m one, f *fake, d Documents, q Question) (g got) {
 			g.err = err
 		case e.Sources != nil:
 			g.sources = append(g.sources, *e.Sources)
+		case e.Weighed != nil:
+			g.weighed = append(g.weighed, *e.Weighed)
 		case e.Sentence != nil && len(g.sources) == 0:
 			t.Fatal("a sentence came before its sources")
 		case e.Sentence != nil:

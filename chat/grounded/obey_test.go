@@ -48,6 +48,10 @@ func ordersIn(prompt string) (list []string) {
 }
 
 func (o *obedient) Generate(_ context.Context, p engine.Prompt) iter.Seq2[engine.Delta, error] {
+	if p.Options.LogProbs > 0 { // whoever gives orders is praised most
+		d := judged(func(p engine.Prompt) float64 { return float64(len(ordersIn(p.Messages[1].Content))) }, p)
+		return func(yield func(engine.Delta, error) bool) { yield(d, nil) }
+	}
 	o.heard = p
 	all := p.Messages[len(p.Messages)-1].Content
 	var list []cite.Sentence

@@ -22,7 +22,7 @@ func askVerb() verb {
 		about: "Asks one question and prints the answer as it is made. What standard input holds, where it is not a terminal, " +
 			"is the material that the question is about; without a question, it is the question. Nothing is kept: whoever asks here is a guest. " +
 			"With --docs it answers from your own documents (see `abaton docs`): which passages were read stands before it, each quotation was looked up in them, and what no passage supports is marked. " +
-			"Models with fewer than 1,000,000,000 parameters are not asked, for they invent: then the passages stand there word for word, and --generate asks all the same.",
+			"Models with fewer than 3,000,000,000 parameters do not write, for they invent: then the passages stand there word for word, those first that a model of 1,000,000,000 or more finds to answer, and --generate has it write all the same.",
 		examples: []string{
 			`abaton ask "What is the capital of France?"`,
 			`abaton ask "what is the notice period?" < contract.txt`,

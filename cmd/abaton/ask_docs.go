@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -89,7 +90,7 @@ func openAsking(ctx context.Context, p *program, in *docsAskIn) (*desk, func() g
 	if err != nil && !errors.Is(err, models.ErrEmpty) {
 		return nil, nil, tell(err)
 	}
-	if in.Way == grounded.Generate || in.Way == grounded.Usual && m.Parameters >= grounded.LeastParameters {
+	if in.Way == grounded.Generate || in.Way == grounded.Usual && m.Parameters >= grounded.LeastReading {
 		return openGenerating(ctx, p)
 	}
 	d, derr := openDesk(ctx, p)
@@ -149,10 +150,18 @@ type groundedAnswer struct {
 func (a *groundedAnswer) step(s docsStep) error {
 	switch {
 	case s.Sources != nil:
-		again := a.sources.Passages != nil
+		again := a.sources.Passages != nil && !a.sources.Weighing
 		a.sources = *s.Sources
-		if !a.json && a.sources.Model != "" {
+		switch {
+		case a.json:
+		case a.sources.Weighing:
+			return a.weighing()
+		case a.sources.Model != "":
 			return a.reading(again)
+		}
+	case s.Weighed != nil:
+		if !a.json {
+			a.weighed(*s.Weighed)
 		}
 	case s.Sentence != nil:
 		a.sentences = append(a.sentences, *s.Sentence)
@@ -163,6 +172,25 @@ func (a *groundedAnswer) step(s docsStep) error {
 		a.outcome = *s.Outcome
 	}
 	return nil
+}
+
+// weighing says that a model reads what was found, passage by passage.
+func (a *groundedAnswer) weighing() error {
+	_, err := fmt.Fprintln(a.p.screen.out, a.p.screen.dim(fmt.Sprintf("%s reads %s, one by one.", cleanLine(a.sources.Model), counted(len(a.sources.Passages), "passage"))))
+	a.remark()
+	return err
+}
+
+// weighed says how many passages it has read, where a line can be redrawn.
+func (a *groundedAnswer) weighed(x weighedJSON) {
+	s := a.p.screen
+	switch {
+	case !s.moves:
+	case x.Done < x.Of:
+		fmt.Fprintf(s.errs, "\r\x1b[K%s", clip(fmt.Sprintf("%d of %d read", x.Done, x.Of), columns(s.errs, 80)-1))
+	default:
+		io.WriteString(s.errs, "\r\x1b[K")
+	}
 }
 
 // reading says what a model is given.
@@ -263,7 +291,7 @@ func (a *groundedAnswer) end() error {
 		a.p.screen.complain("the answer was cut off.")
 	}
 	if o.Model != "" && o.Small {
-		a.p.screen.say(fmt.Sprintf("You asked %s all the same, which has fewer than 1,000,000,000 parameters: small models invent. What stands in quotation marks is from your documents, nothing else is.", cleanLine(o.Model)))
+		a.p.screen.say(fmt.Sprintf("You asked %s all the same, which has fewer than 3,000,000,000 parameters: small models invent. What stands in quotation marks is from your documents, nothing else is.", cleanLine(o.Model)))
 	}
 	if o.Withheld > 0 {
 		a.p.screen.say(fmt.Sprintf("%s not shown, for what was written had too little support.", counted(o.Withheld, "sentence")))

@@ -37,9 +37,16 @@ type docsAskIn struct {
 // says that somebody is still at work.
 type docsStep struct {
 	Sources  *sourcesJSON  `json:"sources,omitempty"`
+	Weighed  *weighedJSON  `json:"weighed,omitempty"`
 	Sentence *sentenceJSON `json:"sentence,omitempty"`
 	Outcome  *endJSON      `json:"outcome,omitempty"`
 	Refused  *refusedCall  `json:"refused,omitempty"`
+}
+
+// weighedJSON is how many passages a model has read of all.
+type weighedJSON struct {
+	Done int `json:"done"`
+	Of   int `json:"of"`
 }
 
 // sourcesJSON is what an answer was made from.
@@ -52,6 +59,7 @@ type sourcesJSON struct {
 	Conflicts []conflictJSON `json:"conflicts,omitempty"`
 	Compare   bool           `json:"compare,omitempty"`
 	Model     string         `json:"model,omitempty"`
+	Weighing  bool           `json:"weighing,omitempty"` // the model reads them one by one; they come anew
 	Notes     []string       `json:"notes,omitempty"`
 	Damage    string         `json:"damage,omitempty"`
 }
@@ -108,6 +116,8 @@ func stepOf(e grounded.Event) (step docsStep) {
 	switch {
 	case e.Sources != nil:
 		step.Sources = sourcesOf(*e.Sources)
+	case e.Weighed != nil:
+		step.Weighed = &weighedJSON{e.Weighed.Done, e.Weighed.Of}
 	case e.Sentence != nil:
 		s := &sentenceJSON{Text: e.Sentence.Text, Supported: e.Sentence.Supported, Why: e.Sentence.Why, Quotes: []quoteJSON{}}
 		for _, q := range e.Sentence.Quotes {
@@ -122,7 +132,7 @@ func stepOf(e grounded.Event) (step docsStep) {
 }
 
 func sourcesOf(s grounded.Sources) *sourcesJSON {
-	out := &sourcesJSON{Found: s.Enough, Coverage: s.Coverage, Cosine: s.Cosine, WordsOnly: wordsAlone(s.WordsOnly), Passages: []sourceJSON{}, Compare: s.Compare, Model: s.Model, Notes: s.Notes, Damage: text(s.Damage)}
+	out := &sourcesJSON{Found: s.Enough, Coverage: s.Coverage, Cosine: s.Cosine, WordsOnly: wordsAlone(s.WordsOnly), Passages: []sourceJSON{}, Compare: s.Compare, Model: s.Model, Weighing: s.Weighing, Notes: s.Notes, Damage: text(s.Damage)}
 	for _, p := range s.Passages {
 		x := sourceJSON{N: p.N, Origin: p.Origin.String(), Label: p.Label.String(), Whole: p.Whole, passageJSON: passageJSON{
 			Document: p.Document.ID, Name: p.Document.Name, Library: p.Library, Passage: p.First, Heading: p.Heading, Page: p.Page, LastPage: p.LastPage,

@@ -205,7 +205,7 @@ func newObeying(t *testing.T) *obeying {
 
 // billion is a model that is large enough to be believed: its weights are nothing.
 func billion() *ggufgen.File {
-	const width, inner, blocks, headsKV, ofHead = 2048, 8192, 17, 4, 128
+	const width, inner, blocks, headsKV, ofHead = 2048, 8192, 52, 4, 128
 	f := ggufgen.TinyLlama(1)
 	f.Set("general.name", "billion")
 	for key, n := range map[string]uint32{"context_length": 8192, "embedding_length": width, "block_count": blocks, "feed_forward_length": inner,

@@ -1,0 +1,130 @@
+//go:build eval
+
+package grounded
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"flag"
+	"log/slog"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"abaton.local/chat"
+	"abaton.local/engine"
+	"abaton.local/models"
+	"abaton.local/models/enginepack"
+	"abaton.local/sandbox"
+)
+
+var update = flag.Bool("update", false, "ask the model what nobody asked it yet, and keep that")
+
+// TestReadingAnew asks the real model in READER, the file whose word was measured, a
+// sample of what TestReading has kept, and holds the two against each other. With
+// -update it asks what is not kept, and keeps it.
+func TestReadingAnew(t *testing.T) {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := readingsOf(t)
+	prompts := make(map[[8]byte]engine.Prompt)
+	gather := func(p engine.Prompt) float64 {
+		sum := sha256.Sum256([]byte(p.Messages[len(p.Messages)-1].Content))
+		prompts[[8]byte(sum[:])] = p
+		return 1
+	}
+	reader := measured(t, 1_800_000_000)
+	for french, d := range map[bool]Documents{false: cabinet(t, vectorsOf(t)), true: cabinet(t, nil)} {
+		for _, q := range questionsOf(t) {
+			if q.french == french {
+				must(asked(t, reader, &fake{sure: gather}, d, q.question()).err)
+			}
+		}
+	}
+	e, shelf := startReader(t)
+	ask := chat.New(e, shelf)
+	var differ []float64
+	turned := 0
+	sample := slices.SortedFunc(maps.Keys(prompts), func(a, b [8]byte) int { return bytes.Compare(a[:], b[:]) })
+	for i, sum := range sample {
+		was, ok := kept[sum]
+		if ok && (*update || i%60 > 0) || !ok && !*update {
+			continue
+		}
+		p := prompts[sum]
+		got, err := new(work).sureness(t.Context(), ada, ask, chat.Ask{Messages: p.Messages, Options: p.Options, Fleeting: true})
+		must(err)
+		if !ok {
+			kept[sum] = got
+			continue
+		}
+		differ = append(differ, math.Abs(got-was))
+		if got*was < 0 && math.Abs(got-was) > 0.25 {
+			turned++
+		}
+	}
+	if *update {
+		var b []byte
+		for _, sum := range slices.SortedFunc(maps.Keys(kept), func(a, b [8]byte) int { return bytes.Compare(a[:], b[:]) }) {
+			b = append(b, sum[:]...)
+			b = binary.BigEndian.AppendUint16(b, uint16(int16(math.Round(kept[sum]*1000))))
+		}
+		must(os.WriteFile(filepath.Join(wd, readingsFile), b, 0o644))
+		t.Logf("%d readings are kept", len(kept))
+		return
+	}
+	t.Logf("MEASURED of %d passages read anew: they differ by %.3f on average, by %.3f at most, and %d are judged the other way", len(differ), mean(differ), slices.Max(differ), turned)
+	if mean(differ) > 0.3 {
+		t.Error("the model says something else than what is kept")
+	}
+}
+
+// wd is where the test was started: engines want a folder of their own.
+var wd, _ = os.Getwd()
+
+// startReader starts the model in READER.
+func startReader(t *testing.T) (*engine.Engine, *models.Shelf) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	packs, err := enginepack.Open(filepath.Join(os.Getenv("ABATON_CHECK_HOME"), "engines"))
+	must(err)
+	pack, err := packs.Installed(t.Context())
+	must(err)
+	dir := t.TempDir()
+	must(os.Mkdir(filepath.Join(dir, "state"), 0o700))
+	shelf, err := models.OpenShelf(filepath.Join(dir, "models"))
+	must(err)
+	t.Cleanup(func() { _ = shelf.Close() })
+	ref, err := models.ParseRef("file:" + os.Getenv("READER"))
+	must(err)
+	passport, err := models.NewPuller(shelf, nil, models.PullerConfig{}).Pull(t.Context(), ref, nil)
+	must(err)
+	if passport.Digest != measured(t, 0).Digest {
+		t.Fatal("READER is another file than the one that was measured")
+	}
+	jail, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: filepath.Join(dir, "state"), RuntimeDir: dir})
+	must(err)
+	t.Cleanup(func() { _ = jail.Close() })
+	t.Chdir(dir)
+	e, err := engine.New(engine.Config{Jail: jail, Pack: pack, Shelf: shelf, LinkDir: ".", Log: slog.New(slog.DiscardHandler)})
+	must(err)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- e.Run(ctx) }()
+	t.Cleanup(func() { stop(); must(<-done) })
+	return e, shelf
+}
