@@ -122,6 +122,7 @@ type work struct {
 	sources Sources
 	picked  []Passage // as they were found
 	weighed []Passage // all of these, those first that the model finds to answer; nil where it did not read them
+	judged  int       // how many of these it read
 	spent   engine.Usage
 }
 
@@ -219,7 +220,7 @@ func (w *work) byPassages() error {
 	switch {
 	case !w.sources.Enough && w.weighed != nil:
 		o.Small = false
-		o.Kind, o.Why = NotFound, fmt.Sprintf("%s read %d passages and finds the answer in none of them. These are the nearest.", w.model.Name, len(w.weighed))
+		o.Kind, o.Why = NotFound, fmt.Sprintf("%s read %d passages and finds the answer in none of them. These are the nearest.", w.model.Name, w.judged)
 	case w.weighed != nil:
 		o.Why += " It read each passage, and those that it finds to answer come first."
 	case !w.sources.Enough:

@@ -22,9 +22,10 @@ import (
 // all (after Nogueira and Cho, Passage Re-ranking with BERT, 2019; by the model's own
 // yes and no: Sachan and others, 2022).
 const (
-	mostRead  = 6   // passages that a model writes from, once it has read all
-	mostOfOne = 3   // of these, of one document (R11)
-	overtakes = 0.1 // by how much a passage must be surer to come before the one found before it
+	mostWeighed = 8   // passages that are read so: the others are hardly ever better, and each is waited for
+	mostRead    = 6   // passages that a model writes from, once it has read all
+	mostOfOne   = 3   // of these, of one document (R11)
+	overtakes   = 0.1 // by how much a passage must be surer to come before the one found before it
 )
 
 // weighing says what a model is asked of one passage. A passage may praise itself, and
@@ -59,8 +60,8 @@ func (w *work) weigh(ctx context.Context, s vault.Session, c Chat) error {
 	if err != nil {
 		return err
 	}
-	sure := make([]float64, len(passages))
-	for i, p := range passages {
+	sure := make([]float64, min(mostWeighed, len(passages)))
+	for i, p := range passages[:len(sure)] {
 		sure[i], err = w.sureness(ctx, s, c, weighing(w.q, w.model.Name, p))
 		if fault, is := errors.AsType[*engine.Fault](err); is && fault.Kind == engine.TooLong {
 			sure[i], err = math.NaN(), nil
@@ -68,24 +69,26 @@ func (w *work) weigh(ctx context.Context, s vault.Session, c Chat) error {
 		if err != nil {
 			return err
 		}
-		if err := w.put(Event{Weighed: &Progress{i + 1, len(passages)}}); err != nil {
+		if err := w.put(Event{Weighed: &Progress{i + 1, len(sure)}}); err != nil {
 			return err
 		}
 	}
 	if slices.ContainsFunc(sure, math.IsNaN) { // it says neither yes nor no: they stay as they were found
 		return nil
 	}
-	order := make([]int, len(passages))
+	order := make([]int, len(sure))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Compare(sure[b]-overtakes*float64(b), sure[a]-overtakes*float64(a))
 	})
-	w.weighed = make([]Passage, 0, len(order))
+	w.weighed = make([]Passage, 0, len(passages))
 	for _, i := range order {
 		w.weighed = append(w.weighed, passages[i])
 	}
+	w.judged = len(sure)
+	w.weighed = append(w.weighed, passages[len(sure):]...)
 	w.sources.Passages = numbered(w.weighed)
 	if measured {
 		w.sources.Enough = two(sure) >= least

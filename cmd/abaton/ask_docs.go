@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -61,7 +60,11 @@ func askDocs(ctx context.Context, p *program, args []string, o askDocsOptions) e
 		in.Whole = append(in.Whole, x.ID)
 	}
 	shown := &groundedAnswer{p: p, json: o.json}
-	if err := askDocuments(of).at(ctx, d, in, shown.step); err != nil {
+	err = askDocuments(of).at(ctx, d, in, shown.step)
+	if shown.meter != nil {
+		shown.meter.end()
+	}
+	if err != nil {
 		return stoppedOr(ctx, err)
 	}
 	return shown.end()
@@ -144,24 +147,28 @@ type groundedAnswer struct {
 	sources   sourcesJSON
 	sentences []sentenceJSON
 	outcome   endJSON
-	notes     int // that were said
+	notes     int    // that were said
+	meter     *meter // of the passages that a model reads
 }
 
 func (a *groundedAnswer) step(s docsStep) error {
 	switch {
 	case s.Sources != nil:
+		if a.meter != nil {
+			a.meter.end()
+		}
 		again := a.sources.Passages != nil && !a.sources.Weighing
 		a.sources = *s.Sources
 		switch {
 		case a.json:
 		case a.sources.Weighing:
-			return a.weighing()
+			a.weighing()
 		case a.sources.Model != "":
 			return a.reading(again)
 		}
 	case s.Weighed != nil:
-		if !a.json {
-			a.weighed(*s.Weighed)
+		if a.meter != nil {
+			a.meter.steps(s.Weighed.Done, s.Weighed.Of, "")
 		}
 	case s.Sentence != nil:
 		a.sentences = append(a.sentences, *s.Sentence)
@@ -174,23 +181,11 @@ func (a *groundedAnswer) step(s docsStep) error {
 	return nil
 }
 
-// weighing says that a model reads what was found, passage by passage.
-func (a *groundedAnswer) weighing() error {
-	_, err := fmt.Fprintln(a.p.screen.out, a.p.screen.dim(fmt.Sprintf("%s reads %s, one by one.", cleanLine(a.sources.Model), counted(len(a.sources.Passages), "passage"))))
+// weighing shows that a model reads what was found, passage by passage.
+func (a *groundedAnswer) weighing() {
 	a.remark()
-	return err
-}
-
-// weighed says how many passages it has read, where a line can be redrawn.
-func (a *groundedAnswer) weighed(x weighedJSON) {
-	s := a.p.screen
-	switch {
-	case !s.moves:
-	case x.Done < x.Of:
-		fmt.Fprintf(s.errs, "\r\x1b[K%s", clip(fmt.Sprintf("%d of %d read", x.Done, x.Of), columns(s.errs, 80)-1))
-	default:
-		io.WriteString(s.errs, "\r\x1b[K")
-	}
+	a.meter = newMeter(a.p.screen, false)
+	a.meter.begin(cleanLine(a.sources.Model) + " reads what was found")
 }
 
 // reading says what a model is given.
