@@ -97,7 +97,7 @@ func TestAChannelSaysNoMoreAfterALock(t *testing.T) {
 			t.Fatal("not void after it")
 		}
 		c.tell(reply{Number: 3, Said: []byte(`"a secret"`)}) // of a request that is at work
-		var heard string
+		var heard strings.Builder
 		used := 0
 		for range 4 {
 			frame := c.Next(shaper.FrameBytes)
@@ -110,10 +110,10 @@ func TestAChannelSaysNoMoreAfterALock(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, b := range list {
-				heard += string(b)
+				heard.Write(b)
 			}
 		}
-		told := strings.Contains(heard, `"locked":true`)
+		told := strings.Contains(heard.String(), `"locked":true`)
 		if ends[told]++; !ended || told == (used == 0) {
 			t.Errorf("%d: told %v, ended %v; %d", size, told, ended, used)
 		}
