@@ -5,14 +5,12 @@ import (
 	"iter"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/shaper"
-	"abaton.local/vault"
 )
 
 // mostText bounds an answer that is collected before it is sent, in bytes. No
@@ -62,12 +60,12 @@ func questions(decode func(*API, exchange, []byte) (question, error)) func(*API,
 }
 
 // events are those of all asks of a question, one after the other, until whoever asks
-// is locked.
+// may hear no more.
 func (a *API) events(x exchange, q question) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
 		for e, err := range a.asked(x, q) {
-			if x.locked() {
-				yield(chat.Event{}, vault.ErrLocked)
+			if no := x.barred(); no != nil {
+				yield(chat.Event{}, no)
 				return
 			}
 			if !yield(e, err) || err != nil {
@@ -101,7 +99,13 @@ func (a *API) stream(x exchange, q question) {
 		a.paced(x, q)
 		return
 	}
-	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
+	out := a.sender(x, q)
+	a.told(x, q, out)
+	out.whole()
+}
+
+// told sends each event to out.
+func (a *API) told(x exchange, q question, out *sender) {
 	pad := func(frames []byte, _ int) []byte { return frames }
 	if x.shape == shaper.Pad {
 		pad = shaper.PadEvents
@@ -131,11 +135,15 @@ func (a *API) stream(x exchange, q question) {
 				err = a.keep(x, q.keep())
 			}
 		}
+		if err == nil {
+			err = x.barred() // what was sent before, or kept, may have taken a while
+		}
 		if err != nil && !out.begun {
 			a.fail(x, err)
 			return false
 		}
 		if err != nil {
+			out.bare = true
 			failure := q.stream.Failure(a.problem(x, err))
 			out.send(pad(failure, len(failure))) // nothing is left to do where this fails
 			return false
@@ -194,40 +202,13 @@ func (a *API) collect(x exchange, q question) ([]byte, error) {
 	return q.whole.Encode(), nil
 }
 
-// sender writes frames, each with a deadline of its own: a client that reads
-// slowly has time for every frame, and one that never reads is let go.
-type sender struct {
-	w      http.ResponseWriter
-	conn   *http.ResponseController
-	within time.Duration
-	media  string
-	begun  bool
-}
-
-func (s *sender) send(frames []byte) error {
-	if len(frames) == 0 {
-		return nil
-	}
-	if !s.begun {
-		s.begun = true
-		s.w.Header().Set("Content-Type", s.media)
-	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.within)); err != nil {
-		return err
-	}
-	if _, err := s.w.Write(frames); err != nil {
-		return err
-	}
-	return s.conn.Flush()
-}
-
 // sendJSON sends a whole body. What is left over of the deadline is of no use
 // to the next request: net/http sets its own.
 func (a *API) sendJSON(x exchange, body []byte) { a.send(x, "application/json", body) }
 
 func (a *API) send(x exchange, media string, body []byte) {
-	if x.locked() {
-		a.fail(x, vault.ErrLocked)
+	if err := x.barred(); err != nil {
+		a.fail(x, err)
 		return
 	}
 	if err := http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)); err != nil {
@@ -248,22 +229,13 @@ func (a *API) send(x exchange, media string, body []byte) {
 // weighs more than a slow connection takes in the time for one. A lock breaks it off,
 // and the connection with it: what came is not to be taken for all there was.
 func (a *API) deliver(x exchange, body []byte) {
-	conn := http.NewResponseController(x.w)
-	for piece := range slices.Chunk(body, deliverBytes) {
-		if x.locked() {
-			panic(http.ErrAbortHandler)
-		}
-		if conn.SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
-			return // the connection is gone
-		}
-		if _, err := x.w.Write(piece); err != nil {
-			return
-		}
+	out := a.sender(x, question{})
+	if x.barred() != nil {
+		panic(http.ErrAbortHandler)
 	}
+	_ = out.write(body) // where it fails the connection is gone
+	out.whole()
 }
-
-// deliverBytes is what one record of TLS holds.
-const deliverBytes = 16 << 10
 
 // errMedia says that a body is not plain JSON. A web form cannot be sent with
 // this type, which is one more wall against foreign pages.

@@ -114,6 +114,7 @@ type exchange struct {
 	id      string // as the door named it; read once, for headers are one goroutine's
 	name    string // what follows a path that ends in "/"
 	opened  bool   // the session's vault was open when the request came
+	bare    bool   // what is said tells of no answer, so whoever asks may hear it in any case
 
 	shape        shaper.Mode
 	model        string    // that answers, where anything is shaped
@@ -150,6 +151,19 @@ func (a *API) ServeSession(w http.ResponseWriter, r *http.Request, s vault.Sessi
 	a.say(x, x.words.nowhere(r.URL.Path))
 }
 
-// locked tells that the vault of whoever asks was open and is not any more, or that
-// their key was revoked: what was not sent by then they may not hear.
-func (x exchange) locked() bool { return x.opened && !x.session.Unlocked() }
+// barred is why whoever asks may not hear what was not sent yet: their vault was open
+// and is not any more, or what let them in was taken back. nil: they may. It is asked
+// for each piece of an answer, and waits for nothing.
+func (x exchange) barred() error {
+	switch {
+	case x.bare:
+		return nil
+	case x.opened && !x.session.Unlocked():
+		return vault.ErrLocked
+	case x.opened || x.session.Stands():
+		return nil
+	case x.session.Token() != "":
+		return vault.ErrToken
+	}
+	return vault.ErrEnded
+}

@@ -148,6 +148,7 @@ type visit struct {
 	prepare    func(*Config)
 	stop       time.Duration // after which the server stops; 0: it does not
 	window     time.Duration // of a sealed answer; 0 is the usual one
+	session    vault.Session // of whoever asks; nobody's: Ada's, known
 	times      int           // how often it is asked, over one connection; 0 is once
 	told       func(http.Header)
 }
@@ -185,7 +186,7 @@ func (v visit) ask(t *testing.T, ctx context.Context) (trace []record, status in
 				defer time.AfterFunc(v.stop, func() { stop(errStopped) }).Stop()
 				r = r.WithContext(ctx)
 			}
-			a.ServeSession(w, r, vault.Session{Person: "ada"})
+			a.ServeSession(w, r, cmp.Or(v.session, vault.Session{Person: "ada"}))
 		}),
 	}
 	conns := make(chan net.Conn, 1)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -11,17 +10,16 @@ import (
 	"abaton.local/api/wire"
 	"abaton.local/chat"
 	"abaton.local/shaper"
-	"abaton.local/vault"
 )
 
 // paced sends a stream in a shape whose frames leave at fixed moments, whatever
 // the engine does: one goroutine asks the engine and fills a script, this one
 // reads it at deadlines.
 func (a *API) paced(x exchange, q question) {
-	out := &sender{w: x.w, conn: http.NewResponseController(x.w), within: a.WriteTimeout, media: q.media}
+	out := a.sender(x, q)
 	ctx, stop := context.WithCancel(x.r.Context())
 	defer stop()
-	s := &script{encoder: q.stream, model: x.model, around: usualEnvelope, drained: make(chan struct{}, 1), of: x, lock: a.problem(x, vault.ErrLocked)}
+	s := &script{encoder: q.stream, model: x.model, around: usualEnvelope, drained: make(chan struct{}, 1), of: x, words: func(err error) wire.Problem { return a.problem(x, err) }}
 	asking := x
 	asking.r = x.r.WithContext(ctx)
 	broke := make(chan any, 1)
@@ -36,10 +34,12 @@ func (a *API) paced(x exchange, q question) {
 		a.write(asking, q, s)
 	}()
 	var err error
+	var left time.Time
 	a.untilHungUp(x, func() {
 		if err = out.begin(ctx, x.begin); err == nil {
 			err = a.Shape.Plan(x.shape).Send(ctx, x.begin, s, out.send)
 		}
+		left = time.Now()
 		stop()
 		if p := <-broke; p != nil {
 			panic(p) // the door tells of it
@@ -49,13 +49,21 @@ func (a *API) paced(x exchange, q question) {
 		a.fail(x, err)
 		return
 	}
+	if errors.Is(err, shaper.ErrWithin) {
+		a.Shape.Plan(x.shape).Part(x.begin, left) // or it would tell how long the engine took to stop
+		out.torn = true
+	}
 	if e, is := errors.AsType[*shaper.StoppedError](err); is && stopping(x.r.Context()) {
 		rest := e.Rest
 		if !e.Ended {
 			rest = append(rest, s.remains()...)
 		}
+		if out.bare = s.Void(); out.bare && !e.Void {
+			out.torn, rest = e.Within, s.remains()
+		}
 		out.send(shaper.PadAll(rest))
 	}
+	out.whole()
 }
 
 // stopping tells that a request ends because the server does. Where a client hung up
@@ -106,6 +114,10 @@ func (a *API) write(x exchange, q question, s *script) {
 		return
 	}
 	s.mu.Lock()
+	if s.struck {
+		s.mu.Unlock()
+		return
+	}
 	frames := q.stream.Frames(end)
 	keep := func() error { return nil }
 	if q.keep != nil {
@@ -125,7 +137,7 @@ type script struct {
 	model   string
 	drained chan struct{} // has a value when something was taken
 	of      exchange
-	lock    wire.Problem // is told where whoever asks was locked
+	words   func(error) wire.Problem // why whoever asks may hear no more
 
 	mu      sync.Mutex
 	encoder encoder      // guarded by mu
@@ -133,7 +145,7 @@ type script struct {
 	size    int          // of the texts in pending; guarded by mu
 	around  int          // about what an event has around its text; guarded by mu
 	end     []byte       // guarded by mu
-	struck  bool         // by a lock: nothing is added any more; guarded by mu
+	struck  bool         // whoever asks was barred: nothing is added any more; guarded by mu
 }
 
 // mostPending bounds the text that waits to be sent, in bytes. It is seldom met:
@@ -232,15 +244,27 @@ func (s *script) ends(frames []byte) {
 	}
 }
 
-// strike drops what was said and not sent where whoever asks was locked, and makes that
-// the end. It is called with mu held.
+// strike drops what was said and not sent where whoever asks may hear no more, and
+// makes that the end. It is called with mu held.
 func (s *script) strike() {
-	if s.struck || !s.of.locked() {
+	if s.struck {
+		return
+	}
+	no := s.of.barred()
+	if no == nil {
 		return
 	}
 	s.struck, s.pending, s.size = true, nil, 0
-	s.end = s.encoder.Failure(s.lock)
+	s.end = s.encoder.Failure(s.words(no))
 	s.taken()
+}
+
+// Void tells that whoever asks may not hear what was taken and not sent.
+func (s *script) Void() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.strike()
+	return s.struck
 }
 
 // fail makes a failure the end. What was said before it is sent first.
@@ -334,22 +358,4 @@ func (s *script) remains() (frames []byte) {
 		}
 		frames = append(frames, next...)
 	}
-}
-
-// begin sends the header of a stream at its moment.
-func (s *sender) begin(ctx context.Context, at time.Time) error {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-	}
-	s.begun = true
-	s.w.Header().Set("Content-Type", s.media)
-	s.w.WriteHeader(http.StatusOK)
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.within)); err != nil {
-		return err
-	}
-	return s.conn.Flush()
 }

@@ -85,7 +85,11 @@ func (a *API) problem(x exchange, err error) wire.Problem {
 	case errors.Is(err, ErrFull):
 		return wire.Problem{Status: 400, Code: "storage_full", Param: "store", Message: "There is no room for more kept responses. Delete some of yours with DELETE /v1/responses/{id}, or leave store out."}
 	case errors.Is(err, vault.ErrLocked):
-		return wire.Problem{Status: 401, Code: "locked", Message: "Your vault is locked. Unlock it with `abaton login`, then ask again."}
+		return wire.Problem{Status: 401, Code: "locked", Mute: true, Message: "Your vault is locked. Unlock it with `abaton login`, then ask again."}
+	case errors.Is(err, vault.ErrEnded):
+		return wire.Problem{Status: 401, Code: "locked", Mute: true, Message: "Your session has ended. Log in with `abaton login`, then ask again."}
+	case errors.Is(err, vault.ErrToken):
+		return wire.Problem{Status: 401, Code: "invalid_api_key", Mute: true, Message: "The key that asked was taken back. Ask with another: `abaton keys create NAME` makes one."}
 	case errors.Is(err, models.ErrEmpty):
 		return wire.Problem{Status: 404, Code: "model_not_found", Param: "model", Message: "No chat model is on this machine. Run `abaton pull`: it fetches the one that fits."}
 	case errors.Is(err, os.ErrDeadlineExceeded):

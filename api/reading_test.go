@@ -34,6 +34,7 @@ func (patient) SetWriteDeadline(time.Time) error { return nil }
 type readers struct {
 	*API
 	t        *testing.T
+	people   *vault.Directory
 	ada, bob vault.Session
 	lease    string // its identifier
 }
@@ -54,7 +55,7 @@ func newReaders(t *testing.T, model models.Passport, g says) *readers {
 	people, err := vault.OpenDirectory(t.Context(), vault.Config{Store: vaulttest.NewMemory(), Device: device, StateDir: filepath.Join(dir, "state"), Audit: unrecorded{}, Now: time.Now, Cost: vault.FloorCost()})
 	must(err)
 	t.Cleanup(func() { must(people.Close()) })
-	r := &readers{t: t}
+	r := &readers{t: t, people: people}
 	of := map[vault.PersonID]*library.Libraries{}
 	join := func(name string, ticket vault.Once) vault.Session {
 		s, err := people.Join(t.Context(), vault.Newcomer{Ticket: ticket.Reveal(), Name: name, Passphrase: []byte("the passphrase of " + name)})

@@ -10,7 +10,6 @@ import (
 
 	"abaton.local/api/wire"
 	"abaton.local/shaper"
-	"abaton.local/vault"
 )
 
 // shapeHeader asks for a shape, and tells which one an answer has.
@@ -140,9 +139,9 @@ func (a *API) tell(x exchange, answer func() ([]byte, error)) {
 		a.fail(x, late)
 		return
 	}
-	if x.locked() { // while it waited for its moment
-		p := a.problem(x, vault.ErrLocked)
-		status, body, x.opened = plainStatus(p.Status), x.words.body(p, x.id), false
+	if err := x.barred(); err != nil { // while it waited for its moment
+		p := a.problem(x, err)
+		status, body, x.bare = plainStatus(p.Status), x.words.body(p, x.id), true
 	}
 	if http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(a.WriteTimeout)) != nil {
 		return // the connection is gone

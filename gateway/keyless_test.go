@@ -222,6 +222,33 @@ func TestKeyInTheAddress(t *testing.T) {
 	}
 }
 
+// Whoever comes by a key in the address is held by that key: what is set for it holds,
+// and once it is revoked they stand for nobody, in a request that is at work, too.
+func TestKeyInTheAddressIsThatKey(t *testing.T) {
+	came := make(chan vault.Session, 1)
+	w := settle(t, Config{}, handlerFunc(func(_ http.ResponseWriter, _ *http.Request, s vault.Session) { came <- s }))
+	for _, scope := range []vault.Scope{vault.ScopeAsk, vault.ScopeAll} {
+		token := w.token(t, mia, scope)
+		if a := w.get(t, "/c/"+token+"/v1/models"); a.StatusCode != 200 {
+			t.Fatal(a.Status)
+		}
+		s := <-came
+		if s.Token() == "" || s.Unlocked() || !s.Stands() {
+			t.Fatalf("%s: token %q, unlocked %v, stands %v", scope, s.Token(), s.Unlocked(), s.Stands())
+		}
+		own, err := w.vault.Resume([]byte(strings.TrimPrefix(w.login(t, mia), sessionPrefix)))
+		if err == nil {
+			err = w.vault.RevokeToken(t.Context(), own, s.Token())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Stands() {
+			t.Errorf("%s: it stands, though its key was revoked", scope)
+		}
+	}
+}
+
 // Both headers for a key say the same, or nothing.
 func TestKeyByEitherHeader(t *testing.T) {
 	w := settle(t, Config{}, tells)

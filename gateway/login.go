@@ -62,7 +62,7 @@ func (d *desk) session(from peer, r *http.Request) (vault.Session, *refusal) {
 	s, err := d.config.People.Who(r.Context(), given)
 	switch {
 	case err == nil && s.Person != "" && from.token != "" && !s.Audits():
-		return vault.Session{Person: s.Person}, nil
+		return s.Known(), nil
 	case err == nil && s.Person != "":
 		return s, nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -30,7 +30,10 @@ var (
 // concurrent use.
 type Pipe struct {
 	mu      sync.Mutex
-	waiting []byte // guarded by mu
+	waiting []byte  // guarded by mu
+	left    []int   // bytes of waiting, of each message; guarded by mu
+	within  [2]bool // a message is begun and not said to its end: by the newest frame, and before it; guarded by mu
+	over    bool    // nothing is put any more; guarded by mu
 }
 
 // Put adds a message behind those that wait.
@@ -40,12 +43,37 @@ func (p *Pipe) Put(message []byte) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over {
+		return nil
+	}
 	if len(p.waiting)+len(message) > mostPiped {
 		return ErrPipeFull
 	}
+	p.put(message)
+	return nil
+}
+
+// put is called with mu held.
+func (p *Pipe) put(message []byte) {
+	before := len(p.waiting)
 	p.waiting = binary.AppendUvarint(p.waiting, uint64(len(message)))
 	p.waiting = append(p.waiting, message...)
-	return nil
+	p.left = append(p.left, len(p.waiting)-before)
+}
+
+// Cut drops all that waits, with what is in the newest frame, which was not sent, and
+// puts a last message instead, after which there is none. Where the other end has a part
+// of a message it puts none and tells so, for that end would take it for the rest.
+func (p *Pipe) Cut(last []byte) (within bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.waiting)
+	p.waiting, p.left, p.over = nil, nil, true
+	if p.within[1] {
+		return true
+	}
+	p.put(last)
+	return false
 }
 
 // Idle tells that nothing waits.
@@ -62,8 +90,19 @@ func (p *Pipe) Next(n int) []byte {
 	defer p.mu.Unlock()
 	used := copy(frame[countBytes:], p.waiting)
 	binary.BigEndian.PutUint16(frame, uint16(used))
+	p.within[1] = p.within[0]
+	for n := used; n > 0; {
+		part := min(n, p.left[0])
+		n -= part
+		if p.left[0] -= part; p.left[0] == 0 {
+			p.left = p.left[1:]
+			p.within[0] = false
+		} else {
+			p.within[0] = true
+		}
+	}
 	if p.waiting = p.waiting[used:]; len(p.waiting) == 0 {
-		p.waiting = nil // what was said is not kept
+		p.waiting, p.left = nil, nil // what was said is not kept
 	}
 	return frame
 }
@@ -73,6 +112,9 @@ func (p *Pipe) Empty() []byte { return nil }
 
 // Last says that there is no end.
 func (p *Pipe) Last() []byte { return nil }
+
+// Void says that what was put is sent.
+func (p *Pipe) Void() bool { return false }
 
 // Inlet puts messages together from the frames of the other end's pipe. The zero
 // Inlet is ready. After an error there is no going on.

@@ -21,7 +21,16 @@ type Source interface {
 	// Last gives what ends the stream, once everything else was given; nil: it
 	// does not end yet. It is asked again until its bytes are sent.
 	Last() []byte
+
+	// Void tells that what was given and was not sent yet may not be sent any more. It
+	// is asked right before each frame leaves. Once it is so, it stays so, and the
+	// others give what may be said instead.
+	Void() bool
 }
+
+// ErrWithin says that a stream was left within an event, whose rest was void: it
+// cannot be ended, only broken off.
+var ErrWithin = errors.New("the stream was left within an event, whose rest may not be sent")
 
 // Send sends frames by the plan's clock, from begin on, until what ends the
 // stream was sent at the end of a window; without windows until ctx ends. send
@@ -32,10 +41,11 @@ type Source interface {
 // frames nevertheless: so a client that reads slowly makes an answer longer, by
 // as much as any other answer.
 //
-// Where ctx ends first the error is a *StoppedError.
+// Where ctx ends first the error is a *StoppedError. Where what was given became void
+// within an event it is ErrWithin; else the frame that is due is made anew.
 func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([]byte) error) error {
 	f := framer{plan: p, src: src}
-	stopped := func(err error) error { return &StoppedError{err, f.rest, f.last} }
+	stopped := func(err error) error { return &StoppedError{err, f.rest, f.last, f.within, f.void} }
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for tick, n := 1, 1; ; n++ {
@@ -51,9 +61,15 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 			f.rest = append(frame, f.rest...)
 			return stopped(err)
 		}
+		if src.Void() {
+			if frame, err = f.anew(n); err != nil {
+				return err
+			}
+		}
 		if err := send(frame); err != nil {
 			return err
 		}
+		f.within = len(f.rest) > 0
 		if f.last && len(f.rest) == 0 {
 			return nil
 		}
@@ -65,9 +81,11 @@ func (p Plan) Send(ctx context.Context, begin time.Time, src Source, send func([
 // of an event, so that the caller can end it and say why. It is no frame: who sends
 // it as it is tells how long it is.
 type StoppedError struct {
-	Cause error
-	Rest  []byte
-	Ended bool // Rest holds what ends the stream, too
+	Cause  error
+	Rest   []byte
+	Ended  bool // Rest holds what ends the stream, too
+	Within bool // the newest frame that was sent ends within an event
+	Void   bool // what was given before was void, and Rest is what is said instead
 }
 
 func (e *StoppedError) Error() string { return "the stream was stopped: " + e.Cause.Error() }
@@ -91,13 +109,15 @@ func wait(ctx context.Context, timer *time.Timer, until time.Time) error {
 
 // framer cuts what a source says into frames.
 type framer struct {
-	plan  Plan
-	src   Source
-	frame []byte
-	rest  []byte // of events that were begun
-	pad   int    // where spaces may be put into rest; -1 for nowhere
-	empty int    // frames that the newest empty event took
-	last  bool   // rest is all there is
+	plan   Plan
+	src    Source
+	frame  []byte
+	rest   []byte // of events that were begun
+	pad    int    // where spaces may be put into rest; -1 for nowhere
+	empty  int    // frames that the newest empty event took
+	last   bool   // rest is all there is
+	within bool   // the newest frame that was sent ends within an event
+	void   bool   // what was given before was dropped
 }
 
 // errNoPlace says that a source gave an empty event, or an end, that cannot be
@@ -115,6 +135,21 @@ func (f *framer) next(n int) ([]byte, error) {
 	f.frame = append(f.frame[:0], f.rest[:f.plan.Frame]...)
 	f.rest = append(f.rest[:0], f.rest[f.plan.Frame:]...)
 	return f.frame, nil
+}
+
+// anew makes the n-th frame, which was not sent, once more where what was given became
+// void.
+func (f *framer) anew(n int) ([]byte, error) {
+	if f.void {
+		return f.frame, nil
+	}
+	if f.within {
+		return nil, ErrWithin
+	}
+	clear(f.frame)
+	clear(f.rest)
+	f.void, f.rest, f.last = true, f.rest[:0], false
+	return f.next(n)
 }
 
 // fill takes from the source what there is room for.

@@ -55,6 +55,8 @@ func (p *play) Last() []byte {
 	return []byte(p.last)
 }
 
+func (p *play) Void() bool { return false }
+
 // seen is what an observer sees of one frame.
 type seen struct {
 	at    time.Duration

@@ -280,8 +280,17 @@ func (d *Directory) SetDisabled(ctx context.Context, s Session, id PersonID, off
 }
 
 // expel ends all that somebody has open. A token that only asks opens no vault,
-// and what it asks is in the memory of an engine all the same.
+// and what it asks is in the memory of an engine all the same. Whoever comes by one
+// of their tokens after they were let in again has another grant.
 func (d *Directory) expel(id PersonID) {
+	d.mu.Lock()
+	for _, t := range d.tokens {
+		if t.person == id {
+			t.grant.back.Store(true)
+			t.grant = new(grant)
+		}
+	}
+	d.mu.Unlock()
 	d.lobby.lockAll(id, nil)
 	d.wasLocked(id)
 }

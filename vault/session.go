@@ -2,6 +2,7 @@ package vault
 
 import (
 	"crypto/rand"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,12 @@ type Session struct {
 	guest  bool
 	audits bool
 	token  tokenID // that it was opened with; zero: none
+	grant  *grant  // of that token; nil: none
 }
+
+// grant is what a token was good for, until it is taken back: with the token, or with
+// all that its person may do. Those who were let in by it hold it.
+type grant struct{ back atomic.Bool }
 
 // Guest is a session for somebody who keeps nothing: a person that never was
 // and never will be again.
@@ -34,6 +40,18 @@ func (s Session) Token() string {
 		return ""
 	}
 	return s.token.String()
+}
+
+// Known is the same person's session without their keys, by the same token.
+func (s Session) Known() Session {
+	return Session{Person: s.Person, guest: s.guest, audits: s.audits, token: s.token, grant: s.grant}
+}
+
+// Stands tells whether what let this session in still does: it was not ended, its token
+// was not revoked, and its person was not shut out meanwhile. It reads nothing from the
+// store. What was taken away once stays so.
+func (s Session) Stands() bool {
+	return !s.ended() && (s.grant == nil || !s.grant.back.Load())
 }
 
 // Guest tells whether this session keeps nothing.

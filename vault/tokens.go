@@ -56,6 +56,7 @@ type tokenEntry struct {
 	record  ID
 	person  PersonID
 	key     tokenID
+	grant   *grant    // another one once it was taken back
 	Key     string    `json:"id"`
 	Person  ID        `json:"person"`
 	Auth    string    `json:"auth"` // hexadecimal
@@ -114,7 +115,7 @@ func (d *Directory) readTokens(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t := &tokenEntry{record: r.ID}
+		t := &tokenEntry{record: r.ID, grant: new(grant)}
 		err = json.Unmarshal(b, t)
 		key, e := hex.DecodeString(t.Key)
 		if err != nil || e != nil || len(key) != len(t.key) || len(t.Auth) != 64 {
@@ -154,7 +155,7 @@ func (d *Directory) MakeToken(ctx context.Context, s Session, name string, scope
 	defer d.change.Unlock()
 	token := newToken()
 	b, _ := readToken(token.Reveal())
-	t := &tokenEntry{record: NewID(), person: s.Person, key: tokenID(b[:]), Person: identity(s.Person), Scope: scope, Expires: expires.UTC().Truncate(time.Second)}
+	t := &tokenEntry{record: NewID(), person: s.Person, key: tokenID(b[:]), Person: identity(s.Person), Scope: scope, Expires: expires.UTC().Truncate(time.Second), grant: new(grant)}
 	t.Key = t.key.String()
 	if d.crowded(t) {
 		return Token{}, none, ErrTooMany

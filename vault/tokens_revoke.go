@@ -71,6 +71,7 @@ func (d *Directory) forgetTokens(ctx context.Context, gone []*tokenEntry) error 
 	d.mu.Lock()
 	for _, t := range gone {
 		leases = append(leases, d.leases[t.key])
+		t.grant.back.Store(true)
 		delete(d.tokens, t.key)
 		delete(d.leases, t.key)
 		delete(d.deeds, t.key)

@@ -270,3 +270,70 @@ func TestRequestsByOneTokenDoNotLockEachOther(t *testing.T) {
 		t.Errorf("%d sessions hold the vault: one by the passphrase, one by the token", n)
 	}
 }
+
+// Whoever was let in by a token, or is in without their keys, sees that it was taken
+// back: at once, and for good.
+func TestWhatWasTakenBackDoesNotStand(t *testing.T) {
+	p := newPlace(t)
+	d := p.open()
+	defer d.Close()
+	olga := p.owner(d)
+	mira := p.member(d, olga, "Mira")
+	token := func(of Session, scope Scope) (Token, TokenInfo) {
+		t.Helper()
+		secret, info, err := d.MakeToken(t.Context(), of, "a program", scope, p.clock.AddDate(0, 1, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret, info
+	}
+	in := func(secret Token) Session {
+		t.Helper()
+		s, err := d.UnlockToken(t.Context(), secret.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	ask, askInfo := token(mira, ScopeAsk)
+	all, allInfo := token(mira, ScopeAll)
+	kept, _ := token(mira, ScopeAsk)
+	byID, err := d.TokenSession(askInfo.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hers := map[string]Session{"ask": in(ask), "by its ID": byID, "all": in(all), "all, without keys": in(all).Known()}
+	keeps, others := in(kept), map[string]Session{"olga": olga, "a guest": Guest(), "nobody's": {Person: mira.Person}}
+	stand := func(when string, want bool, sessions map[string]Session) {
+		t.Helper()
+		for name, s := range sessions {
+			if s.Stands() != want || s.Known().Stands() != want {
+				t.Errorf("%s, %s: %v", when, name, s.Stands())
+			}
+		}
+	}
+	stand("at first", true, hers)
+	for _, id := range []string{askInfo.ID, allInfo.ID} {
+		if err := d.RevokeToken(t.Context(), mira, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stand("revoked", false, hers)
+	stand("not revoked", true, map[string]Session{"another token": keeps, "mira": mira})
+	for _, off := range []bool{true, false} {
+		if err := d.SetDisabled(t.Context(), olga, mira.Person, off); err != nil {
+			t.Fatal(err)
+		}
+		stand("shut out, also when in again", false, map[string]Session{"a token": keeps})
+	}
+	if mira.Stands() {
+		t.Error("a session of somebody who was shut out stands")
+	}
+	again := in(kept)
+	stand("in again", true, map[string]Session{"the same token": again})
+	if err := d.Remove(t.Context(), olga, mira.Person); err != nil {
+		t.Fatal(err)
+	}
+	stand("removed", false, map[string]Session{"a token": again})
+	stand("somebody else", true, others)
+}

@@ -20,7 +20,9 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	d.mu.RLock()
 	t := d.tokens[tokenID(b[:])]
 	var want []byte
+	var g *grant // read before the person's state: who is shut out meanwhile has it taken back
 	if t != nil {
+		g = t.grant
 		want, _ = hex.DecodeString(t.Auth)
 	} else {
 		want = make([]byte, 32)
@@ -37,9 +39,9 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	}
 	switch t.Scope {
 	case ScopeAsk:
-		return Session{Person: p.id, token: t.key}, nil
+		return Session{Person: p.id, token: t.key, grant: g}, nil
 	case ScopeAudit:
-		return Session{Person: p.id, audits: true, token: t.key}, nil
+		return Session{Person: p.id, audits: true, token: t.key, grant: g}, nil
 	}
 	if _, err := lease.Vault(); err == nil {
 		d.tokenUsed(ctx, t.key, lease)
@@ -49,7 +51,7 @@ func (d *Directory) UnlockToken(ctx context.Context, secret string) (Session, er
 	if err != nil {
 		return Session{}, err
 	}
-	s.token = t.key
+	s.token, s.grant = t.key, g
 	d.mu.Lock()
 	other := d.leases[t.key]
 	_, there := d.tokens[t.key]
@@ -84,6 +86,10 @@ func (d *Directory) TokenSession(id string) (Session, error) {
 	}
 	d.mu.RLock()
 	t := d.tokens[tokenID(b)]
+	var g *grant
+	if t != nil {
+		g = t.grant
+	}
 	d.mu.RUnlock()
 	if t == nil || t.Scope == ScopeAudit || !d.config.Now().Before(t.Expires) {
 		return Session{}, ErrToken
@@ -92,7 +98,7 @@ func (d *Directory) TokenSession(id string) (Session, error) {
 	if !known || p.State != active {
 		return Session{}, ErrToken
 	}
-	return Session{Person: p.id, token: t.key}, nil
+	return Session{Person: p.id, token: t.key, grant: g}, nil
 }
 
 // openByToken opens the slot of a token.

@@ -116,6 +116,14 @@ type reply struct {
 	Every   int             `json:"every,omitempty"`
 }
 
+func (x reply) bytes() []byte {
+	b, err := json.Marshal(x)
+	if err != nil {
+		panic("web: " + err.Error()) // texts, numbers, and JSON of ours
+	}
+	return b
+}
+
 // byChannel are the paths that can be asked by one.
 var byChannel = []string{"ask", "ask/", "again/", "on/", "edit/", "stop/"}
 
@@ -142,7 +150,7 @@ func (p *Pages) channel(v visit) {
 	harden(v.w.Header())
 	v.w.Header().Set("Content-Type", "application/octet-stream")
 	plan := p.Shape.Plan(shaper.Channel)
-	_ = plan.Send(ctx, plan.Begin(asked), c, sender(v.w)) // an error is the client's hanging up, or the lock
+	_ = plan.Send(ctx, plan.Begin(asked), c, v.sender()) // an error is the client's hanging up, or the lock
 }
 
 // hear takes a frame that a page sends. Whatever is in it, the response is the same,
@@ -261,11 +269,7 @@ func (c *channel) refuse(number int, err error) {
 // tell puts something on the way down. Where a page takes nothing any more, its
 // channel ends.
 func (c *channel) tell(x reply) {
-	b, err := json.Marshal(x)
-	if err != nil {
-		panic("web: " + err.Error()) // texts, numbers, and JSON of ours
-	}
-	if c.pipe.Put(b) != nil {
+	if c.pipe.Put(x.bytes()) != nil {
 		c.end()
 	}
 }
@@ -286,9 +290,7 @@ func (c *channel) gather(most int) {
 		if c.locked { // and it has gone: the pipe was empty
 			c.end()
 		}
-		c.locked, c.tells = true, map[int]*telling{}
-		c.tell(reply{Locked: true})
-		return
+		return // Void tells of it
 	}
 	for _, number := range slices.Sorted(maps.Keys(c.tells)) {
 		x := c.tells[number]
@@ -301,6 +303,23 @@ func (c *channel) gather(most int) {
 		}
 		c.tell(reply{Number: number, Line: bytes.TrimSpace(b)})
 	}
+}
+
+// Void tells a page that the vault locked, in place of all that waits. Where it has a part
+// of something already, its channel ends. A frame that was ready is not sent, either.
+func (c *channel) Void() bool {
+	if c.s.Unlocked() {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.locked {
+		c.locked, c.tells = true, map[int]*telling{}
+		if c.pipe.Cut(reply{Locked: true}.bytes()) {
+			c.end()
+		}
+	}
+	return true
 }
 
 // Empty is not asked, for there is no room left in a frame.

@@ -1,8 +1,8 @@
 package web
 
 import (
-	"bytes"
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -14,13 +14,16 @@ import (
 )
 
 // A stream that was open when the vault locked says no word more, though the answer
-// lies there: in a shape, the words of a long one would go on for minutes.
+// lies there: in a shape, the words of a long one would go on for minutes. It says why
+// it ends, or breaks off within a line whose rest has words.
 func TestAStreamEndsWithTheLock(t *testing.T) {
+	ends := map[bool]int{}
 	for name, shape := range map[string]shaper.Policy{"as it comes": {}, "shaped": {Jitter: func() time.Duration { return 0 }}} {
-		t.Run(name, func(t *testing.T) {
+		for size := range 8 {
 			h := settle(t, shape)
 			id := h.begun(h.ada, "Say it")
-			h.pieces <- strings.Repeat("a secret ", 400)
+			said := strings.Repeat("a secret ", 400*(size%2)+1+size)
+			h.pieces <- said
 			for text := ""; text == ""; text, _, _, _ = h.newest(h.ada, id).seen(0) {
 			}
 			url := "/page/live/" + id.String()
@@ -28,15 +31,95 @@ func TestAStreamEndsWithTheLock(t *testing.T) {
 				url = "https://box.local" + url
 			}
 			w := &lockingWriter{ResponseRecorder: httptest.NewRecorder(), lock: h.ada.Lock}
-			h.ServeSession(w, httptest.NewRequest("GET", url, nil), h.ada)
-			_, after, _ := bytes.Cut(w.Body.Bytes()[w.before-1:], []byte("\n")) // the line that was on its way
-			if said := text(lines(t, after)); said != "" {
-				t.Errorf("%d bytes were said after the lock", len(said))
+			broken := h.leaves(w, httptest.NewRequest("GET", url, nil))
+			after := w.Body.String()[w.before:]
+			if broken == strings.Contains(after, `"locked"`) || strings.Contains(after, "secret") || strings.Contains(after, "ops") || broken && after != "" {
+				t.Errorf("%s, %d: broken off %v, after the lock came %q", name, size, broken, strings.ReplaceAll(after, "  ", ""))
 			}
-			if !strings.Contains(w.Body.String(), `"locked"`) {
-				t.Error("the page was not told of the lock")
+			if !broken {
+				lines(t, w.Body.Bytes())
 			}
-		})
+			ends[broken]++
+		}
+	}
+	if ends[true] == 0 || ends[false] == 0 {
+		t.Errorf("ended in each way: %v", ends)
+	}
+}
+
+// leaves tells whether a response to Ada was broken off.
+func (h *house) leaves(w http.ResponseWriter, r *http.Request) (broken bool) {
+	defer func() {
+		p := recover()
+		if broken = p == http.ErrAbortHandler; !broken && p != nil {
+			panic(p)
+		}
+	}()
+	h.ServeSession(w, r, h.ada)
+	return false
+}
+
+// What a slow reader takes in several parts ends at a lock, too.
+func TestALockTearsALine(t *testing.T) {
+	h := settle(t, shaper.Policy{})
+	id := h.begun(h.ada, "Say it")
+	h.pieces <- strings.Repeat("a secret ", 9000)
+	for text := ""; text == ""; text, _, _, _ = h.newest(h.ada, id).seen(0) {
+	}
+	w := &lockingWriter{ResponseRecorder: httptest.NewRecorder(), lock: h.ada.Lock}
+	if broken := h.leaves(w, httptest.NewRequest("GET", "/page/live/"+id.String(), nil)); !broken || w.Body.Len() != partBytes {
+		t.Errorf("broken off %v after %d bytes", broken, w.Body.Len())
+	}
+}
+
+// What waits for a channel's frames is not said after the lock: the page is told of it,
+// or the channel ends where the page has a part of a message.
+func TestAChannelSaysNoMoreAfterALock(t *testing.T) {
+	ends := map[bool]int{}
+	for size := range 6 {
+		h := settle(t, shaper.Policy{Jitter: func() time.Duration { return 0 }})
+		c := &channel{visit: visit{s: h.ada}, pages: h.Pages, tells: map[int]*telling{}}
+		ended := false
+		c.end = func() { ended = true }
+		c.tell(reply{Number: 1, Said: []byte(`"` + strings.Repeat("a secret ", []int{1, 30, 50, 60, 90, 200}[size]) + `"`)})
+		c.tell(reply{Number: 2, Said: []byte(`"a secret"`)})
+		var in shaper.Inlet
+		frame := c.Next(shaper.FrameBytes)
+		if c.Void() {
+			t.Fatal("void before the lock")
+		}
+		if _, err := in.Take(frame); err != nil {
+			t.Fatal(err)
+		}
+		c.Next(shaper.FrameBytes) // is ready, and does not leave any more
+		h.ada.Lock()
+		if !c.Void() {
+			t.Fatal("not void after it")
+		}
+		c.tell(reply{Number: 3, Said: []byte(`"a secret"`)}) // of a request that is at work
+		var heard strings.Builder
+		used := 0
+		for range 4 {
+			frame := c.Next(shaper.FrameBytes)
+			used += int(frame[0]) + int(frame[1])
+			if strings.Contains(string(frame), "secret") {
+				t.Errorf("%d: %q", size, frame)
+			}
+			list, err := in.Take(frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range list {
+				heard.Write(b)
+			}
+		}
+		told := strings.Contains(heard.String(), `"locked":true`)
+		if ends[told]++; !ended || told == (used == 0) {
+			t.Errorf("%d: told %v, ended %v; %d", size, told, ended, used)
+		}
+	}
+	if ends[true] == 0 || ends[false] == 0 {
+		t.Errorf("ended in each way: %v", ends)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"abaton.local/shaper"
@@ -43,12 +45,14 @@ func (p *Pages) live(v visit) {
 	}
 	harden(v.w.Header())
 	v.w.Header().Set("Content-Type", "application/x-ndjson")
-	send := sender(v.w)
+	send := v.sender()
 	x := &telling{visit: v, a: p.newest(v.s, id)}
 	switch mode := min(p.hides(v), shaper.Sealed); {
 	case mode > shaper.Pad:
 		plan := p.Shape.Plan(mode)
-		_ = plan.Send(v.r.Context(), plan.Begin(asked), x, send) // an error is the client's hanging up
+		if err := plan.Send(v.r.Context(), plan.Begin(asked), x, send); errors.Is(err, shaper.ErrWithin) {
+			panic(http.ErrAbortHandler) // another error is the client's hanging up
+		}
 	default:
 		x.follow(v.r.Context(), func(b []byte, words int) error {
 			if mode == shaper.Pad {
@@ -59,19 +63,31 @@ func (p *Pages) live(v visit) {
 	}
 }
 
-// sender sends pieces, each at once.
-func sender(w http.ResponseWriter) func([]byte) error {
-	conn := http.NewResponseController(w)
+// sender sends pieces, each at once. A large one is broken off where the vault locks
+// while it is taken.
+func (v visit) sender() func([]byte) error {
+	conn := http.NewResponseController(v.w)
+	open := v.s.Unlocked()
 	return func(b []byte) error {
-		if err := conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
-			return err
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
+		first := true
+		for part := range slices.Chunk(b, partBytes) {
+			if !first && open && !v.s.Unlocked() {
+				panic(http.ErrAbortHandler)
+			}
+			first = false
+			if err := conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
+				return err
+			}
+			if _, err := v.w.Write(part); err != nil {
+				return err
+			}
 		}
 		return conn.Flush()
 	}
 }
+
+// partBytes is what one record of TLS holds.
+const partBytes = 16 << 10
 
 // telling tells one page of one answer. It is a shaper.Source.
 type telling struct {
@@ -82,6 +98,7 @@ type telling struct {
 	told   int               // bytes of its text
 	thinks bool
 	end    []byte // once it is known
+	void   bool   // the vault locked
 }
 
 // piece is what there is to say now, with at most so many bytes of text; nil:
@@ -125,6 +142,17 @@ func (x *telling) Next(n int) []byte {
 
 // Empty gives a line that says nothing.
 func (x *telling) Empty() []byte { return line{}.bytes() }
+
+// Void tells that the vault has locked: then the rest of what was given is not told.
+func (x *telling) Void() bool {
+	if x.s.Unlocked() {
+		return false
+	}
+	if !x.void {
+		x.void, x.end, x.stream = true, nil, markup.Stream{}
+	}
+	return true
+}
 
 // Last gives the end, once all else was given.
 func (x *telling) Last() []byte {

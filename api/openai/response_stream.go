@@ -180,13 +180,17 @@ func (s *ResponseStream) searched(st step, base event, send func(event)) {
 
 // Failure gives the frames that tell of a failure in mid-stream: the response
 // as failed, for clients that read events, then an error, for libraries that
-// raise one. Nothing comes after them.
+// raise one. Nothing comes after them. What was said by then is told again, but where
+// whoever asks may not hear it any more: some of it may not have been sent.
 func (s *ResponseStream) Failure(p wire.Problem) []byte {
 	var out []byte
 	s.failed = true
 	if s.begun {
 		o := s.whole.object("failed")
 		o.Error = errorOf(p)
+		if p.Mute {
+			o.Output, o.Usage, o.Incomplete = []item{}, nil, nil
+		}
 		for i := range o.Output {
 			if o.Output[i].Status == "in_progress" {
 				o.Output[i].Status = "incomplete"

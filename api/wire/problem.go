@@ -36,4 +36,5 @@ type Problem struct {
 	Message string
 	Retry   bool // the same request may succeed later
 	After   int  // seconds until then, where that is known; 0 for soon
+	Mute    bool // what was said of the answer is not said again with it
 }

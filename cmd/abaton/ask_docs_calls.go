@@ -187,6 +187,9 @@ func (a asking) do(ctx context.Context, h *home, s vault.Session, in docsAskIn, 
 	defer cancel()
 	q := grounded.Question{Text: in.Query, Libraries: ids, Whole: in.Whole, Model: in.Model, Way: in.Way, Options: engine.Options{Temperature: in.Temperature, TopP: in.TopP, MaxTokens: max(0, in.MaxTokens)}}
 	for e, err := range grounded.New(a.of()).Answer(ctx, s, x, q) {
+		if err == nil && !s.Unlocked() { // though another session may keep the vault open
+			err = vault.ErrLocked
+		}
 		if err == nil {
 			err = put(stepOf(e))
 		}

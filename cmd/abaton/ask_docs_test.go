@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"abaton.local/chat"
 	"abaton.local/chat/grounded"
@@ -109,5 +111,41 @@ func TestAskingDocuments(t *testing.T) {
 				t.Errorf("%s: %v\n%s\n%s", name, err, b, second)
 			}
 		}
+	}
+}
+
+// A session that locks while its documents are read hears no more of them, though the
+// vault stays open for another one of the same person.
+func TestAskingDocumentsEndsWithTheLock(t *testing.T) {
+	d := deskOfAda(t)
+	d.home.shelves = map[vault.PersonID]*shelved{}
+	d.home.parse = func(_ context.Context, src parse.Source) (x parse.Document, err error) {
+		x.Result, err = parse.Parse(src, parse.Limits{}, x.Collect())
+		return x, err
+	}
+	x, err := d.home.libraries(t.Context(), d.session)
+	if err == nil {
+		_, err = x.Add(t.Context(), library.File{Library: "house", Path: "/a.md", Name: "a.md", Data: []byte("# Lease\n\nThe notice period for the flat is three months.")})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := d.home.people.MakeToken(t.Context(), d.session, "another", vault.ScopeAll, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := d.home.people.UnlockToken(t.Context(), token.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := saysSo{models.Passport{Name: "large", Parameters: 4e9, ContextLength: 8192}, `{"answer":[{"quotes":[{"passage":1,"quote":"The notice period for the flat is three months"}],"sentence":"Three months."}]}`}
+	steps := 0
+	err = askDocuments(func() grounded.Chat { return model }).do(t.Context(), d.home, d.session, docsAskIn{Query: "What is the notice period for the flat?"}, func(docsStep) error {
+		steps++
+		d.session.Lock()
+		return nil
+	})
+	if !errors.Is(err, vault.ErrLocked) || steps != 1 || !other.Unlocked() {
+		t.Errorf("%d steps, then %v; the other session's vault is open: %v", steps, err, other.Unlocked())
 	}
 }
