@@ -181,8 +181,8 @@ func (t *telling) outcome(o grounded.Outcome) {
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "[%d] %s", i+1, quiet(p.Document.Name))
-		if p.Page > 0 {
-			fmt.Fprintf(&b, ", page %d", p.Page)
+		if at := p.Document.Place(p.Page); at != "" {
+			b.WriteString(", " + at)
 		}
 		if p.Heading != "" {
 			b.WriteString(" › " + quiet(p.Heading))
