@@ -25,7 +25,7 @@ func TestPartsOfDocumentsHaveTheirNames(t *testing.T) {
 		at(h.post(h.ada, "documents/search", "words", "boiler", "library", "")):   "house, mail 2",
 		at(h.post(h.ada, "documents/search", "words", "chimneys", "library", "")): ">house</p>", // it has one only
 	} {
-		if page := h.shows(h.ada, where, want); strings.Contains(page, ", page ") || strings.Contains(page, "2 pages") || strings.Contains(page, ">Page 2") {
+		if page := h.shows(h.ada, where, want); strings.Contains(page, "1 section") || strings.Contains(page, ", page ") || strings.Contains(page, "2 pages") || strings.Contains(page, ">Page 2") {
 			t.Errorf("%s: a mail is called a page", where)
 		}
 	}
