@@ -71,7 +71,7 @@ func (e edges) flows(a, b *line) bool {
 	}
 	text := strings.TrimSpace(string(b.seen))
 	word, _, _ := strings.Cut(text, " ")
-	wide := (b.right - b.left) / float32(utf8.RuneCountInString(text)) * float32(utf8.RuneCountInString(word)+1)
+	wide := (b.right - b.left) / float32(utf8.RuneCountInString(text)) * float32(utf8.RuneCountInString(word)+2) // words differ in width
 	edge := e.of(a)
 	return a.right+wide > edge && a.right-wide < edge // one that juts out is no running text
 }
