@@ -121,20 +121,6 @@ func (a *API) read(x exchange, q question) iter.Seq2[chat.Event, error] {
 	}
 }
 
-// What a program shows of an answer it takes for Markdown, and some fetch the
-// pictures in it unasked: whoever wrote a document would hear that it was read. So
-// still takes pictures, links and elements of HTML apart in what stands on a line,
-// and passages, which are told word for word, are code.
-var still = strings.NewReplacer("](", "] (", "][", "] [", "]:", "] :", "<", "< ")
-
-func fenced(text string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	return fence + "text\n" + strings.TrimRight(text, "\n") + "\n" + fence
-}
-
 // telling is an answer from documents while it is told.
 type telling struct {
 	model   string
@@ -167,7 +153,7 @@ func (t *telling) sentence(s grounded.Sentence) {
 		b.WriteString("\n")
 	}
 	t.said = true
-	b.WriteString(still.Replace(s.Text))
+	b.WriteString(quiet(s.Text))
 	var cites []int
 	for _, q := range s.Quotes {
 		fmt.Fprintf(&b, " [%d]", q.Passage)
@@ -194,12 +180,12 @@ func (t *telling) outcome(o grounded.Outcome) {
 		if quoted {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "[%d] %s", i+1, still.Replace(p.Document.Name))
-		if p.Page > 0 {
-			fmt.Fprintf(&b, ", page %d", p.Page)
+		fmt.Fprintf(&b, "[%d] %s", i+1, quiet(p.Document.Name))
+		if at := p.Document.Place(p.Page); at != "" {
+			b.WriteString(", " + at)
 		}
 		if p.Heading != "" {
-			b.WriteString(" › " + still.Replace(p.Heading))
+			b.WriteString(" › " + quiet(p.Heading))
 		}
 		if quoted {
 			b.WriteString("\n" + fenced(p.Shown()))

@@ -85,8 +85,11 @@ func TestDocumentsStory(t *testing.T) {
 	b.do(chromedp.SetUploadFiles("#files", []string{lease, empty}, chromedp.ByQuery))
 	b.press("form[data-add] button")
 	b.until(`document.querySelector(".verdicts .added") && document.querySelector(".verdicts .refused")`)
-	b.drop(map[string]string{"notes " + canary + ".txt": "Walruses sing to gulls.", "large.txt": strings.Repeat("All work and no play.\n", 250_000)})
-	b.until(`document.querySelectorAll(".verdicts .added").length === 3`) // the large one in two pieces
+	b.drop(map[string]string{"notes " + canary + ".txt": "Walruses sing to gulls.", "large.txt": strings.Repeat("All work and no play.\n", 250_000),
+		"papers.eml": "From: a@example.org\nSubject: Papers\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nHere it is.\n--x\nContent-Disposition: attachment; filename=inside.txt\n\nSwifts sleep in the air.\n--x--\n",
+		"IMG_1.heic": "\u0000\u0000\u0000\u0024ftypheic\u0000\u0000"})
+	b.until(`document.querySelectorAll(".verdicts .added").length === 5`) // the large one in two pieces, the mail with what lies in it
+	b.until(`document.querySelector("form[data-add] ~ .status").textContent.includes("In them lay 1 more document: attachments")`)
 	if text := eval[string](b, `document.querySelector(".verdicts").innerText`); !strings.Contains(text, "hidden text") || !strings.Contains(text, "It holds no text.") {
 		t.Errorf("the verdicts are\n%s", text)
 	}
@@ -94,7 +97,7 @@ func TestDocumentsStory(t *testing.T) {
 	b.shot("adding")
 	b.kind("adding", program)
 	b.dropScan("Otters keep stones")
-	b.until(`document.querySelectorAll(".verdicts .added").length === 5`)
+	b.until(`document.querySelectorAll(".verdicts .added").length === 7`)
 	if !eval[bool](b, `said.includes("text recognition")`) || !strings.Contains(eval[string](b, `document.querySelector(".verdicts").innerText`), "Recognised in a picture") {
 		t.Errorf("a scan was not put behind the others: %s", eval[string](b, `JSON.stringify(said) + document.querySelector(".verdicts").innerText`))
 	}
@@ -102,7 +105,7 @@ func TestDocumentsStory(t *testing.T) {
 	b.press("form[data-add] ~ .buttons button:last-child")
 	b.press(`a[href^="/page/library/"]`)
 	b.see(".documents li")
-	if n := eval[int](b, `document.querySelectorAll(".documents li").length`); n != 5 {
+	if n := eval[int](b, `document.querySelectorAll(".documents li").length`); n != 7 {
 		t.Errorf("%d documents are listed", n)
 	}
 	b.shot("library")
@@ -122,6 +125,9 @@ func TestDocumentsStory(t *testing.T) {
 	chat := eval[string](b, "location.pathname")
 	b.write("#text", "Who repairs submarines in Antarctica?\r")
 	b.until(`document.querySelectorAll(".turn.it").length === 2 && document.querySelector(".turn.it:last-of-type").innerText.includes("Not in your documents")`)
+	b.write("#text", "Who repairs the rusty propellers of nuclear submarines that dive under Antarctic glaciers each winter for the flat?\r")
+	b.until(`document.querySelectorAll(".turn.it").length === 3 && /Not in your documents\.\s+No passage has enough[^]*three months/.test(document.querySelector(".turn.it:last-of-type").innerText)`)
+	b.shot("nowhere")
 	b.press(".grounded a.cite")
 	b.see(".passage mark")
 	if at := eval[string](b, `location.hash + " " + document.querySelector(".passage mark").innerText`); !strings.HasPrefix(at, "#p-") || !strings.Contains(at, "three months") {
@@ -153,7 +159,7 @@ func TestDocumentsStory(t *testing.T) {
 	b.see("button.danger")
 	b.kind("remove", program)
 	b.press("button.danger")
-	b.until(`document.querySelectorAll(".documents li").length === 4`)
+	b.until(`document.querySelectorAll(".documents li").length === 6`)
 	b.press(".about .menu summary")
 	b.press(`a[href^="/page/library/remove/"]`)
 	b.press("button.danger")

@@ -48,6 +48,12 @@ type Document struct {
 	Damaged    bool     // what is above could not be read
 }
 
+// Part is what its parts are called that Pages counts: a page, a sheet, a slide.
+func (d Document) Part() string { return parse.Format(d.Format).Part() }
+
+// Place names one of them, as it is shown; empty where there is nothing to tell apart.
+func (d Document) Place(n int) string { return parse.Format(d.Format).Place(n, d.Pages) }
+
 // Errors on which callers branch.
 var (
 	ErrUnknown   = errors.New("there is no such document; `abaton docs list` shows those that there are")

@@ -254,7 +254,7 @@ func TestVerdicts(t *testing.T) {
 		{"empty.txt", " \n", parse.Empty},
 		{"wrong.docx", "%PDF-1.4 and so on", parse.Mismatch},
 		{"cut.docx", zipOf(t, "word/document.xml", "<w:p>")[:60], parse.Damaged},
-		{"program", "\x7fELF\x02\x01\x01\x00", parse.Unsupported},
+		{"program", "\x7fELF\x02\x01\x01\x00", parse.NoDocument},
 	} {
 		if out := o.add(t, "house", "/"+c.name, c.data); out.Verdict != Refused || out.Why != c.why.String() {
 			t.Errorf("%s: %v, %q; want %q", c.name, out.Verdict, out.Why, c.why)

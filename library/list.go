@@ -26,9 +26,7 @@ func (l *Libraries) List() ([]Library, error) {
 	for _, x := range s.shelves {
 		list = append(list, x.described(most))
 	}
-	slices.SortFunc(list, func(a, b Library) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:]))
-	})
+	inOrder(list, func(x Library) string { return x.Name }, func(a, b Library) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return list, nil
 }
 
@@ -91,12 +89,8 @@ func (l *Libraries) Documents(library vault.ID) ([]Document, error) {
 		}
 	}
 	l.mu.RUnlock()
-	slices.SortFunc(list, byName)
+	byName(list)
 	return list, nil
-}
-
-func byName(a, b Document) int {
-	return cmp.Or(strings.Compare(a.Name, b.Name), a.Added.Compare(b.Added), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
 // Document gives one document: [ErrUnknown] where there is none.
@@ -130,7 +124,7 @@ func (l *Libraries) Named(is func(name string) bool) ([]Document, error) {
 		}
 	}
 	l.mu.RUnlock()
-	slices.SortFunc(list, byName)
+	byName(list)
 	return list, nil
 }
 

@@ -4,20 +4,17 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"path"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"abaton.local/library"
 	"abaton.local/shaper"
 	"abaton.local/vault"
-	"abaton.local/web/markup"
 )
 
 // Bounds of what adds documents.
@@ -38,60 +35,6 @@ var (
 	errHead     = errors.New("this page is of another version than the server: load it anew, then add the file again")
 	errUnevenly = errors.New("the size of what was sent tells how long the documents are, and that is refused here: let this page run its script")
 )
-
-// verdict is what became of a file.
-type verdict struct {
-	Name     string    `json:"name"`
-	Verdict  string    `json:"verdict"`
-	Words    []string  `json:"words,omitempty"` // why it was refused, and what a person should know of it
-	Document string    `json:"document,omitempty"`
-	Within   []verdict `json:"within,omitempty"`
-}
-
-// verdictOf puts an outcome into words.
-func verdictOf(name string, o library.Outcome) verdict {
-	x := verdict{Name: markup.Clean(name), Verdict: string(o.Verdict)}
-	switch o.Verdict {
-	case library.Refused:
-		x.Words = []string{sentence(o.Why)}
-	case library.Changed:
-		x.Words = []string{"It took the place of the one of that name."}
-	case library.Unchanged:
-		x.Words = []string{"It was there already."}
-	}
-	if o.Verdict == library.Added || o.Verdict == library.Changed {
-		x.Words = append(x.Words, warnings(o.Document)...)
-		x.Document = o.Document.ID.String()
-	}
-	var inside []library.Outcome
-	flat(o, &inside)
-	for i, in := range inside {
-		if i == mostWithin {
-			x.Words = append(x.Words, fmt.Sprintf("It holds %d more documents.", len(inside)-i))
-			break
-		}
-		in.Within = nil
-		x.Within = append(x.Within, verdictOf(in.Document.Name, in))
-	}
-	return x
-}
-
-// sentence is what stands behind a colon elsewhere, as a sentence of its own.
-func sentence(said string) string {
-	first, size := utf8.DecodeRuneInString(said)
-	if size == 0 {
-		return ""
-	}
-	return markup.Clean(string(unicode.ToUpper(first))+said[size:]) + "."
-}
-
-// flat lists what lies in a document, and in that.
-func flat(o library.Outcome, all *[]library.Outcome) {
-	for _, in := range o.Within {
-		*all = append(*all, in)
-		flat(in, all)
-	}
-}
 
 // addPiece takes a file or a piece of one from the page's script: a line of JSON,
 // the bytes, and what fills it up to one of few sizes.
@@ -197,13 +140,6 @@ func (p *Pages) added(v visit) {
 	}
 	harden(v.w.Header())
 	v.w.WriteHeader(http.StatusNoContent)
-}
-
-// verdicts is what became of the files of a form.
-type verdicts struct {
-	List  []verdict
-	Words string // why there are no more
-	Back  string
 }
 
 // addForm takes the files of a form: for browsers without scripts. All of them

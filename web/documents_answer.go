@@ -32,7 +32,10 @@ func conflictOf(s grounded.Sources, c grounded.Conflict) string {
 
 func passagesOf(s grounded.Sources, kind grounded.Kind) (list []history.Passage) {
 	for i, x := range s.Passages {
-		p := history.Passage{Document: x.Document.ID, First: x.First, Past: max(x.Past, x.First+1), Name: x.Document.Name, Library: x.Library, Heading: x.Heading, Page: x.Page}
+		p := history.Passage{Document: x.Document.ID, First: x.First, Past: max(x.Past, x.First+1), Name: x.Document.Name, Library: x.Library, Heading: x.Heading}
+		if p.At = x.Document.Place(x.Page); p.At != "" {
+			p.Page = x.Page
+		}
 		for _, b := range x.Badges {
 			p.Badges = append(p.Badges, string(b))
 		}
@@ -117,7 +120,10 @@ func plainly(r history.Reading) string {
 
 // titleOf names where a passage stands.
 func titleOf(p history.Passage) string {
-	if p.Page > 0 {
+	switch {
+	case p.At != "":
+		return p.Name + ", " + p.At
+	case p.Page > 0:
 		return p.Name + ", page " + strconv.Itoa(p.Page)
 	}
 	return p.Name

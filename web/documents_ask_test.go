@@ -105,6 +105,15 @@ func TestAnAnswerOfPassages(t *testing.T) {
 	h.ended(h.ada, id)
 	h.shows(h.ada, "c/"+id.String(), "Not in your documents.")
 
+	// Why comes before what is nearest.
+	h.post(h.ada, "ask/"+id.String(), "text", "Who repairs the rusty propellers of nuclear submarines that dive under Antarctic glaciers each winter for the flat?", "libraries", "1", "library", lib)
+	h.ended(h.ada, id)
+	last := h.shows(h.ada, "c/"+id.String(), "No passage has enough of what the question says.")
+	last = last[strings.LastIndex(last, "Not in your documents."):]
+	if why, quoted := strings.Index(last, "No passage has enough"), strings.Index(last, "<blockquote"); why < 0 || quoted < why {
+		t.Errorf("why is at %d, passages at %d", why, quoted)
+	}
+
 	// Where none is chosen any more, a model answers; what it saw may be a document's.
 	h.post(h.ada, "ask/"+id.String(), "text", "And now?", "libraries", "1")
 	if asked := <-h.heard; !strings.Contains(asked.Messages[len(asked.Messages)-1].Content, "And now?") {
@@ -114,7 +123,7 @@ func TestAnAnswerOfPassages(t *testing.T) {
 	c, tree, err := h.histories[h.ada.Person].Tree(t.Context(), id)
 	must(t, err)
 	all := tree.All()
-	if len(c.Libraries) != 0 || len(all) != 6 || all[1].Read.Kind != "extractive" || all[3].Read.Kind != "not-found" || all[5].Read == nil || all[5].Read.Kind != "" {
+	if len(c.Libraries) != 0 || len(all) != 8 || all[1].Read.Kind != "extractive" || all[3].Read.Kind != "not-found" || all[7].Read == nil || all[7].Read.Kind != "" {
 		t.Errorf("%+v %+v", c, all)
 	}
 	if page := h.shows(h.ada, "c/"+id.String(), "https://evil.example/x"); strings.Contains(page, "/page/links/") {

@@ -25,7 +25,7 @@ type viewed struct {
 // stretch is the text of a passage and what stands before it.
 type stretch struct {
 	library.Stretch
-	Page  int // that begins here; 0: none
+	Leaf  string // the page, or the sheet or slide, that begins here; empty: none
 	Cited bool
 }
 
@@ -72,7 +72,7 @@ func (p *Pages) view(v visit) {
 	for _, s := range list {
 		t := stretch{Stretch: s, Cited: s.Passage == cited}
 		if s.Page != page && s.Page > 0 {
-			page, t.Page = s.Page, s.Page
+			page, t.Leaf = s.Page, titled(d.Place(s.Page))
 		}
 		page = max(page, s.LastPage)
 		y.List = append(y.List, t)

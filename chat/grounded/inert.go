@@ -13,11 +13,21 @@ import (
 var address = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]{1,20}:(//|\\\\)[^\s<>"'` + "`" + `]*` +
 	`|\b(mailto|data|javascript|vbscript|tel|sms|file|blob|cid):[^\s<>"'` + "`" + `]*` +
 	`|(//|\\\\)[a-z0-9-]+(\.[a-z0-9-]+)+[^\s<>"'` + "`" + `]*` +
-	`|\bwww\.[^\s<>"'` + "`" + `]+` +
-	`|[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)+` +
+	`|(\b|_)www\.[^\s<>"'` + "`" + `]+` +
+	`|[\pL\pN._%+-]+@[\pL\pN_-]+(\.[\pL\pN_-]+)+` +
 	`|[\pL\pN_-]+(\.[\pL\pN_-]+)*\.[\pL]{2,24}(:[0-9]+)?[/?#][^\s<>"'` + "`" + `]*` +
 	`|[a-z0-9_-]+([.。．｡][a-z0-9_-]+)*[。．｡]([a-z]{2,24}[/?#][^\s<>"'` + "`" + `]*|(com|net|org|info|io|ai|app|dev|co|me|eu|xyz|top|site|online|zip|example)\b)` + // dots that browsers take for ones
 	`|\b[\pL\pN_-]+(\.[\pL\pN_-]+)*\.(com|net|org|info|biz|io|ai|app|dev|co|me|ly|gl|fr|de|eu|uk|us|ca|ch|be|ru|cn|xyz|top|site|online|zip|mov|onion|local|test|example|invalid)\b`)
+
+// Addressed tells where addresses stand in a text, for whoever must show them so that
+// nothing follows them.
+func Addressed(text string) [][]int {
+	list := address.FindAllStringIndex(text, -1)
+	for _, at := range list {
+		at[1] = at[0] + len(bare(text[at[0]:at[1]]))
+	}
+	return list
+}
 
 // link is a link or a picture of Markdown, of which the words stay.
 var link = regexp.MustCompile(`!?\[([^\]\[]*)\]\(([^)]*)\)`)

@@ -30,7 +30,7 @@ func TestNamedByItsFirstWord(t *testing.T) {
 	for _, x := range list {
 		names = append(names, x.Name)
 	}
-	if err != nil || !slices.Equal(names, []string{"Lease-Paris.md", "lease lyon.md"}) {
+	if err != nil || !slices.Equal(names, []string{"lease lyon.md", "Lease-Paris.md"}) {
 		t.Errorf("%v, %v", names, err)
 	}
 }

@@ -58,8 +58,8 @@ func source(p Passage) string {
 	if p.Heading != "" {
 		s += ", " + plain(p.Heading)
 	}
-	if p.Page > 0 {
-		s += fmt.Sprintf(", page %d", p.Page)
+	if at := p.Document.Place(p.Page); at != "" {
+		s += ", " + at
 	}
 	return s
 }

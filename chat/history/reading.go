@@ -26,7 +26,8 @@ type Passage struct {
 	Name     string   `json:"name"`    // of the document, as it was then
 	Library  string   `json:"library"` // likewise
 	Heading  string   `json:"heading,omitempty"`
-	Page     int      `json:"page,omitempty"`
+	Page     int      `json:"page,omitempty"` // or the sheet, or the slide
+	At       string   `json:"at,omitempty"`   // names it, "sheet 2"; before there was this, it was called a page
 	Badges   []string `json:"badges,omitempty"`
 	Text     string   `json:"text,omitempty"` // word for word, where it is shown in the answer's place
 }

@@ -135,7 +135,7 @@ func sourcesOf(s grounded.Sources) *sourcesJSON {
 	out := &sourcesJSON{Found: s.Enough, Coverage: s.Coverage, Cosine: s.Cosine, WordsOnly: wordsAlone(s.WordsOnly), Passages: []sourceJSON{}, Compare: s.Compare, Model: s.Model, Weighing: s.Weighing, Notes: s.Notes, Damage: text(s.Damage)}
 	for _, p := range s.Passages {
 		x := sourceJSON{N: p.N, Origin: p.Origin.String(), Label: p.Label.String(), Whole: p.Whole, passageJSON: passageJSON{
-			Document: p.Document.ID, Name: p.Document.Name, Library: p.Library, Passage: p.First, Heading: p.Heading, Page: p.Page, LastPage: p.LastPage,
+			Document: p.Document.ID, Name: p.Document.Name, Library: p.Library, Passage: p.First, Heading: p.Heading, Page: p.Page, LastPage: p.LastPage, Place: p.Document.Place(p.Page),
 			Text: p.Text, SnippetAt: [2]int{0, len(p.Text)}, Matches: [][2]int{}, Coverage: p.Coverage,
 		}}
 		if len(p.Found) > 0 {

@@ -100,6 +100,9 @@ func TestAskingDocuments(t *testing.T) {
 				t.Errorf("%s: %q is in\n%s", name, w, all)
 			}
 		}
+		if words, first := strings.Index(string(all), "By words alone: "), strings.Index(string(all), "\n[1] "); name == "below the gate" && (words < 0 || first < words) {
+			t.Errorf("why nothing is there comes after what is nearest:\n%s", all)
+		}
 		// What goes over the wire comes back as it was.
 		for _, s := range steps {
 			b, err := json.Marshal(s)

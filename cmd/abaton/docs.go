@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"abaton.local/library/parse"
 	"abaton.local/vault"
 )
 
@@ -234,7 +235,7 @@ func (s *screen) documentLine(d documentJSON) string {
 	line := short(d.ID) + "  " + cleanLine(d.Name)
 	var more []string
 	if d.Pages > 1 {
-		more = append(more, counted(d.Pages, "page"))
+		more = append(more, counted(d.Pages, parse.Format(d.Format).Part()))
 	}
 	if len(d.Missing) > 0 {
 		more = append(more, "read in part")
@@ -387,8 +388,8 @@ func docsSearch(ctx context.Context, p *program, d *desk, args []string, o docsO
 // sourceLine says where a passage stands.
 func (s *screen) sourceLine(x passageJSON) string {
 	line := short(x.Document) + "  " + cleanLine(x.Name)
-	if x.Page > 0 {
-		line += fmt.Sprintf(", page %d", x.Page)
+	if x.Place != "" {
+		line += ", " + cleanLine(x.Place)
 	}
 	if x.Heading != "" {
 		line += " › " + cleanLine(x.Heading)

@@ -401,7 +401,7 @@ func (a *adding) summary() string {
 	}
 	text := fmt.Sprintf("In the library “%s”: %s.", cleanLine(a.o.library), strings.Join(parts, ", "))
 	if a.within > 0 {
-		text += fmt.Sprintf(" In them lay %s.", counted(a.within, "document"))
+		text += fmt.Sprintf(" In them lay %s: attachments, and files of archives.", counted(a.within, "more document"))
 	}
 	if a.passed > 0 {
 		text += fmt.Sprintf(" Left out: %s with a name that begins with a dot.", counted(a.passed, "file or folder"))

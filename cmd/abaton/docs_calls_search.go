@@ -52,8 +52,9 @@ type passageJSON struct {
 	Library   string        `json:"library"`
 	Passage   int           `json:"passage"` // its number in the document, from 0
 	Heading   string        `json:"heading,omitempty"`
-	Page      int           `json:"page,omitempty"`
+	Page      int           `json:"page,omitempty"` // or the sheet, or the slide
 	LastPage  int           `json:"last_page,omitempty"`
+	Place     string        `json:"place,omitempty"` // names it, "page 3", "sheet 2"
 	Text      string        `json:"text"`
 	SnippetAt [2]int        `json:"snippet"`            // bytes of the text, from and to: what to show on few lines
 	Matches   [][2]int      `json:"matches"`            // bytes of the text, from and to
@@ -75,5 +76,5 @@ func passageOf(f library.Found) passageJSON {
 		by = append(by, "meaning")
 	}
 	return passageJSON{FoundBy: by, Cosine: f.Cosine, Document: f.Document.ID, Name: f.Document.Name, Library: f.Library, Passage: f.Passage, Heading: f.Heading,
-		Page: f.Page, LastPage: f.LastPage, Text: f.Text, SnippetAt: [2]int{f.Start, f.End}, Matches: f.Matches}
+		Page: f.Page, LastPage: f.LastPage, Place: f.Document.Place(f.Page), Text: f.Text, SnippetAt: [2]int{f.Start, f.End}, Matches: f.Matches}
 }

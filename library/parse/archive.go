@@ -27,7 +27,7 @@ func readZip(j *job, b []byte) error {
 			j.cut(NotAFile)
 			continue
 		case f.Flags&1 != 0:
-			j.cut(Encrypted)
+			j.cut(LockedEntry)
 			continue
 		}
 		if err := j.entry(f); err != nil {

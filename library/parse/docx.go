@@ -143,7 +143,6 @@ type docx struct {
 	tables []*table
 	run    struct{ hidden, white, tiny, shaded, in bool }
 	dark   bool // the page has a colour of its own
-	broken bool // a page was begun by hand, and nothing came since
 }
 
 // table is a table that is open; a table in a cell becomes part of its text.
@@ -204,10 +203,10 @@ func (d *docx) start(t xml.StartElement) error {
 	case "r":
 		d.run = struct{ hidden, white, tiny, shaded, in bool }{in: true}
 	case "lastRenderedPageBreak":
-		return d.turn(false)
+		return d.turn()
 	case "br":
 		if attr(t, "type") == "page" {
-			return d.turn(true)
+			return nil // where Word shows it, Word notes it as well
 		}
 		d.write("\n")
 	case "cr":
@@ -228,14 +227,12 @@ func (d *docx) start(t xml.StartElement) error {
 	return nil
 }
 
-// turn begins a page. Word notes where it last broke pages, and the author's
-// own breaks besides.
-func (d *docx) turn(byHand bool) error {
-	if d.flags != 0 || !byHand && d.broken {
-		d.broken = false
+// turn begins a page where Word noted that it did. An author's own breaks alone do
+// not tell on which page something is.
+func (d *docx) turn() error {
+	if d.flags != 0 {
 		return nil
 	}
-	d.broken = byHand
 	return d.j.turn(d.j.page + 1)
 }
 
@@ -288,9 +285,6 @@ func (d *docx) write(s string) {
 	if d.run.in && (d.run.hidden || d.run.tiny || white) || p.style.hidden {
 		p.unseen.WriteString(s)
 		return
-	}
-	if strings.TrimSpace(s) != "" {
-		d.broken = false
 	}
 	p.text.WriteString(s)
 }

@@ -98,7 +98,7 @@ func TestBombs(t *testing.T) {
 		{made{"long.rtf", []byte(`{\rtf1 ` + r("word ", 1<<20) + "}")}, Limits{}, TokenTooLong},
 		{made{"pictures.docx", docxOf(t, "<w:p/>", "word/media/image1.png", "x")}, Limits{}, PicturesOnly},
 		{made{"locked.odt", odfOf(t, "text", "", "META-INF/manifest.xml", "<m><encryption-data/></m>")}, Limits{}, Encrypted},
-		{made{"locked.zip", locked(t)}, Limits{}, Encrypted},
+		{made{"locked.zip", locked(t)}, Limits{}, LockedEntry},
 		{made{"big.txt", make([]byte, 1001)}, Limits{Input: 1000}, TooBig},
 		{made{"work.txt", []byte(r("x\n\n", 100_000))}, Limits{Steps: 1000}, TooMuchWork},
 	} {

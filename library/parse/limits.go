@@ -180,6 +180,20 @@ const (
 	NoTesseract
 	NoWords
 	Recognised
+	PhonePicture
+	OtherPicture
+	OldText
+	OldSheet
+	OldSlides
+	OldOther
+	OutlookMail
+	AppleText
+	AppleSheet
+	AppleSlides
+	SoundOrFilm
+	NoDocument
+	OtherArchive
+	LockedEntry
 )
 
 var reasons = [...]string{
@@ -214,6 +228,20 @@ var reasons = [...]string{
 	NoTesseract:       "it is a picture, and tesseract, which would read what is written in it, is not installed here: install it (on Debian and Ubuntu tesseract-ocr, and tesseract-ocr-fra for French), then add this file again",
 	NoWords:           "it is a picture, and no words were recognised in it",
 	Recognised:        "letter by letter, but recognised in a picture, so some of it may be wrong",
+	PhonePicture:      "it is a picture in HEIC, HEIF or AVIF, as telephones take them: save it as JPEG or PNG; with tesseract installed, what is written in it is read then",
+	OtherPicture:      "it is a picture of a kind that is not read: save it as JPEG or PNG; with tesseract installed, what is written in it is read then",
+	OldText:           "it is a text of Word before 2007: save it as DOCX",
+	OldSheet:          "it is a spreadsheet of Excel before 2007: save it as XLSX",
+	OldSlides:         "it is a talk of PowerPoint before 2007: save it as PPTX",
+	OldOther:          "it is of an office program before 2007: save it as DOCX, XLSX, PPTX or PDF",
+	OutlookMail:       "it is a mail as Outlook keeps it: save it as .eml, or as PDF",
+	AppleText:         "it is a document of Pages, Numbers or Keynote: export it as DOCX, XLSX, PPTX or PDF",
+	AppleSheet:        "it is a spreadsheet of Numbers: export it as XLSX, CSV or PDF",
+	AppleSlides:       "it is a talk of Keynote: export it as PPTX or PDF",
+	SoundOrFilm:       "it is sound or film, of which nothing is read: add what is said in it as text; subtitles (.srt, .vtt) are text",
+	NoDocument:        "it is a program, not a document",
+	OtherArchive:      "it is an archive of a kind that is not unpacked here: unpack it and add what it holds, or pack that as ZIP",
+	LockedEntry:       "a file in it is protected by a password: unpack it with the password, then add what it holds",
 }
 
 func (r Reason) String() string { return reasons[r] }

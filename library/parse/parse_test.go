@@ -116,7 +116,7 @@ func TestSniff(t *testing.T) {
 		{"a", []byte("From x Mon\nFrom: x\nSubject: y\n\nz"), MBOX, 0},
 		{"a.eml", []byte("no mail at all"), EML, Mismatch},
 		{"a.doc", []byte(`{\rtf1 x}`), RTF, 0},
-		{"a.doc", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 x"), OldOffice, Unsupported},
+		{"a.doc", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 x"), OldOffice, OldText},
 		{"a.docx", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00"), DOCX, Encrypted},
 		{"a.png", []byte("\x89PNG\r\n\x1a\nx"), Image, Unsupported},
 		{"a.txt", []byte("MZ is how this text begins"), Plain, 0},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,11 +17,12 @@ const (
 	DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB            Format = "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub"
 	EML, MBOX, Zip, Tar, Gzip, Bzip2                 Format = "eml", "mbox", "zip", "tar", "gzip", "bzip2"
 	PDF, Image, OldOffice, Program, Packed, Media    Format = "pdf", "image", "ole", "program", "packed", "media"
+	IWork                                            Format = "iwork"
 )
 
 var formats = []Format{
 	Plain, Markdown, SourceCode, CSV, TSV, HTML, RTF, DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB, EML, MBOX, Zip, Tar, Gzip, Bzip2,
-	PDF, Image, OldOffice, Program, Packed, Media,
+	PDF, Image, OldOffice, Program, Packed, Media, IWork,
 }
 
 // known tells whether this is a format, or none.
@@ -68,41 +68,8 @@ func readerOf(f Format) func(*job, []byte) error {
 	case Bzip2:
 		return readBzip2
 	}
-	return func(*job, []byte) error { return refuse(Unsupported) }
+	return func(j *job, b []byte) error { return refuse(unread(f, j.name, b)) }
 }
-
-// magic are the formats that begin with bytes of their own.
-var magic = []struct {
-	at    int
-	bytes string
-	is    Format
-}{
-	{0, "%PDF-", PDF}, {0, "{\\rtf", RTF}, {0, "PK\x03\x04", Zip}, {0, "PK\x05\x06", Zip}, {0, "\x1f\x8b", Gzip}, {0, "BZh", Bzip2},
-	{257, "ustar", Tar}, {0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OldOffice},
-	{0, "\x89PNG\r\n\x1a\n", Image}, {0, "\xff\xd8\xff", Image}, {0, "GIF8", Image}, {0, "II*\x00", Image}, {0, "MM\x00*", Image},
-	{8, "WEBP", Image}, {4, "ftypheic", Image}, {4, "ftypavif", Image}, {4, "ftyp", Media}, {0, "ID3", Media}, {0, "OggS", Media}, {0, "fLaC", Media},
-	{0, "\x1aE\xdf\xa3", Media}, {0, "RIFF", Media}, {0, "\x7fELF", Program}, {0, "MZ", Program}, {0, "\xca\xfe\xba\xbe", Program},
-	{0, "\x00asm", Program}, {0, "7z\xbc\xaf\x27\x1c", Packed}, {0, "Rar!\x1a\x07", Packed}, {0, "\xfd7zXZ\x00", Packed}, {0, "\x28\xb5\x2f\xfd", Packed},
-}
-
-// extensions are the names a format goes by. Text has no bytes of its own, so
-// among texts the name decides.
-var extensions = map[string]Format{
-	".txt": Plain, ".text": Plain, ".log": Plain, ".asc": Plain, ".srt": Plain, ".vtt": Plain, ".rst": Plain, ".adoc": Plain, ".org": Plain, ".tex": Plain,
-	".md": Markdown, ".markdown": Markdown, ".mdown": Markdown, ".csv": CSV, ".tsv": TSV, ".tab": TSV,
-	".html": HTML, ".htm": HTML, ".xhtml": HTML, ".rtf": RTF,
-	".docx": DOCX, ".docm": DOCX, ".dotx": DOCX, ".pptx": PPTX, ".pptm": PPTX, ".ppsx": PPTX, ".xlsx": XLSX, ".xlsm": XLSX, ".xltx": XLSX,
-	".odt": ODT, ".ott": ODT, ".ods": ODS, ".ots": ODS, ".odp": ODP, ".otp": ODP, ".epub": EPUB,
-	".eml": EML, ".mbox": MBOX, ".mbx": MBOX, ".zip": Zip, ".tar": Tar, ".gz": Gzip, ".tgz": Gzip, ".bz2": Bzip2, ".tbz2": Bzip2,
-	".pdf": PDF, ".doc": OldOffice, ".xls": OldOffice, ".ppt": OldOffice, ".msg": OldOffice,
-	".png": Image, ".jpg": Image, ".jpeg": Image, ".gif": Image, ".tif": Image, ".tiff": Image, ".webp": Image, ".heic": Image,
-	".exe": Program, ".dll": Program, ".so": Program, ".7z": Packed, ".rar": Packed, ".xz": Packed, ".zst": Packed,
-	".mp3": Media, ".mp4": Media, ".wav": Media, ".ogg": Media, ".mkv": Media,
-}
-
-const sources = " .go .py .js .mjs .cjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .kts .rs .rb .php .pl .pm .sh .bash .zsh .fish .ps1 .sql .r .jl .lua " +
-	".swift .scala .clj .hs .ml .mli .fs .ex .exs .erl .dart .vb .pas .asm .s .zig .nim .m .mm .f90 .css .scss .less .vue .svelte .json .jsonl .yaml .yml .toml " +
-	".ini .cfg .conf .env .xml .xsd .xsl .svg .proto .graphql .tf .cmake .mk .gradle .dockerfile .patch .diff .bat .cmd .awk .sed .el .lisp .scm .v .vhd .sol "
 
 // Sniff says what a document is: what its bytes are, if its name agrees. A name
 // without a known extension agrees with everything that can be told by bytes.
@@ -137,64 +104,6 @@ func Sniff(name string, b []byte) (Format, error) {
 		return is, refuse(Mismatch)
 	}
 	return is, nil
-}
-
-// byBytes is what bytes show by themselves, nothing if they may be text.
-func byBytes(b []byte) Format {
-	switch f := magicOf(b); {
-	case f == Zip:
-		return inZip(b)
-	case f != "":
-		return f
-	case latePDF(b):
-		return PDF
-	case oldTar(b):
-		return Tar
-	}
-	return ""
-}
-
-// magicOf is what the first bytes show.
-func magicOf(b []byte) Format {
-	for _, m := range magic {
-		if len(b) >= m.at+len(m.bytes) && string(b[m.at:m.at+len(m.bytes)]) == m.bytes {
-			if wordy(m.bytes) && !noText(b[:min(len(b), 4096)]) {
-				continue // a text that begins with these letters
-			}
-			return m.is
-		}
-	}
-	return ""
-}
-
-// latePDF says that a PDF begins after other bytes, which its programs allow.
-func latePDF(b []byte) bool {
-	return bytes.Contains(b[:min(len(b), 1024)], []byte("%PDF-")) && noText(b)
-}
-
-// oldTar says that a file begins with the header of a tar of old, which has no
-// name of its own but a sum.
-func oldTar(b []byte) bool {
-	if len(b) < 512 || b[0] == 0 {
-		return false
-	}
-	sum, err := strconv.ParseUint(strings.Trim(string(b[148:156]), " \x00"), 8, 32)
-	for i, c := range b[:512] {
-		if i >= 148 && i < 156 {
-			c = ' '
-		}
-		sum -= uint64(c)
-	}
-	return err == nil && sum == 0
-}
-
-// wordy says that a text may well begin so.
-func wordy(magic string) bool {
-	switch magic {
-	case "MZ", "BZh", "ID3", "GIF8", "RIFF", "OggS", "fLaC", "ftyp", "WEBP", "II*\x00", "MM\x00*":
-		return true
-	}
-	return false
 }
 
 func (f Format) text() bool {

@@ -34,6 +34,8 @@ func inZip(b []byte) Format {
 		}
 	}
 	switch {
+	case z["Index/Document.iwa"] != nil, z["Index.zip"] != nil && z["Metadata/Properties.plist"] != nil, z["index.apxl"] != nil, z["index.xml"] != nil && z["buildVersionHistory.plist"] != nil:
+		return IWork
 	case z["[Content_Types].xml"] == nil:
 	case z["word/document.xml"] != nil:
 		return DOCX

@@ -73,6 +73,8 @@ func (r *reading) lines(text uint64, g ground) (lines []*line, seen int, err err
 			continue
 		case c == 2, c == 0xfffe: // a hyphen that pdfium knows to part a word
 			l.broken = true
+			lines = kept(lines, l) // it may come without the line's end
+			l = &line{}
 			continue
 		}
 		l.broken = false

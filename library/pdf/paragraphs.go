@@ -13,12 +13,13 @@ import (
 // follows it as a record of its own.
 func (r *reading) paragraphs(lines []*line) error {
 	body := r.body()
+	e := edgesOf(lines, body)
 	for len(lines) > 0 {
 		n := 1
 		for n < len(lines) && together(lines[n-1], lines[n]) {
 			n++
 		}
-		if err := r.paragraph(lines[:n], body); err != nil {
+		if err := r.paragraph(lines[:n], body, e); err != nil {
 			return err
 		}
 		lines = lines[n:]
@@ -26,12 +27,12 @@ func (r *reading) paragraphs(lines []*line) error {
 	return nil
 }
 
-func (r *reading) paragraph(lines []*line, body float32) error {
+func (r *reading) paragraph(lines []*line, body float32, e edges) error {
 	var seen, unseen strings.Builder
 	size, broken := float32(0), false
 	for i, l := range lines {
 		if i > 0 && !broken {
-			seen.WriteString(between(lines[i-1], l))
+			seen.WriteString(between(lines, i, e))
 		}
 		seen.Write(bytes.TrimRight(l.seen, " \u00a0"))
 		if len(l.unseen) > 0 {
@@ -52,11 +53,17 @@ func (r *reading) paragraph(lines []*line, body float32) error {
 	return r.pages.Emit(parse.Record{Flags: parse.Hidden, Raw: unseen.String()})
 }
 
-// between is what stands between two lines of a paragraph: those that stand beside
-// each other are cells, or columns.
-func between(a, b *line) string {
-	if sameRow(a, b) {
+// between is what stands before the ith line of a paragraph: those that stand beside
+// each other are cells, or columns, and those of a sentence are one text.
+func between(lines []*line, i int, e edges) string {
+	a, b := lines[i-1], lines[i]
+	switch {
+	case sameRow(a, b):
 		return "\t"
+	case i > 1 && sameRow(lines[i-2], a), i+1 < len(lines) && sameRow(b, lines[i+1]): // the next row
+		return "\n"
+	case e.flows(a, b):
+		return " "
 	}
 	return "\n"
 }

@@ -99,7 +99,7 @@ func TestRecognises(t *testing.T) {
 		"wrong.png": {0, []string{"0: The notice period", "three months"}, "Recognised 1"},
 		"torn.png":  {parse.NoWords, nil, ""},
 		"junk.tif":  {parse.NoWords, nil, ""},
-		"a.gif":     {parse.Unsupported, nil, ""},
+		"a.gif":     {parse.OtherPicture, nil, ""},
 	} {
 		r := got[name]
 		var text strings.Builder

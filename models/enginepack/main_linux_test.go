@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 // becomes a disk of that size first: it then must run in a mount namespace of
 // its own.
 func install(kind, dir, archive, size string) int {
+	if kind == "named" {
+		return checkTogether(archive)
+	}
 	if n, _ := strconv.Atoi(size); n > 0 {
 		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 			fmt.Println("mount:", err)

@@ -63,7 +63,7 @@ func FromPath(path string) (*Pack, error) {
 		if mode&0o002 != 0 {
 			return nil, fmt.Errorf("engine: every account may write to %s, so it can be exchanged at any time: chmod o-w", filepath.Join(p.Dir, name))
 		}
-		if p.Files[name], _, err = readDigest(context.Background(), root, name, mode&0o777); err != nil {
+		if p.Files[name], _, err = readSettled(context.Background(), root, name, asItIs); err != nil {
 			return nil, fmt.Errorf("engine: %s: %w", filepath.Join(p.Dir, name), err)
 		}
 	}

@@ -2,20 +2,14 @@ package enginepack
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
-
-	"abaton.local/models"
 )
 
 // Modes of an installed pack. The program can be executed but not read: the
@@ -171,13 +165,13 @@ func (p *Pack) check(ctx context.Context, root *os.Root) error {
 		case err != nil:
 			return fmt.Errorf("engine: %w", err)
 		}
-		want := mode & fs.ModePerm // a named engine stays as it is
+		want := asItIs
 		if p.installed {
 			if want = installedMode(name); mode&0o022 != 0 {
 				return damaged(name, "other accounts may write to it")
 			}
 		}
-		if before, ok := p.seen[name]; ok && before == now && mode&fs.ModePerm == want {
+		if before, ok := p.seen[name]; ok && before == now && (want == asItIs || mode&fs.ModePerm == want) {
 			seen[name] = now
 			continue
 		}
@@ -195,94 +189,4 @@ func (p *Pack) check(ctx context.Context, root *os.Root) error {
 	}
 	p.seen = seen
 	return nil
-}
-
-const hashBuffer = 256 << 10 // bytes; stays in a core's second cache
-
-var errChanging = errors.New("changed while it was read")
-
-// readings is how often a file is read whose stamp does not stay: a backup that
-// gives it a second name changes the stamp and nothing else, and so does another
-// Abaton that allows itself to read it. Two of these would disturb each other again
-// and again, so each waits for a time drawn by lot, up to this and longer each time.
-const (
-	readings = 5
-	apart    = 100 * time.Millisecond
-)
-
-// readSettled hashes a file whose stamp, at its path, is the same after that.
-func readSettled(ctx context.Context, root *os.Root, name string, want fs.FileMode) (d models.Digest, at stamp, err error) {
-	for n := range readings {
-		if n > 0 {
-			select {
-			case <-ctx.Done():
-				return d, at, ctx.Err()
-			case <-time.After(rand.N(time.Duration(n) * apart)):
-			}
-		}
-		if d, at, err = readDigest(ctx, root, name, want); errors.Is(err, errChanging) {
-			continue
-		}
-		if err != nil {
-			return d, at, err
-		}
-		now, _, err := stampAt(filepath.Join(root.Name(), name))
-		if err != nil || now == at {
-			return d, at, err
-		}
-	}
-	return d, at, errChanging
-}
-
-// readDigest hashes a file that even its owner may not read, by allowing it for
-// the moment of opening. Whatever happens, it leaves the mode that is wanted: a
-// program that was killed in between may have left another. The stamp is that
-// of the very file that was read.
-func readDigest(ctx context.Context, root *os.Root, name string, want fs.FileMode) (d models.Digest, at stamp, err error) {
-	f, err := root.Open(name)
-	if errors.Is(err, fs.ErrPermission) {
-		if err := root.Chmod(name, want|0o400); err != nil {
-			return d, at, fmt.Errorf("%w; the check of an engine needs to read it: was it installed by another account?", err)
-		}
-		f, err = root.Open(name)
-	}
-	if f != nil {
-		defer f.Close()
-	}
-	if info, statErr := root.Lstat(name); statErr == nil && info.Mode().Perm() != want {
-		if err := root.Chmod(name, want); err != nil {
-			return d, at, err
-		}
-	}
-	if err != nil {
-		return d, at, err
-	}
-	before, err := stampIn(f)
-	if err != nil {
-		return d, at, err
-	}
-	h := sha256.New()
-	if _, err := io.CopyBuffer(h, &withContext{ctx, f}, make([]byte, hashBuffer)); err != nil {
-		return d, at, err
-	}
-	if at, err = stampIn(f); err != nil {
-		return d, at, err
-	}
-	if before != at {
-		return d, at, errChanging
-	}
-	return models.Digest(h.Sum(nil)), at, nil
-}
-
-// withContext ends a long read when ctx ends.
-type withContext struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (w *withContext) Read(b []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return w.r.Read(b)
 }

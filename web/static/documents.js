@@ -15,7 +15,7 @@ const drawn = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b
 const row = () => ({ files: [], busy: false, upload: drawn(), tries: 0, since: 0, wake() {} });
 const rows = [row(), row()], [quick, slow] = rows;
 let stopping = null; // an AbortController while something is added
-let counts, done, why;
+let counts, done, inside, why;
 let list, state, buttons;
 
 if (form) begin();
@@ -98,7 +98,7 @@ function take(files) {
 function work() {
   if (!stopping) {
     stopping = new AbortController();
-    [counts, done, why] = [{}, 0, ""];
+    [counts, done, inside, why] = [{}, 0, 0, ""];
     offer(["Stop", () => stopping.abort()]);
     state.scrollIntoView({ block: "nearest" }); // a drop falls anywhere
   }
@@ -139,7 +139,7 @@ async function run(r) {
     }
     verdict(f.line, got);
     counts[got.verdict] = (counts[got.verdict] ?? 0) + 1;
-    done++;
+    done++, inside += got.inside ?? 0;
     for (const x of rows) x.wake(); // what was in the way may have been this
   }
   [r.busy, r.tries, r.since] = [false, 0, 0];
@@ -172,7 +172,7 @@ async function end() {
   if (stopping) return; // more was dropped meanwhile
   // Those that somebody has to see to come first: many may have been added.
   list.prepend(...list.querySelectorAll(":scope > li:has(> strong.refused)"));
-  say([words && words + ".", why && `${why} ${count(left(), "file waits", "files wait")}.`].filter(Boolean).join(" "));
+  say([words && words + ".", inside && `In them lay ${count(inside, "more document", "more documents")}: attachments, and files of archives.`, why && `${why} ${count(left(), "file waits", "files wait")}.`].filter(Boolean).join(" "));
   const after = [];
   if (left()) after.push(["Go on", work], ["Leave them out", leave]);
   if (some) after.push(["Show the list", () => location.reload()]);
