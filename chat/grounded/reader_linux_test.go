@@ -18,6 +18,7 @@ import (
 
 	"abaton.local/chat"
 	"abaton.local/engine"
+	"abaton.local/library"
 	"abaton.local/models"
 	"abaton.local/models/enginepack"
 	"abaton.local/sandbox"
@@ -43,10 +44,16 @@ func TestReadingAnew(t *testing.T) {
 		return 1
 	}
 	reader := measured(t, 1_800_000_000)
-	for french, d := range map[bool]Documents{false: cabinet(t, vectorsOf(t)), true: cabinet(t, nil)} {
+	for french, d := range map[bool]*library.Libraries{false: cabinet(t, vectorsOf(t)), true: cabinet(t, nil)} {
 		for _, q := range questionsOf(t) {
-			if q.french == french {
-				must(asked(t, reader, &fake{sure: gather}, d, q.question()).err)
+			if q.french != french {
+				continue
+			}
+			asks := q.question()
+			must(asked(t, reader, &fake{sure: gather}, d, asks).err)
+			if !french {
+				asks.Libraries = q.alone(t, d)
+				must(asked(t, reader, &fake{sure: gather}, d, asks).err)
 			}
 		}
 	}
@@ -55,6 +62,7 @@ func TestReadingAnew(t *testing.T) {
 	var differ []float64
 	turned := 0
 	sample := slices.SortedFunc(maps.Keys(prompts), func(a, b [8]byte) int { return bytes.Compare(a[:], b[:]) })
+	t.Logf("%d passages are asked about, of which %d are not kept", len(sample), len(slices.DeleteFunc(slices.Clone(sample), func(s [8]byte) bool { _, ok := kept[s]; return ok })))
 	for i, sum := range sample {
 		was, ok := kept[sum]
 		if ok && (*update || i%60 > 0) || !ok && !*update {

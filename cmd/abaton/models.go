@@ -216,7 +216,7 @@ func parametersOf(n uint64) string {
 // sizeRemark says what to expect of a very small model.
 func sizeRemark(m models.Passport) string {
 	switch {
-	case m.Parameters == 0 || m.Parameters >= 1e9:
+	case m.Parameters == 0 || m.Parameters >= 1e9 || m.Role == "embed":
 		return ""
 	case m.Parameters >= 400e6:
 		return " · a small model: check what it says"

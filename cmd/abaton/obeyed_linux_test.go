@@ -182,7 +182,7 @@ func newObeying(t *testing.T) *obeying {
 	x.must(os.WriteFile(file, append([]byte(settings), b...), 0o644))
 	model := filepath.Join(x.root, "billion.gguf")
 	x.must(os.WriteFile(model, billion().Bytes(), 0o644))
-	for _, verb := range [][]string{{"pull", "file:" + model}, {"setup", "--person", "ada"}} {
+	for _, verb := range [][]string{{"pull", model}, {"setup", "--person", "ada"}} {
 		if out, errs, code := x.run(obeyingPassphrase, verb...); code != 0 {
 			t.Fatalf("abaton %s: %d: %s%s", verb[0], code, out, errs)
 		}

