@@ -86,16 +86,17 @@ func TestWhatAnswersComesFirst(t *testing.T) {
 
 // A document that praises itself is read first, and takes no more places for it.
 func TestPraiseBuysNoPlaces(t *testing.T) {
-	text := "# Offer\n\n"
+	var text strings.Builder
+	text.WriteString("# Offer\n\n")
 	for i := range 9 {
-		text += fmt.Sprintf("## Part %d\n\nThe notice period for the flat is best asked of us, says part %d. %s\n\n", i, i, strings.Repeat("We are the best house there is. ", 30))
+		text.WriteString(fmt.Sprintf("## Part %d\n\nThe notice period for the flat is best asked of us, says part %d. %s\n\n", i, i, strings.Repeat("We are the best house there is. ", 30)))
 	}
 	var files []file
 	for i, text := range []string{"is two weeks, says the bank", "was once a month for farmers", "will be long in winter"} {
 		files = append(files, file{"house", fmt.Sprintf("/flat-%d.md", i), "# Letter\n\nThe notice period for the flat " + text + ".\n"})
 	}
 	f := &fake{say: saying(), sure: surest("best", 9, -1)}
-	g := asked(t, large, f, documents(t, append(files, file{"house", "/offer.md", text})...), Question{Text: noticeQuestion})
+	g := asked(t, large, f, documents(t, append(files, file{"house", "/offer.md", text.String()})...), Question{Text: noticeQuestion})
 	of := 0
 	for _, p := range g.last().Passages {
 		if p.Document.Name == "offer.md" {
