@@ -3,7 +3,6 @@ package grounded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -72,15 +71,6 @@ func (a *Answerer) answer(ctx context.Context, s vault.Session, d Documents, q Q
 		return w.byPassages()
 	}
 	return w.byModel(ctx, s, a.chat)
-}
-
-// reads says whether the model judges the passages before anything is made of them. Not
-// where the person named what is to be read; nor where the gate let nothing through, and
-// nobody measured what the model's word is worth against that.
-func (w *work) reads() bool {
-	_, measured := answers(w.model)
-	return w.model.Parameters >= LeastReading && w.q.Way != Extract && len(w.picked) > 0 && !w.picked[0].Whole && !w.sources.Compare &&
-		(w.sources.Enough || measured)
 }
 
 // may is what the person's message lets an answer do: look in the libraries that
@@ -208,38 +198,6 @@ func (w *work) show() error {
 	x.Conflicts = wanted(conflicts(x.Passages), x.Passages, question(w.q))
 	x.Notes = slices.Clone(x.Notes)
 	return w.put(Event{Sources: &x})
-}
-
-// byPassages answers without a model.
-func (w *work) byPassages() error {
-	w.leaveTools()
-	if err := w.show(); err != nil {
-		return err
-	}
-	o := Outcome{Kind: Extractive, Why: w.why, Label: w.turn.Label(), Small: w.small, Usage: w.spent}
-	switch {
-	case !w.sources.Enough && w.weighed != nil:
-		o.Small = false
-		o.Kind, o.Why = NotFound, fmt.Sprintf("%s read %d passages and finds the answer in none of them. These are the nearest.", w.model.Name, w.judged)
-	case w.weighed != nil:
-		o.Why += " It read each passage, and those that it finds to answer come first."
-	case !w.sources.Enough:
-		o.Small = false // it would not be asked by anybody
-		o.Kind, o.Why = NotFound, "No passage has enough of what the question says. These are the nearest."
-		if len(w.sources.Passages) == 0 {
-			o.Why = "No passage has a word of the question."
-		}
-	}
-	return w.put(Event{Outcome: &o})
-}
-
-const noTools = "The tools that were offered with the question were left out: an answer that reads documents can do nothing but be shown."
-
-// leaveTools says once that tools were offered and left out.
-func (w *work) leaveTools() {
-	if len(w.q.Options.Tools) > 0 && !slices.Contains(w.sources.Notes, noTools) {
-		w.note(noTools)
-	}
 }
 
 // byModel has a model answer from the passages, of which as many are given as it

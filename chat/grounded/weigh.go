@@ -43,6 +43,15 @@ func weighing(q Question, model string, p Passage) chat.Ask {
 	}
 }
 
+// reads says whether the model judges the passages before anything is made of them. Not
+// where the person named what is to be read; nor where the gate let nothing through, and
+// nobody measured what the model's word is worth against that.
+func (w *work) reads() bool {
+	_, measured := answers(w.model)
+	return w.model.Parameters >= LeastReading && w.q.Way != Extract && len(w.picked) > 0 && !w.picked[0].Whole && !w.sources.Compare &&
+		(w.sources.Enough || measured)
+}
+
 // weigh has the model read each passage, and puts those first that it finds to answer.
 func (w *work) weigh(ctx context.Context, s vault.Session, c Chat) error {
 	passages, err := w.widened(ctx, w.picked, w.budget())
