@@ -132,15 +132,18 @@ type Passage struct {
 
 // Shown is what of a passage was found, without what stands around it: where passages
 // stand in an answer's place, that is what a person looks for.
-func (p Passage) Shown() string {
+func (p Passage) Shown() string { return p.Text[p.ShownAt().Start:p.ShownAt().End] }
+
+// ShownAt is where in its text that stands.
+func (p Passage) ShownAt() Span {
 	if len(p.Found) == 0 {
-		return p.Text
+		return Span{0, len(p.Text)}
 	}
-	from, to := p.Found[0].Start, p.Found[0].End
+	at := p.Found[0]
 	for _, f := range p.Found {
-		from, to = min(from, f.Start), max(to, f.End)
+		at.Start, at.End = min(at.Start, f.Start), max(at.End, f.End)
 	}
-	return p.Text[from:to]
+	return at
 }
 
 // Span is bytes of a passage's text.

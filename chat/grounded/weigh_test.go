@@ -159,3 +159,16 @@ func TestAPassageTooLongToJudge(t *testing.T) {
 		t.Errorf("%+v, %v", g.outcome, g.err)
 	}
 }
+
+// Of a passage that was widened what was found is shown, from the first of it to the last.
+func TestShown(t *testing.T) {
+	for want, p := range map[string]Passage{
+		"all of it": {Text: "all of it"},
+		"one":       {Text: "before one behind", Found: []Span{{7, 10}}},
+		"one, two":  {Text: "before one, two behind", Found: []Span{{12, 15}, {7, 10}}},
+	} {
+		if got := p.Shown(); got != want {
+			t.Errorf("%q is shown, %q was found", got, want)
+		}
+	}
+}

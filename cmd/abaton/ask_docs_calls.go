@@ -136,11 +136,8 @@ func sourcesOf(s grounded.Sources) *sourcesJSON {
 	for _, p := range s.Passages {
 		x := sourceJSON{N: p.N, Origin: p.Origin.String(), Label: p.Label.String(), Whole: p.Whole, passageJSON: passageJSON{
 			Document: p.Document.ID, Name: p.Document.Name, Library: p.Library, Passage: p.First, Heading: p.Heading, Page: p.Page, LastPage: p.LastPage, Place: p.Document.Place(p.Page),
-			Text: p.Text, SnippetAt: [2]int{0, len(p.Text)}, Matches: [][2]int{}, Coverage: p.Coverage,
+			Text: p.Text, SnippetAt: [2]int{p.ShownAt().Start, p.ShownAt().End}, Matches: [][2]int{}, Coverage: p.Coverage,
 		}}
-		if len(p.Found) > 0 {
-			x.SnippetAt = [2]int{p.Found[0].Start, p.Found[0].End}
-		}
 		if p.Past > p.First+1 {
 			x.Around = [2]int{p.First, p.Past}
 		}
