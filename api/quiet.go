@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"abaton.local/chat/grounded"
 )
@@ -48,22 +49,34 @@ func quiet(text string) string {
 // after it, < opens no element, and ~ neither code nor a stretch that is crossed out.
 var joined = map[string]bool{"](": true, "][": true, "]:": true, "[[": true, "$$": true, "//": true}
 
-// apart puts a space wherever something would be opened.
+// apart puts a space wherever something would be opened. Some programs look for addresses
+// once signs that are spelled out, or stand behind a backslash, have become what they
+// stand for: none of them does.
 func apart(text string) string {
 	var b strings.Builder
 	before := rune(0)
 	for _, r := range text {
-		if (before == '<' || before == '~') && r != ' ' || joined[string([]rune{before, r})] {
+		if (before == '<' || before == '~') && r != ' ' || before == '\\' && sign(r) || joined[string([]rune{before, r})] {
 			b.WriteByte(' ')
 		}
 		b.WriteRune(r)
 		before = r
 	}
-	return www.ReplaceAllString(b.String(), "$1 .")
+	text = mailbox.ReplaceAllString(www.ReplaceAllString(b.String(), "$1 ."), "$0 ")
+	return spelled.ReplaceAllString(text, "& $1")
 }
+
+// sign tells whether a backslash before a character is left out.
+func sign(r rune) bool { return r < utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSymbol(r)) }
+
+// spelled is a character by its name or number, &#58; for a colon.
+var spelled = regexp.MustCompile(`&(#[0-9]+;|#[xX][0-9a-fA-F]+;|[a-zA-Z][a-zA-Z0-9]*;)`)
 
 // www begins an address for some programs, whatever comes after it.
 var www = regexp.MustCompile(`(?i)(www)\.`)
+
+// mailbox ends the name of one: programs differ in what may stand on either side.
+var mailbox = regexp.MustCompile(`\S@`)
 
 // fenced is a text as code, between fences that it does not have itself.
 func fenced(text string) string {

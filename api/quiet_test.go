@@ -105,6 +105,9 @@ func TestAddressesAreCode(t *testing.T) {
 		"`a` https://a.example `b`":        "'a' `https://a.example` 'b'",
 		"a\n~~~\nb":                        "a ~ ~ ~ b",
 		"x < y, a[1] and 5 ~ 6":            "x < y, a[1] and 5 ~ 6",
+		"https&#58;&#x2f;&sol;a&#46;co/b":  "https& #58;& #x2f;& sol;a& #46;co/b",
+		"|@a.co and x@.co":                 "|@ `a.co` and x@ .co",
+		`www\.a\.co, C:\files & AT&T; R&D`: `www\ .a\ .co, C:\files & AT& T; R&D`,
 	} {
 		if got := quiet(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
