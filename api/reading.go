@@ -102,6 +102,9 @@ func (a *API) read(x exchange, q question) iter.Seq2[chat.Event, error] {
 		}
 		t := telling{model: passport.Name, yield: yield}
 		for e, err := range grounded.New(a.Chat).Answer(x.r.Context(), x.session, documents, question) {
+			if err == nil {
+				err = x.barred() // a model that reads passages says nothing for a while, and is handed the next one
+			}
 			if err != nil {
 				yield(chat.Event{}, err)
 				return
