@@ -72,17 +72,24 @@ func (w *work) weigh(ctx context.Context, s vault.Session, c Chat) error {
 	sure := make([]float64, min(mostWeighed, len(passages)))
 	for i, p := range passages[:len(sure)] {
 		sure[i], err = w.sureness(ctx, s, c, weighing(w.q, w.model.Name, p))
-		if fault, is := errors.AsType[*engine.Fault](err); is && fault.Kind == engine.TooLong {
-			sure[i], err = math.NaN(), nil
-		}
-		if err != nil {
+		fault, is := errors.AsType[*engine.Fault](err)
+		switch {
+		case is && (fault.Kind == engine.TooLong || fault.Kind == engine.BadRequest || fault.Kind == engine.Poison): // this passage's doing
+			sure[i] = math.NaN()
+		case is && w.why != "": // the passages are the answer, read or not
+			w.note(w.model.Name + " could not read the passages, so they stand as they were found. " + fault.Error())
+			return nil
+		case err != nil:
 			return err
 		}
 		if err := w.put(Event{Weighed: &Progress{i + 1, len(sure)}}); err != nil {
 			return err
 		}
 	}
-	if slices.ContainsFunc(sure, math.IsNaN) { // it says neither yes nor no: they stay as they were found
+	// One of which it says neither yes nor no comes last: else a passage, by whoever wrote
+	// it, would have the others stay as they were found.
+	said := slices.DeleteFunc(slices.Clone(sure), math.IsNaN)
+	if len(said) == 0 {
 		return nil
 	}
 	order := make([]int, len(sure))
@@ -100,7 +107,7 @@ func (w *work) weigh(ctx context.Context, s vault.Session, c Chat) error {
 	w.weighed = append(w.weighed, passages[len(sure):]...)
 	w.sources.Passages = numbered(w.weighed)
 	if measured {
-		w.sources.Enough = two(sure) >= least
+		w.sources.Enough = two(said) >= least
 	}
 	return nil
 }

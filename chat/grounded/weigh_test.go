@@ -146,6 +146,37 @@ func TestWhoReadsAndWhoWrites(t *testing.T) {
 	}
 }
 
+// One passage of which nothing is heard, whatever is in it, keeps no other from being read.
+func TestAPassageThatIsNotJudged(t *testing.T) {
+	d := flats(t)
+	for _, kind := range []engine.Kind{engine.TooLong, engine.BadRequest, engine.Poison} {
+		f := &fake{sure: surest("mill", 2, -2), fails: func(p engine.Prompt) error {
+			if strings.Contains(p.Messages[1].Content, "courtesy") {
+				return &engine.Fault{Kind: kind, What: "It cannot be read.", Do: "Leave it out."}
+			}
+			return nil
+		}}
+		g := asked(t, measured(t, 1_800_000_000), f, d, Question{Text: noticeQuestion})
+		if g.err != nil || g.outcome.Kind != Extractive || g.last().Passages[0].Document.Name != "mill.md" || g.last().Passages[7].Document.Name != "flat-5.md" {
+			t.Errorf("%s: %+v, %v", kind, g.outcome, g.err)
+		}
+	}
+}
+
+// Where the passages are the answer, an engine that fails takes it from nobody.
+func TestAnEngineThatReadsNothing(t *testing.T) {
+	f := &fake{fails: func(engine.Prompt) error {
+		return &engine.Fault{Kind: engine.NoMemory, What: "It is too large.", Do: "Use another."}
+	}}
+	g := asked(t, measured(t, 1_800_000_000), f, flats(t), Question{Text: noticeQuestion})
+	if g.err != nil || g.outcome.Kind != Extractive || len(f.read) != 1 || len(g.last().Notes) != 1 || !strings.Contains(g.last().Notes[0], "It is too large. Use another.") {
+		t.Errorf("%+v, %v, %q", g.outcome, g.err, g.last().Notes)
+	}
+	if g = asked(t, measured(t, 4_000_000_000), f, flats(t), Question{Text: noticeQuestion}); g.err == nil {
+		t.Errorf("%+v", g.outcome)
+	}
+}
+
 // A window that is too small for a passage is no reason to answer nothing.
 func TestAPassageTooLongToJudge(t *testing.T) {
 	f := &fake{say: saying(sentence("Three months.", cite.Quote{Passage: 1, Text: "The notice period for the flat is three months"})),
