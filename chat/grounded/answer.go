@@ -224,6 +224,9 @@ func (w *work) byModel(ctx context.Context, s vault.Session, c Chat) error {
 		if len(w.sources.Passages) == 0 {
 			w.why = "The model can look at too little for even one of these passages. They are shown as they are."
 			w.sources.Model, w.sources.Passages = "", w.picked
+			if w.weighed != nil { // which is said of them
+				w.sources.Passages = w.weighed
+			}
 			return w.byPassages()
 		}
 		if err := w.show(); err != nil {

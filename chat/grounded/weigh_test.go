@@ -203,3 +203,25 @@ func TestShown(t *testing.T) {
 		}
 	}
 }
+
+// Nor is one that is too small for any passage once they were judged: they are shown in
+// the order that the model gave them, as is said.
+func TestATooSmallWindowAfterReading(t *testing.T) {
+	var files []file
+	for i, text := range []string{"flat", "flat on the left", "flat above", "mill"} {
+		files = append(files, file{"house", fmt.Sprintf("/%d.md", i), "# Letter\n\nThe notice period for the " + text + " is long. " + strings.Repeat("Nobody knows "+text+" better than whoever lives there. ", 20) + "\n"})
+	}
+	f := &fake{sure: surest("mill", 2, -2), fails: func(p engine.Prompt) error {
+		if p.Options.LogProbs > 0 {
+			return nil
+		}
+		return &engine.Fault{Kind: engine.TooLong, What: "It is too long.", Do: "Ask for less.", Tokens: 9000, Window: 500}
+	}}
+	g := asked(t, large, f, documents(t, files...), Question{Text: noticeQuestion})
+	if g.err != nil || g.outcome.Kind != Extractive || !strings.Contains(g.outcome.Why, "too little for even one") || !strings.Contains(g.outcome.Why, "come first") {
+		t.Fatalf("%+v, %v", g.outcome, g.err)
+	}
+	if list := g.last().Passages; list[0].Document.Name != "3.md" || list[0].N != 1 || len(list) != len(files) {
+		t.Errorf("%+v", list)
+	}
+}
