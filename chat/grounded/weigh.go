@@ -25,6 +25,7 @@ const (
 	mostWeighed = 8   // passages that are read so: the others are hardly ever better, and each is waited for
 	mostRead    = 6   // passages that a model writes from, once it has read all
 	mostOfOne   = 3   // of these, of one document (R11)
+	certain     = 1.0 // of one passage, where nothing else is wanted: yes is e times as likely as no
 	overtakes   = 0.1 // by how much a passage must be surer to come before the one found before it
 )
 
@@ -107,7 +108,7 @@ func (w *work) weigh(ctx context.Context, s vault.Session, c Chat) error {
 	w.weighed = append(w.weighed, passages[len(sure):]...)
 	w.sources.Passages = numbered(w.weighed)
 	if measured {
-		w.sources.Enough = two(said) >= least
+		w.sources.Enough = two(said) >= least || slices.Max(said) >= certain
 	}
 	return nil
 }

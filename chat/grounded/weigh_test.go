@@ -78,6 +78,11 @@ func TestWhatAnswersComesFirst(t *testing.T) {
 			t.Errorf("a passage is judged with %+v", p)
 		}
 	}
+	// Among many that say nothing of it, one that answers is enough.
+	f = &fake{say: say, sure: surest("mill", 2, -9)}
+	if g = asked(t, measured(t, 1_800_000_000), f, d, Question{Text: asks}); g.outcome.Kind != Extractive || g.last().Passages[0].Document.Name != "mill.md" {
+		t.Errorf("%+v", g.outcome)
+	}
 	// One that says neither yes nor no changes nothing.
 	if g = asked(t, large, &fake{say: say}, d, Question{Text: asks}); g.last().Passages[0].Document.Name != before[0].Document.Name {
 		t.Errorf("%+v", g.last())
