@@ -176,9 +176,11 @@ func (p *Pages) hear(v visit) {
 		p.problem(v, http.StatusBadRequest, "What came is no frame of this channel. Open this page anew.")
 		return
 	}
-	for _, b := range said {
-		p.working.Go(func() { c.serve(b) })
-	}
+	p.working.Go(func() { // one after the other: who stops an answer and asks again stops not the new one
+		for _, b := range said {
+			c.serve(b)
+		}
+	})
 	harden(v.w.Header())
 	v.w.WriteHeader(http.StatusNoContent)
 }
