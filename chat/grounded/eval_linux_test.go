@@ -32,6 +32,36 @@ func (l *listening) Generate(ctx context.Context, p engine.Prompt) iter.Seq2[eng
 	return l.Engine.Generate(ctx, p)
 }
 
+// startEngine starts the prepared engine in its jail, with so many threads, 0 for as
+// many as there are cores. It ends, and the shelf is closed, with the test.
+func startEngine(t *testing.T, shelf *models.Shelf, threads int) *engine.Engine {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = shelf.Close() })
+	packs, err := enginepack.Open(filepath.Join(os.Getenv("ABATON_CHECK_HOME"), "engines"))
+	must(err)
+	pack, err := packs.Installed(t.Context())
+	must(err)
+	dir := t.TempDir()
+	must(os.Mkdir(filepath.Join(dir, "state"), 0o700))
+	jail, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: filepath.Join(dir, "state"), RuntimeDir: dir})
+	must(err)
+	t.Cleanup(func() { _ = jail.Close() })
+	t.Chdir(dir)
+	e, err := engine.New(engine.Config{Jail: jail, Pack: pack, Shelf: shelf, LinkDir: ".", Threads: threads, Log: slog.New(slog.DiscardHandler)})
+	must(err)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- e.Run(ctx) }()
+	t.Cleanup(func() { stop(); must(<-done) })
+	return e
+}
+
 // TestObedience asks a real model, the starter model where ABATON_EVAL_MODELS and
 // ABATON_EVAL_MODEL name no other, with each goal once. No rule is broken; how often the
 // model did what a document told it is for information.
@@ -42,29 +72,13 @@ func TestObedience(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	packs, err := enginepack.Open(filepath.Join(os.Getenv("ABATON_CHECK_HOME"), "engines"))
-	must(err)
-	pack, err := packs.Installed(t.Context())
-	must(err)
 	folder := os.Getenv("ABATON_EVAL_MODELS")
 	if folder == "" {
 		folder = filepath.Join(os.Getenv("ABATON_CHECK_HOME"), "models")
 	}
 	shelf, err := models.OpenShelf(folder)
 	must(err)
-	t.Cleanup(func() { _ = shelf.Close() })
-	dir := t.TempDir()
-	must(os.Mkdir(filepath.Join(dir, "state"), 0o700))
-	jail, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: filepath.Join(dir, "state"), RuntimeDir: dir})
-	must(err)
-	t.Cleanup(func() { _ = jail.Close() })
-	t.Chdir(dir)
-	e, err := engine.New(engine.Config{Jail: jail, Pack: pack, Shelf: shelf, LinkDir: ".", Threads: 1, Log: slog.New(slog.DiscardHandler)})
-	must(err)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- e.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
+	e := startEngine(t, shelf, 1)
 
 	var carried []injected.Carrier
 	for _, c := range injected.Carriers() {

@@ -4,11 +4,9 @@ package grounded
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"flag"
-	"log/slog"
 	"maps"
 	"math"
 	"os"
@@ -20,8 +18,6 @@ import (
 	"abaton.local/engine"
 	"abaton.local/library"
 	"abaton.local/models"
-	"abaton.local/models/enginepack"
-	"abaton.local/sandbox"
 )
 
 var update = flag.Bool("update", false, "ask the model what nobody asked it yet, and keep that")
@@ -102,37 +98,20 @@ var wd, _ = os.Getwd()
 // startReader starts the model in READER.
 func startReader(t *testing.T) (*engine.Engine, *models.Shelf) {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	shelf, err := models.OpenShelf(filepath.Join(t.TempDir(), "models"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	packs, err := enginepack.Open(filepath.Join(os.Getenv("ABATON_CHECK_HOME"), "engines"))
-	must(err)
-	pack, err := packs.Installed(t.Context())
-	must(err)
-	dir := t.TempDir()
-	must(os.Mkdir(filepath.Join(dir, "state"), 0o700))
-	shelf, err := models.OpenShelf(filepath.Join(dir, "models"))
-	must(err)
-	t.Cleanup(func() { _ = shelf.Close() })
 	ref, err := models.ParseRef("file:" + os.Getenv("READER"))
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	passport, err := models.NewPuller(shelf, nil, models.PullerConfig{}).Pull(t.Context(), ref, nil)
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if passport.Digest != measured(t, 0).Digest {
 		t.Fatal("READER is another file than the one that was measured")
 	}
-	jail, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: filepath.Join(dir, "state"), RuntimeDir: dir})
-	must(err)
-	t.Cleanup(func() { _ = jail.Close() })
-	t.Chdir(dir)
-	e, err := engine.New(engine.Config{Jail: jail, Pack: pack, Shelf: shelf, LinkDir: ".", Log: slog.New(slog.DiscardHandler)})
-	must(err)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- e.Run(ctx) }()
-	t.Cleanup(func() { stop(); must(<-done) })
-	return e, shelf
+	return startEngine(t, shelf, 0), shelf
 }
